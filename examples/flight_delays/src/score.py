@@ -1,0 +1,65 @@
+"""The scoring script of the deployment, with the `init` and `run` that Azure ML calls.
+
+Owns the request and answer format. It knows nothing of who asks; recording is left to the collector, which never
+fails a request.
+"""
+
+import json
+import logging
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flight_features import FEATURES
+from flight_model import FlightModel, load
+
+try:
+    from outerloop_emitter import Collector
+except ImportError:  # the deployment serves without telemetry when its environment leaves the emitter out
+    Collector = None
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Serving:
+    """What `init` prepares and `run` uses."""
+
+    model: FlightModel | None = None
+    collector: Any = None
+
+
+serving = Serving()
+
+
+def init() -> None:
+    """Load the model that Azure ML mounted; raises when there is none, which keeps the deployment unhealthy."""
+    serving.model = load(Path(os.getenv("AZUREML_MODEL_DIR", "model")))
+    if Collector is None:
+        logger.warning("outerloop_emitter is not installed: inputs and outputs are not recorded")
+        return
+    serving.collector = Collector(os.getenv("OUTERLOOP_DEPLOYMENT_ID", ""))
+
+
+def run(raw_data: str) -> dict[str, list[float]]:
+    """Score `{"rows": [{the 12 features, "event_time"?, "row_id"?}, …]}`; null stands for a missing value.
+
+    Answers `{"predictions": [chance of being late, …]}`; raises ValueError, KeyError or RuntimeError otherwise, which
+    the server turns into an error status.
+    """
+    if serving.model is None:
+        raise RuntimeError("run was called before init")
+    rows = json.loads(raw_data)["rows"]
+    predictions = serving.model.answer(rows)
+    if serving.collector is not None:
+        _record(rows, predictions)
+    return {"predictions": predictions}
+
+
+def _record(rows: list[dict[str, Any]], predictions: list[float]) -> None:
+    features = [{name: row[name] for name in FEATURES} for row in rows]
+    timed = all("event_time" in row for row in rows)
+    event_times = [row["event_time"] for row in rows] if timed else None
+    serving.collector.collect(features, predictions, event_times, secrets.token_hex(16))

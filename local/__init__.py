@@ -1,0 +1,1 @@
+"""What runs only on your machine: the driver, the app host and the local Azure. Nothing imports it."""

@@ -1,0 +1,1 @@
+"""Outerloop: hears what happens to models in production, decides by a policy that the team wrote, and acts."""

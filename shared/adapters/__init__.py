@@ -1,0 +1,1 @@
+"""One module per outside system. Each classifies its own failures; none is imported at start."""

@@ -1,0 +1,150 @@
+"""What the loop orders: imperative values with deterministic ids, each saying what to do when its effect is unknown.
+
+Owns the closed set of commands and their targets. Knows nothing of how an effect is brought about.
+Resource ids are full ARM ids; endpoint and deployment are names inside a workspace.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from shared.domain.values import Value
+
+OnUnknown = Literal["same_key", "find_mark", "repeat", "escalate"]
+
+
+class Command(Value, frozen=True, kw_only=True):
+    """An order. ``id`` is derived from the decision; ``reason`` is the sentence that a person reads beside it."""
+
+    id: str
+    workload: str
+    reason: str
+
+
+class EndpointCommand(Command, frozen=True, kw_only=True):
+    """An order to one online endpoint: executed under the endpoint's lease."""
+
+    workspace: str
+    endpoint: str
+
+
+class ShareModel(Command, frozen=True, kw_only=True):
+    """Copy a registered model into the registry, so that other workspaces can deploy it. Present already: done."""
+
+    workspace: str
+    registry: str
+    model: str
+    version: str
+
+
+class RecordReference(Command, frozen=True, kw_only=True):
+    """Read the reference profile that the training run logged, and keep it under the model version."""
+
+    workspace: str
+    model: str
+    version: str
+
+
+class DeployModel(EndpointCommand, frozen=True, kw_only=True):
+    """Create or update one deployment of an endpoint. It takes no traffic by itself."""
+
+    deployment: str
+    model_ref: str
+    version: str
+    environment: str
+    code: str
+    scoring_script: str
+    instance_type: str
+    instance_count: int
+
+
+class RemoveDeployment(EndpointCommand, frozen=True, kw_only=True):
+    """Delete a deployment that has no traffic. Gone already: done."""
+
+    deployment: str
+
+
+class CheckEndpoint(EndpointCommand, frozen=True, kw_only=True):
+    """Send real requests to one deployment by header, and measure latency percentiles and errors."""
+
+    deployment: str
+    requests: int
+    payload: str
+
+
+class RunEvaluation(Command, frozen=True, kw_only=True):
+    """Start the evaluation job of a candidate, beside the champion when there is one. Its name is the command's id."""
+
+    workspace: str
+    component: str
+    model_ref: str
+    champion_ref: str
+    data: str
+    on: Literal["holdout", "later"]
+
+
+class Retrain(Command, frozen=True, kw_only=True):
+    """Start the training job on the newest labelled data. Its name is the command's id, so a repeat finds it.
+
+    The component's model output is registered as ``model``.
+    """
+
+    workspace: str
+    component: str
+    data: str
+    experiment: str
+    model: str
+
+
+class SetTraffic(EndpointCommand, frozen=True, kw_only=True):
+    """Give each deployment its share of the endpoint's traffic, in percent, 0 or 100 in all."""
+
+    traffic: dict[str, int]
+
+
+class RollBackTraffic(EndpointCommand, frozen=True, kw_only=True):
+    """Give all traffic back to the champion or the warm standby, in one write. No guard can stop it."""
+
+    traffic: dict[str, int]
+    until: datetime
+
+
+class RequestApproval(Command, frozen=True, kw_only=True):
+    """Ask the persona to approve; the answer arrives through the signed page."""
+
+    approval_id: str
+    persona: str
+    channels: tuple[str, ...]
+    title: str
+    facts: dict[str, str]
+    expires_at: datetime
+
+
+class Notify(Command, frozen=True, kw_only=True):
+    """Tell a persona something it should know."""
+
+    persona: str
+    channels: tuple[str, ...]
+    title: str
+    facts: dict[str, str]
+
+
+# A repeat of the same PUT, or of a job under the same name, has the effect of one; a repeated notification is a nuisance
+# that we accept rather than silence; probing requests change nothing.
+ON_UNKNOWN: dict[type[Command], OnUnknown] = {
+    ShareModel: "same_key",
+    RecordReference: "repeat",
+    DeployModel: "same_key",
+    RemoveDeployment: "same_key",
+    CheckEndpoint: "repeat",
+    RunEvaluation: "same_key",
+    Retrain: "same_key",
+    SetTraffic: "same_key",
+    RollBackTraffic: "same_key",
+    RequestApproval: "repeat",
+    Notify: "repeat",
+}
+
+
+def kind_of(command: Command) -> str:
+    """The name of a command's kind, as the ledger shows it."""
+    return type(command).__name__

@@ -1,0 +1,23 @@
+"""Which commands go to which kind of target: the closed unions that the ports promise to carry out.
+
+Owns the grouping only; an execution service dispatches on it, and a type checker proves that none is forgotten.
+"""
+
+from shared.domain.commands import (
+    CheckEndpoint,
+    DeployModel,
+    Notify,
+    RecordReference,
+    RemoveDeployment,
+    RequestApproval,
+    Retrain,
+    RollBackTraffic,
+    RunEvaluation,
+    SetTraffic,
+    ShareModel,
+)
+
+EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic
+WorkspaceCommand = ShareModel | RunEvaluation | Retrain | EndpointWrite
+Message = RequestApproval | Notify
+AnyCommand = WorkspaceCommand | RecordReference | CheckEndpoint | Message

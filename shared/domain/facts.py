@@ -1,0 +1,136 @@
+"""What is known about one workload: the versions, who serves, the rollout under way, incidents, and recent history.
+
+Owns the state that decisions read and replace. It changes only through signals, one row per subject, at most 64 KiB.
+Knows nothing of how it is stored.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from shared.domain.lifecycle import VersionEvent, VersionState, move
+from shared.domain.signals import WindowVerdict
+from shared.domain.values import Part, Value, replace
+
+SCHEMA_VERSION = 1
+VERSIONS_KEPT_MAX = 20
+WINDOWS_KEPT_MAX = 12
+INCIDENTS_KEPT_MAX = 10
+
+
+class CheckResult(Part, frozen=True, kw_only=True):
+    """What one staging check found. ``passed`` is None while it runs."""
+
+    name: str
+    command_id: str
+    passed: bool | None = None
+    detail: str = ""
+    metrics: dict[str, float] = {}
+
+
+class ApprovalAsked(Part, frozen=True, kw_only=True):
+    """A question that waits for a person: bound to the digest of the evidence that the answer is about."""
+
+    id: str
+    evidence_digest: str
+    asked_at: datetime
+    expires_at: datetime
+    evidence: dict[str, str] = {}
+
+
+class Version(Part, frozen=True, kw_only=True):
+    """One registered version of the workload's model."""
+
+    version: str
+    model: str
+    state: VersionState
+    since: datetime
+    registered_at: datetime
+    author: str = ""
+    checks: tuple[CheckResult, ...] = ()
+    approval: ApprovalAsked | None = None
+    awaiting: tuple[str, ...] = ()  # commands that must finish before the next step
+    deployment: str = ""  # in production
+
+    def after(self, event: VersionEvent, now: datetime) -> "Version":
+        """This version after an event. Raises IllegalMoveError."""
+        return replace(self, state=move(self.state, event), since=now)
+
+
+class Rollout(Part, frozen=True, kw_only=True):
+    """A new version taking over traffic, step by step. ``champion`` is empty for a first version."""
+
+    version: str
+    champion: str = ""
+    step: int = 0
+    step_started_at: datetime | None = None  # None until the traffic of this step is in force
+    looks: int = 0
+    inconclusive: int = 0
+    no_data: int = 0
+    pending: str = ""  # the traffic command that this step waits for
+
+
+IncidentKind = Literal["data_drift", "rollout_failed", "manual_retrain"]
+IncidentState = Literal["open", "remedying", "verifying", "closed"]
+
+
+class Incident(Part, frozen=True, kw_only=True):
+    """A problem on one target: open until its remedy's effect is verified. Repeats are counted, not acted on."""
+
+    id: str
+    kind: IncidentKind
+    state: IncidentState
+    opened_at: datetime
+    detail: str = ""
+    version: str = ""  # the champion that it is about
+    repeats: int = 0
+    remedy: str = ""  # the command that should mend it
+    remedy_version: str = ""
+    verification: str = ""  # the command that measures the effect
+    closed_as: Literal["", "helped", "no_effect", "worse", "rolled_back", "failed"] = ""
+    closed_at: datetime | None = None
+
+
+class WindowSeen(Part, frozen=True, kw_only=True):
+    """What one closed window of the champion said."""
+
+    start: datetime
+    verdict: WindowVerdict
+    share: float
+    rows: int
+
+
+class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
+    """Everything that a decision about one workload may depend on."""
+
+    schema_version: int = SCHEMA_VERSION
+    paused: bool = False
+    versions: dict[str, Version] = {}
+    champion: str = ""
+    standby: str = ""
+    standby_until: datetime | None = None
+    rollout: Rollout | None = None
+    incidents: tuple[Incident, ...] = ()
+    windows: dict[str, tuple[WindowSeen, ...]] = {}  # by version
+    retrained_at: tuple[datetime, ...] = ()
+    fruitless: int = 0  # remedies in a row that did not help
+
+    def with_version(self, version: Version) -> "Facts":
+        """These facts with one version added or replaced; the oldest that have ended are dropped beyond the limit."""
+        versions = {**self.versions, version.version: version}
+        while len(versions) > VERSIONS_KEPT_MAX:
+            ended = [v.version for v in versions.values() if v.state in ("retired", "rejected", "rolled_back")]
+            if not ended:
+                break
+            del versions[ended[0]]
+        return replace(self, versions=versions)
+
+    def with_incident(self, incident: Incident) -> "Facts":
+        """These facts with one incident added or replaced."""
+        others = [known for known in self.incidents if known.id != incident.id]
+        kept = [known for known in others if known.state != "closed"]
+        closed = [known for known in others if known.state == "closed"][-INCIDENTS_KEPT_MAX:]
+        return replace(self, incidents=(*closed, *kept, incident))
+
+    def open_incident(self, kind: IncidentKind) -> Incident | None:
+        """The incident of a kind that is not closed yet, if any."""
+        return next((known for known in self.incidents if known.kind == kind and known.state != "closed"), None)

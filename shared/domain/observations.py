@@ -1,0 +1,81 @@
+"""What deployments say about themselves: requests served and rows scored, and their summary for a decision.
+
+Owns the values that parsing hands to telemetry, and the summaries that telemetry hands to the rules.
+Knows nothing of bytes or of storage. Times are UTC; durations are in milliseconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.domain.values import Part
+
+
+class DeploymentRef(Part, frozen=True, kw_only=True, order=True):
+    """One deployment. All three parts are lower case: sources disagree about the case of ids."""
+
+    workspace: str
+    endpoint: str
+    deployment: str
+
+    @property
+    def key(self) -> str:
+        """The deployment as one string, for rows and ids."""
+        return f"{self.workspace}/onlineendpoints/{self.endpoint}/deployments/{self.deployment}"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestServed:
+    """One request that an endpoint answered, as its traffic log tells. ``failed``: the caller got no good answer."""
+
+    deployment: DeploymentRef
+    at: datetime
+    status_code: int
+    model_status_code: int | None
+    duration_ms: float
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RowsCollected:
+    """Rows of one collector event. ``collection`` is ``model_inputs``, ``model_outputs`` or another of the collector's."""
+
+    deployment: DeploymentRef
+    at: datetime
+    collection: str
+    correlation_id: str
+    rows: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRefused:
+    """Telemetry that could not be read, by reason: counted, and the first of each kept."""
+
+    reason: str
+    detail: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Everything that one Event Hubs message held."""
+
+    requests: tuple[RequestServed, ...] = ()
+    rows: tuple[RowsCollected, ...] = ()
+    refused: tuple[RowsRefused, ...] = ()
+
+
+class TrafficSample(Part, frozen=True, kw_only=True):
+    """What one deployment served between two moments.
+
+    ``latency_p95_ms`` is the sample's 95th percentile; ``_lower`` and ``_upper`` are the 95 % confidence bounds of it,
+    from order statistics (binomial), which assume nothing about the shape of the distribution.
+    """
+
+    requests: int = 0
+    failed: int = 0
+    latency_p50_ms: float = 0.0
+    latency_p95_ms: float = 0.0
+    latency_p95_ms_lower: float = 0.0
+    latency_p95_ms_upper: float = 0.0

@@ -1,0 +1,46 @@
+"""What came of a command: a closed set, classified where the failure was seen.
+
+Owns the five outcomes and the evidence they carry. Knows nothing of SDKs, status codes or retries.
+"""
+
+from datetime import datetime
+
+from shared.domain.values import Value
+
+
+class Succeeded(Value, frozen=True, kw_only=True):
+    """The effect is there. ``data`` holds what later decisions need (metrics, versions, counts), as text or numbers."""
+
+    data: dict[str, str | float] = {}
+
+
+class Started(Value, frozen=True, kw_only=True):
+    """A long operation was accepted. Nobody waits: ``look_again_at`` says when to ask for ``operation`` by GET."""
+
+    operation: str
+    look_again_at: datetime
+
+
+class Failed(Value, frozen=True, kw_only=True):
+    """There is no effect. ``retryable`` says whether the same command may succeed later; ``reason`` is for a person."""
+
+    retryable: bool
+    reason: str
+    data: dict[str, str | float] = {}
+
+
+class Unknown(Value, frozen=True, kw_only=True):
+    """The call may or may not have had its effect (a time-out after sending); ``on_unknown`` says what is next."""
+
+    reason: str
+
+
+class Skipped(Value, frozen=True, kw_only=True):
+    """Not done on purpose: a limit, a stale plan, a pause. ``until`` says when it may be tried again, if ever."""
+
+    reason: str
+    until: datetime | None = None
+
+
+Outcome = Succeeded | Started | Failed | Unknown | Skipped
+Final = Succeeded | Failed | Skipped

@@ -1,0 +1,194 @@
+"""What the loop hears: facts in the past tense, parsed once at the edge, then never checked again.
+
+Owns the closed set of signals. Knows nothing of envelopes, HTTP or the policy.
+``source`` is the lower-case ARM id of what spoke (or one of our own names), ``dedup_key`` the key under which the signal
+is accepted once, ``depth`` how many of our own actions lie behind it.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from shared.domain.outcomes import Final
+from shared.domain.values import Part, Value
+
+DEPTH_MAX = 8  # a longer chain of our own causes is a storm, not a loop
+
+
+class Heard(Value, frozen=True, kw_only=True):
+    """What every signal carries. ``occurred_at`` (UTC) orders signals; it never decides what is due."""
+
+    source: str
+    dedup_key: str
+    occurred_at: datetime
+    subject: str = ""
+    depth: int = 0
+
+
+class ModelRegistered(Heard, frozen=True, kw_only=True):
+    """A model version appeared in a workspace. ``model_version`` is text: it may be a number or a word."""
+
+    workspace: str
+    model_name: str
+    model_version: str
+    tags: dict[str, str] = {}
+    properties: dict[str, str] = {}
+
+
+class ModelDeployed(Heard, frozen=True, kw_only=True):
+    """A service was deployed with one or more models (``name:version``)."""
+
+    workspace: str
+    service_name: str
+    compute_type: str = ""
+    models: tuple[str, ...] = ()
+
+
+class JobStatusChanged(Heard, frozen=True, kw_only=True):
+    """A job moved on. ``status`` is one of Azure ML's run states, in its usual spelling."""
+
+    workspace: str
+    run_id: str
+    status: str
+    experiment: str = ""
+    run_type: str = ""
+    tags: dict[str, str] = {}
+    properties: dict[str, str] = {}
+
+
+class Breach(Part, frozen=True, kw_only=True):
+    """One measured value beyond its threshold. ``group`` is the feature or slice, empty for the whole."""
+
+    metric: str
+    value: float
+    threshold: float
+    group: str = ""
+
+
+class MonitorBreached(Heard, frozen=True, kw_only=True):
+    """A monitor of Azure ML found values beyond their thresholds. ``legacy``: a dataset monitor of v1."""
+
+    workspace: str
+    run_id: str
+    monitor_signal: str
+    breaches: tuple[Breach, ...] = ()
+    legacy: bool = False
+
+
+class SubscriptionValidation(Heard, frozen=True, kw_only=True):
+    """Event Grid asks whether we want a subscription: answered with its code, never stored or decided on."""
+
+    validation_code: str
+    validation_url: str = ""
+
+
+class TelemetryReceived(Heard, frozen=True, kw_only=True):
+    """One Event Hubs message, with the count of its rows by category. Aggregated, never stored or decided on."""
+
+    rows_by_category: dict[str, int]
+    rejected_rows: int = 0
+
+
+class FeatureScore(Part, frozen=True, kw_only=True):
+    """How far one feature of a window lies from its reference."""
+
+    feature: str
+    score: float
+
+
+WindowVerdict = Literal["pass", "suspected", "detected", "no_data"]
+
+
+class WindowClosed(Heard, frozen=True, kw_only=True):
+    """A telemetry window of one deployment ended: its rows, its scores against the reference profile.
+
+    ``workspace``, ``endpoint`` and ``deployment`` name the deployment; ``start`` and ``end`` bound event time.
+    """
+
+    workspace: str
+    endpoint: str
+    deployment: str
+    window: str
+    start: datetime
+    end: datetime
+    rows: int
+    late_rows: int = 0
+    metric: str = "psi"
+    scores: tuple[FeatureScore, ...] = ()
+
+
+class OperatorAsked(Heard, frozen=True, kw_only=True):
+    """A person asked for something, by command line or page."""
+
+    workload: str
+    action: Literal["retrain", "rollback", "pause", "resume", "lift_freeze"]
+    by: str
+    why: str = ""
+
+
+class ApprovalAnswered(Heard, frozen=True, kw_only=True):
+    """A person answered a request for approval, whose evidence had the digest that they saw."""
+
+    workload: str
+    approval_id: str
+    answer: Literal["approve", "reject"]
+    by: str
+    evidence_digest: str
+    groups: tuple[str, ...] = ()
+    comment: str = ""
+
+
+class CommandFinished(Heard, frozen=True, kw_only=True):
+    """One of our own commands came to its end."""
+
+    workload: str
+    command_id: str
+    command_kind: str
+    outcome: Final
+
+
+class HoldElapsed(Heard, frozen=True, kw_only=True):
+    """A moment came that a decision had asked to be woken at. ``about`` is the version, incident or signal it concerns."""
+
+    workload: str
+    hold_id: str
+    purpose: Literal["retry", "bake", "approval_expiry", "standby_expiry", "verify_deadline"]
+    about: str
+
+
+Signal = (
+    ModelRegistered
+    | ModelDeployed
+    | JobStatusChanged
+    | MonitorBreached
+    | SubscriptionValidation
+    | TelemetryReceived
+    | WindowClosed
+    | OperatorAsked
+    | ApprovalAnswered
+    | CommandFinished
+    | HoldElapsed
+)
+
+RejectReason = Literal[
+    "malformed_json",
+    "malformed_field",
+    "missing_field",
+    "unknown_schema",
+    "unknown_event_type",
+    "oversized",
+    "out_of_scope",
+    "not_actionable",
+]
+
+
+class Rejected(Value, frozen=True, kw_only=True):
+    """Something that we could not take: why, in words that a person can act on, and which element of a batch it was."""
+
+    reason: RejectReason
+    detail: str
+    index: int = 0
+
+
+def kind_of(signal: Value) -> str:
+    """The name of a signal's kind, as the ledger and ``outerloop parse`` show it."""
+    return type(signal).__name__

@@ -1,0 +1,1 @@
+"""What people read: cards, e-mails, text. Pure and golden-tested."""

@@ -1,0 +1,1 @@
+"""Sequences of effects: they see ports only, never an SDK."""

@@ -1,0 +1,1 @@
+"""From bytes to windows to verdicts. Pure maths: no clock, no store."""
