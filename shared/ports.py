@@ -3,13 +3,20 @@
 Owns the promises. Knows no SDK. Every method that reaches out is async; none waits for a long operation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from shared.domain.commands import CheckEndpoint, RecordReference
+from shared.domain.decisions import Decision, Evaluation, Hold
 from shared.domain.effects import Message, WorkspaceCommand
-from shared.domain.outcomes import Failed, Outcome
+from shared.domain.facts import Facts
+from shared.domain.outcomes import Failed, Final, Outcome, Started
+from shared.domain.policy import Policy
+from shared.domain.records import CommandRow, RejectedRow, SignalRow
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -17,6 +24,23 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The present, in UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPolicy:
+    """A policy that validated, the digest of its text, and the request bodies that lie beside it."""
+
+    policy: Policy
+    digest: str
+    payloads: Mapping[str, str]
+
+
+class PolicySource(Protocol):
+    """Where the policy comes from. One that does not validate never replaces one that does."""
+
+    async def current(self) -> LoadedPolicy:
+        """The newest policy that validates."""
         ...
 
 
@@ -39,7 +63,7 @@ class Workspace(Protocol):
 class Prober(Protocol):
     """Sends real requests to one deployment of an endpoint."""
 
-    async def probe(self, command: CheckEndpoint) -> Outcome:
+    async def probe(self, command: CheckEndpoint, body: str) -> Outcome:
         """Measure: ``Succeeded`` with requests, errors, latency_p50_ms, latency_p95_ms, latency_p99_ms."""
         ...
 
@@ -49,4 +73,202 @@ class Messenger(Protocol):
 
     async def send(self, message: Message) -> Outcome:
         """Deliver to every channel of the message; ``Failed`` names the channels that refused."""
+        ...
+
+
+class ConflictError(Exception):
+    """Somebody else wrote first: read again and decide again."""
+
+
+class AlreadyDecidedError(Exception):
+    """The decision with this id is in the ledger: nothing is left to do."""
+
+
+class StoreUnavailableError(Exception):
+    """The store cannot be reached or written: the source must send again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """A value and the tag that its next write has to present. The tag is empty when there is no value yet."""
+
+    value: T
+    etag: str = ""
+
+
+class Inbox(Protocol):
+    """Signals, accepted once each."""
+
+    async def insert_signal(self, row: SignalRow) -> bool:
+        """Store a signal unless its dedup key is known; False when it is."""
+        ...
+
+    async def signal(self, dedup_key: str) -> SignalRow | None:
+        """The signal of a key."""
+        ...
+
+    async def set_route(self, dedup_key: str, subjects: tuple[str, ...], policy_digest: str) -> SignalRow:
+        """Store the route unless there is one; returns the row as it now is, so the first route wins."""
+        ...
+
+    async def mark_decided(self, dedup_key: str) -> None:
+        """Every subject of the signal has its decision."""
+        ...
+
+    async def undecided(self, received_before: datetime, limit: int) -> list[SignalRow]:
+        """Signals accepted before a moment that a crash left without all their decisions, oldest first."""
+        ...
+
+    async def add_rejected(self, row: RejectedRow) -> None:
+        """Keep what could not be taken; the same id again only counts."""
+        ...
+
+    async def rejected(self, limit: int) -> list[RejectedRow]:
+        """The newest rejections first."""
+        ...
+
+
+class Ledger(Protocol):
+    """Facts, decisions, commands and holds of each subject, written together."""
+
+    async def facts(self, subject: str) -> Stored[Facts]:
+        """The facts of a subject; empty facts and an empty tag when there are none."""
+        ...
+
+    async def commit(self, evaluation: Evaluation, facts_etag: str) -> None:
+        """Write facts, decision, commands (as pending, unsent), holds (added, released) in one transaction.
+
+        Raises AlreadyDecidedError when the decision exists, ConflictError when the facts changed since they were read.
+        """
+        ...
+
+    async def decision(self, decision_id: str) -> Decision | None:
+        """One row of the ledger."""
+        ...
+
+    async def decisions(self, subject: str | None, limit: int) -> list[Decision]:
+        """The newest decisions, oldest of them first, of one subject or of all."""
+        ...
+
+    async def subjects(self) -> list[str]:
+        """Every subject that has facts."""
+        ...
+
+    async def due_holds(self, now: datetime, limit: int) -> list[Hold]:
+        """Holds whose moment came, earliest first. They stay until a decision releases them."""
+        ...
+
+    async def holds(self, subject: str) -> list[Hold]:
+        """All holds of a subject, earliest first."""
+        ...
+
+
+class Outbox(Protocol):
+    """Commands from their order to their outcome."""
+
+    async def command(self, subject: str, command_id: str) -> CommandRow | None:
+        """One command."""
+        ...
+
+    async def commands(self, decision_id: str) -> list[CommandRow]:
+        """The commands of a decision."""
+        ...
+
+    async def claim(
+        self, subject: str, command_id: str, owner: str, now: datetime, until: datetime
+    ) -> CommandRow | None:
+        """Claim a command that is pending, started and due, or whose claim has expired; None when it is not to be had.
+
+        The returned row is as before the claim but for owner, claimed_until and attempts: its ``state`` tells whether
+        it is begun (pending), looked at (started) or was left by a crash in mid-effect (claimed).
+        """
+        ...
+
+    async def record_started(self, subject: str, command_id: str, owner: str, outcome: Started) -> None:
+        """Keep a started operation and when to look again; the claim ends. Raises ConflictError when the claim is lost."""
+        ...
+
+    async def release(self, subject: str, command_id: str, owner: str, outcome: Outcome, not_before: datetime) -> None:
+        """Give a command back to be tried again, unsent, with what happened. Raises ConflictError when the claim is lost."""
+        ...
+
+    async def finish(self, subject: str, command_id: str, owner: str, outcome: Final, row: SignalRow) -> None:
+        """Keep the outcome and accept the signal that tells it, in one transaction. Raises ConflictError if not owned."""
+        ...
+
+    async def sendable(self, now: datetime, limit: int) -> list[CommandRow]:
+        """Commands to be queued now: pending and unsent, started and due, or with an expired claim."""
+        ...
+
+    async def mark_sent(self, subject: str, command_id: str, until: datetime) -> None:
+        """The command is queued; it is sendable again only after ``until`` (should the queue lose it)."""
+        ...
+
+
+class Documents(Protocol):
+    """Small named bodies, each changed by compare-and-swap: leases, profiles, reservations."""
+
+    async def document(self, name: str) -> Stored[bytes | None]:
+        """The body of a name and its tag; None and an empty tag when there is none."""
+        ...
+
+    async def save_document(self, name: str, body: bytes, etag: str) -> None:
+        """Write a body. An empty tag means that there must be none yet. Raises ConflictError."""
+        ...
+
+    async def delete_document(self, name: str, etag: str) -> None:
+        """Remove a body. Raises ConflictError."""
+        ...
+
+    async def documents(self, prefix: str) -> dict[str, bytes]:
+        """All bodies whose name begins with a prefix."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDelta:
+    """One batch of a hub partition, aggregated and not yet folded into windows."""
+
+    partition: str
+    through_sequence_number: int
+    body: bytes
+
+
+class TelemetryLog(Protocol):
+    """Deltas by hub partition with their cursor, and the windows that they are folded into."""
+
+    async def cursor(self, partition: str) -> Stored[int]:
+        """The last sequence number taken of a partition, -1 when none was."""
+        ...
+
+    async def append_delta(self, delta: StoredDelta, cursor_etag: str) -> None:
+        """Write the delta and move the cursor in one transaction. Raises ConflictError when the cursor moved."""
+        ...
+
+    async def deltas(self, limit: int) -> list[StoredDelta]:
+        """Deltas not yet folded, in order within each partition."""
+        ...
+
+    async def windows(self, prefix: str) -> dict[str, Stored[bytes]]:
+        """Window states by key, for keys that begin with a prefix."""
+        ...
+
+    async def save_fold(self, windows: Mapping[str, Stored[bytes]], folded: Sequence[StoredDelta]) -> None:
+        """Write windows (each against its tag) and drop the folded deltas, in one transaction. Raises ConflictError."""
+        ...
+
+    async def delete_windows(self, keys: Sequence[str]) -> None:
+        """Drop windows that are no longer needed."""
+        ...
+
+
+class Store(Inbox, Ledger, Outbox, Documents, TelemetryLog, Protocol):
+    """Everything that is kept. Any method may raise StoreUnavailableError."""
+
+
+class CommandQueue(Protocol):
+    """Carries the ids of commands to whoever executes them, at least once."""
+
+    async def send(self, subject: str, command_id: str, delay_seconds: float = 0.0) -> None:
+        """Queue one command, visible after a delay."""
         ...

@@ -68,7 +68,7 @@ class CheckEndpoint(EndpointCommand, frozen=True, kw_only=True):
 
     deployment: str
     requests: int
-    payload: str
+    payload: str  # the name of a file beside the policy
 
 
 class RunEvaluation(Command, frozen=True, kw_only=True):
@@ -93,6 +93,7 @@ class Retrain(Command, frozen=True, kw_only=True):
     data: str
     experiment: str
     model: str
+    inputs: dict[str, str] = {}
 
 
 class SetTraffic(EndpointCommand, frozen=True, kw_only=True):

@@ -27,6 +27,13 @@ class CheckResult(Part, frozen=True, kw_only=True):
     metrics: dict[str, float] = {}
 
 
+class Answer(Part, frozen=True, kw_only=True):
+    """One person's yes."""
+
+    by: str
+    at: datetime
+
+
 class ApprovalAsked(Part, frozen=True, kw_only=True):
     """A question that waits for a person: bound to the digest of the evidence that the answer is about."""
 
@@ -35,6 +42,8 @@ class ApprovalAsked(Part, frozen=True, kw_only=True):
     asked_at: datetime
     expires_at: datetime
     evidence: dict[str, str] = {}
+    quorum: int = 1
+    answers: tuple[Answer, ...] = ()
 
 
 class Version(Part, frozen=True, kw_only=True):
@@ -64,6 +73,7 @@ class Rollout(Part, frozen=True, kw_only=True):
     step: int = 0
     step_started_at: datetime | None = None  # None until the traffic of this step is in force
     looks: int = 0
+    failures: int = 0
     inconclusive: int = 0
     no_data: int = 0
     pending: str = ""  # the traffic command that this step waits for
@@ -99,6 +109,13 @@ class WindowSeen(Part, frozen=True, kw_only=True):
     rows: int
 
 
+class HeldSignal(Part, frozen=True, kw_only=True):
+    """A signal that waits to be evaluated again, and what it is about."""
+
+    dedup_key: str
+    about: str
+
+
 class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     """Everything that a decision about one workload may depend on."""
 
@@ -113,6 +130,7 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     windows: dict[str, tuple[WindowSeen, ...]] = {}  # by version
     retrained_at: tuple[datetime, ...] = ()
     fruitless: int = 0  # remedies in a row that did not help
+    held: dict[str, HeldSignal] = {}  # by hold id
 
     def with_version(self, version: Version) -> "Facts":
         """These facts with one version added or replaced; the oldest that have ended are dropped beyond the limit."""
@@ -130,6 +148,10 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
         kept = [known for known in others if known.state != "closed"]
         closed = [known for known in others if known.state == "closed"][-INCIDENTS_KEPT_MAX:]
         return replace(self, incidents=(*closed, *kept, incident))
+
+    def with_held(self, hold_id: str, held: HeldSignal) -> "Facts":
+        """These facts with one more signal that waits."""
+        return replace(self, held={**self.held, hold_id: held})
 
     def open_incident(self, kind: IncidentKind) -> Incident | None:
         """The incident of a kind that is not closed yet, if any."""

@@ -101,7 +101,7 @@ class Approval(Section):
     """Whose yes is needed, for how long it is waited for, and the safe answer when nobody comes."""
 
     by: str
-    quorum: Literal[1] = 1
+    quorum: int = Field(default=1, ge=1, le=5)
     not_by_author: bool = True
     expires: Duration = timedelta(days=2)
     otherwise: Literal["reject"] = "reject"
@@ -158,6 +158,9 @@ class DataDrift(Section):
     share_of_features: float = Field(gt=0, le=1)
     persistence: Persistence = Field(default="1 of 1", alias="for")
     min_rows: int = Field(default=1000, ge=1)
+    azure_ml_signals: str = Field(
+        default="", description="glob of the names of Azure ML monitor signals that mean the same"
+    )
     then: Literal["retrain", "notify"] = "retrain"
     to: str = ""
 
@@ -186,6 +189,7 @@ class AzureMlTraining(Section):
     component: str
     data: str
     experiment: str = "retrain"
+    inputs: dict[str, str] = {}
 
 
 class Trainer(Section):
@@ -217,7 +221,6 @@ class Limits(Section):
     """How often, in any window of the given length."""
 
     retrains: tuple[LimitText, ...] = ()
-    fleet_retrains: tuple[LimitText, ...] = ()
 
 
 class TelemetrySettings(Section):

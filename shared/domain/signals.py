@@ -11,7 +11,7 @@ from typing import Literal
 from shared.domain.outcomes import Final
 from shared.domain.values import Part, Value
 
-DEPTH_MAX = 8  # a longer chain of our own causes is a storm, not a loop
+DEPTH_MAX = 64  # hops of our own in a row; a whole promotion takes about 20: more is a storm, not a loop
 
 
 class Heard(Value, frozen=True, kw_only=True):

@@ -67,6 +67,8 @@ def _unchecked_body_of(value: Any) -> bytes:
     packed = PACKED.get(type(value))
     if packed:
         return packed[1].pack(value)
+    if isinstance(value, list | dict | Array):
+        return _compound_body_of(value)
     match value:
         case None:
             return b""
@@ -80,6 +82,11 @@ def _unchecked_body_of(value: Any) -> bytes:
             return _sized(value.encode("ascii" if type(value) is Symbol else "utf-8"))
         case bytes():
             return bytes(value) if type(value) in RAW.values() else _sized(value)
+    raise CodecError(f"{type(value).__name__} has no AMQP encoding")
+
+
+def _compound_body_of(value: list[Any] | dict[Any, Any] | Array) -> bytes:
+    match value:
         case list():
             return _counted(len(value), b"".join(map(encode, value)))
         case dict():
@@ -87,7 +94,6 @@ def _unchecked_body_of(value: Any) -> bytes:
             return _counted(2 * len(value), b"".join(pairs))
         case Array():
             return _counted(len(value.items), _items_of(value))
-    raise CodecError(f"{type(value).__name__} has no AMQP encoding")
 
 
 def _sized(body: bytes) -> bytes:

@@ -7,14 +7,16 @@ module knows no connection state.
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.azure.event_hubs.codec import CodecError, decode, encode
 from local.azure.event_hubs.values import Array, Described, Symbol, Ubyte, Uint, Ulong, Ushort
+
+if TYPE_CHECKING:
+    import asyncio
 
 AMQP_HEADER = b"AMQP\x00\x01\x00\x00"
 SASL_HEADER = b"AMQP\x03\x01\x00\x00"
@@ -122,7 +124,7 @@ def _frame(channel: int, code: int, *fields: Any, payload: bytes = b"", kind: in
 
 
 def _error(fault: Fault | None) -> Described | None:
-    return fault and described(_ERROR, Symbol(fault.condition), fault.description, None)
+    return described(_ERROR, Symbol(fault.condition), fault.description, None) if fault else None
 
 
 def sasl_mechanisms(names: tuple[str, ...]) -> bytes:

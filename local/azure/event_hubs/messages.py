@@ -7,12 +7,14 @@ knows nothing of links or of partitions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.azure.event_hubs.codec import CodecError, decode, encode, skip_described
 from local.azure.event_hubs.values import Described, Int, Long, Symbol, Timestamp, Ulong
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 BATCH_FORMAT = 0x80013700
 HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES = 0x70, 0x71, 0x72, 0x73

@@ -7,13 +7,15 @@ them. Knows nothing of links or of connections.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.azure.event_hubs.messages import Reply, Request
 from local.azure.event_hubs.partition import Partition
 from local.azure.event_hubs.values import Array, Int, Long, Timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class UnknownEntityError(LookupError):

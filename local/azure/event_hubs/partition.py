@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from local.azure.event_hubs.messages import Stamp, application_properties_of, body_of, stamped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 _SELECTOR = re.compile(r"^amqp\.annotation\.x-opt-(offset|sequence-number|enqueued-time) (>=?) '(@latest|-?\d+)'$")
 
@@ -128,7 +130,9 @@ class Partition:
         if value == "@latest":
             return self._next_sequence_number
         wanted = int(value) + (operator == ">")
-        return next((e.sequence_number for e in self._log if _POSITIONS[field](e) >= wanted), self._next_sequence_number)
+        return next(
+            (e.sequence_number for e in self._log if _POSITIONS[field](e) >= wanted), self._next_sequence_number
+        )
 
     def join(self, reader: Reader) -> None:
         """Adds a reader. One with an epoch evicts its consumer group's readers of no, lower or equal epoch.

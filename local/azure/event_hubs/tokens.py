@@ -11,7 +11,13 @@ import base64
 import hashlib
 import hmac
 from enum import Enum
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
+
+from local.azure.event_hubs.messages import Reply, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEY_NAME = "Root"
 TOKEN_TYPE = "servicebus.windows.net:sastoken"  # noqa: S105  the name of a format
@@ -31,7 +37,7 @@ class TokenRefusal(Enum):
 def refusal(token: str, key: str, now_s: float) -> TokenRefusal | None:
     """Why the token is refused at this time (epoch seconds), or None when it is good."""
     parts = dict(pair.partition("=")[::2] for pair in token.removeprefix(_PREFIX).split("&"))
-    if not token.startswith(_PREFIX) or not _PARTS <= parts.keys() or not parts["se"].isdecimal():
+    if not token.startswith(_PREFIX) or not parts.keys() >= _PARTS or not parts["se"].isdecimal():
         return TokenRefusal.MALFORMED
     if unquote(parts["skn"]) != KEY_NAME:
         return TokenRefusal.UNKNOWN_KEY_NAME
@@ -40,3 +46,22 @@ def refusal(token: str, key: str, now_s: float) -> TokenRefusal | None:
     if not hmac.compare_digest(expected, unquote(parts["sig"]).encode()):
         return TokenRefusal.WRONG_SIGNATURE
     return TokenRefusal.EXPIRED if int(parts["se"]) <= now_s else None
+
+
+class Door:
+    """One connection's way in: shut until the peer puts a good token on `$cbs`, then open while the connection lasts."""
+
+    def __init__(self, key: str, now_s: Callable[[], float]) -> None:
+        self._key = key
+        self._now_s = now_s
+        self.is_open = False
+
+    def put_token(self, request: Request) -> Reply:
+        """202 opens the door, 401 says why not; only shared access signatures are looked at."""
+        if request.application_properties.get("type") != TOKEN_TYPE:
+            return Reply(401, TokenRefusal.MALFORMED.value)
+        refused = refusal(str(request.value), self._key, self._now_s())
+        if refused:
+            return Reply(401, refused.value)
+        self.is_open = True
+        return Reply(202, "Accepted")

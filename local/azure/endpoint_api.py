@@ -1,0 +1,173 @@
+"""The ARM side of online endpoints: create, look, change traffic, keys, delete.
+
+Owns the REST shapes and the order of things: a change is refused while another is under way, and traffic takes effect
+when its operation ends. Deployments of an endpoint are ``deployment_api``'s; requests to it are the scoring router's.
+"""
+
+import asyncio
+import secrets
+from typing import Any
+
+from local.azure.arm import ArmAnswer, ArmRequest, ArmRoute
+from local.azure.deployments import DeploymentKey
+from local.azure.documents import envelope, page
+from local.azure.effects import Effects
+from local.azure.endpoints import Endpoint, Endpoints
+from local.azure.errors import ArmError, not_found
+from local.azure.operations import Operations
+from local.azure.references import Scope
+from local.azure.serving import Serving
+
+ENDPOINT = "{scope}/onlineEndpoints/{endpoint}"
+
+
+def find_endpoint(endpoints: Endpoints, request: ArmRequest) -> Endpoint:
+    """The endpoint that the path names.
+
+    Raises:
+        ArmError: 404 when there is none.
+    """
+    found = endpoints.get(request.scope.key, request.names["endpoint"])
+    if not found:
+        raise not_found("OnlineEndpoint", request.names["endpoint"])
+    return found
+
+
+class EndpointApi:
+    """Routes for the online endpoints of a workspace. ``settle_seconds`` is how long a change of traffic takes."""
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        operations: Operations,
+        serving: Serving,
+        effects: Effects,
+        settle_seconds: float = 0.1,
+    ) -> None:
+        self._endpoints = endpoints
+        self._operations = operations
+        self._serving = serving
+        self._effects = effects
+        self._settle_seconds = settle_seconds
+
+    def routes(self) -> list[ArmRoute]:
+        """Everything about endpoints but their deployments."""
+        return [
+            ArmRoute("GET", "{scope}/onlineEndpoints", self._list),
+            ArmRoute("GET", ENDPOINT, self._get),
+            ArmRoute("PUT", ENDPOINT, self._put),
+            ArmRoute("PATCH", ENDPOINT, self._patch),
+            ArmRoute("DELETE", ENDPOINT, self._delete),
+            ArmRoute("POST", f"{ENDPOINT}/listKeys", self._list_keys),
+        ]
+
+    async def _list(self, request: ArmRequest) -> ArmAnswer:
+        found = self._endpoints.of(request.scope.key)
+        return ArmAnswer(page([endpoint_document(one, request.scope, request.base_url) for one in found]))
+
+    async def _get(self, request: ArmRequest) -> ArmAnswer:
+        return ArmAnswer(self._document(find_endpoint(self._endpoints, request), request))
+
+    async def _list_keys(self, request: ArmRequest) -> ArmAnswer:
+        endpoint = find_endpoint(self._endpoints, request)
+        return ArmAnswer({"primaryKey": endpoint.key, "secondaryKey": endpoint.key})
+
+    async def _put(self, request: ArmRequest) -> ArmAnswer:
+        endpoint = self._endpoints.get(request.scope.key, request.names["endpoint"])
+        return self._change(endpoint, request) if endpoint else self._create(request)
+
+    async def _patch(self, request: ArmRequest) -> ArmAnswer:
+        return self._change(find_endpoint(self._endpoints, request), request)
+
+    def _create(self, request: ArmRequest) -> ArmAnswer:
+        name = request.names["endpoint"]
+        if len(name) < 3 or len(name) > 32:
+            raise ArmError(400, "BadRequest", "An endpoint's name has 3 to 32 characters.")
+        endpoint = Endpoint(request.scope.key, name, secrets.token_urlsafe(24), _kept(request.body))
+        endpoint.check_traffic(_traffic(request.body) or {})
+        self._endpoints.add(endpoint)
+        return self._begin(endpoint, request, {}, 201)
+
+    def _change(self, endpoint: Endpoint, request: ArmRequest) -> ArmAnswer:
+        traffic = _traffic(request.body)
+        endpoint.check_traffic(traffic or {})
+        answer = self._begin(endpoint, request, traffic, 200 if request.body.get("location") else 202)
+        endpoint.document = {**endpoint.document, **_kept(request.body)}
+        return answer
+
+    def _begin(self, endpoint: Endpoint, request: ArmRequest, traffic: dict[str, int] | None, status: int) -> ArmAnswer:
+        endpoint.claim("the endpoint is being updated")
+        endpoint.state = "Updating"
+        operation = self._operations.start(self._settle(endpoint, request.scope, traffic if status != 201 else None))
+        headers = self._operations.headers(request, operation)
+        # An azure-core client that gets 200 believes the body and does not poll; ARM answers 201 to say "look again".
+        return ArmAnswer(self._document(endpoint, request), 202 if status == 202 else 201, headers)
+
+    async def _settle(self, endpoint: Endpoint, scope: Scope, traffic: dict[str, int] | None) -> None:
+        try:
+            await asyncio.sleep(self._settle_seconds)
+            if traffic is not None:
+                self._set_traffic(endpoint, scope, traffic)
+            endpoint.state = "Succeeded"
+        finally:
+            endpoint.release()
+
+    def _set_traffic(self, endpoint: Endpoint, scope: Scope, traffic: dict[str, int]) -> None:
+        before = {name: share for name, share in endpoint.traffic.items() if share}
+        changed = before != {name: share for name, share in traffic.items() if share}
+        endpoint.traffic = traffic
+        self._effects.record("traffic_set", endpoint_id(endpoint, scope), traffic=traffic, changed=changed)
+
+    async def _delete(self, request: ArmRequest) -> ArmAnswer:
+        endpoint = self._endpoints.get(request.scope.key, request.names["endpoint"])
+        if not endpoint:
+            return ArmAnswer(status=204)
+        endpoint.claim("the endpoint is being deleted")
+        endpoint.state = "Deleting"
+        operation = self._operations.start(self._remove(endpoint))
+        return ArmAnswer(status=202, headers=self._operations.headers(request, operation))
+
+    async def _remove(self, endpoint: Endpoint) -> None:
+        for name in endpoint.deployments:
+            await self._serving.stop(DeploymentKey(endpoint.workspace, endpoint.name, name))
+        self._endpoints.remove(endpoint)
+
+    def _document(self, endpoint: Endpoint, request: ArmRequest) -> dict[str, Any]:
+        return endpoint_document(endpoint, request.scope, request.base_url)
+
+
+def endpoint_id(endpoint: Endpoint, scope: Scope) -> str:
+    """The ARM id of an endpoint."""
+    return f"{scope.id}/onlineEndpoints/{endpoint.name}"
+
+
+def endpoint_document(endpoint: Endpoint, scope: Scope, base_url: str) -> dict[str, Any]:
+    """An endpoint as the REST API shows it."""
+    kept = dict(endpoint.document)
+    properties = {
+        "authMode": "Key",
+        **kept.pop("properties", {}),
+        "traffic": endpoint.traffic,
+        "mirrorTraffic": {},
+        "provisioningState": endpoint.state,
+        "scoringUri": f"{base_url}/score/{scope.subscription}/{scope.group}/{scope.name}/{endpoint.name}",
+        "swaggerUri": f"{base_url}/swagger/{endpoint.name}",
+        "properties": {},
+    }
+    identity = {"type": "SystemAssigned", "principalId": scope.guid, "tenantId": scope.guid}
+    return envelope(endpoint_id(endpoint, scope), "onlineEndpoints", properties, **{**kept, "identity": identity})
+
+
+def _traffic(body: dict[str, Any]) -> dict[str, int] | None:
+    traffic = (body.get("properties") or {}).get("traffic")
+    return None if traffic is None else {str(name): int(share) for name, share in traffic.items()}
+
+
+def _kept(body: dict[str, Any]) -> dict[str, Any]:
+    properties = {
+        key: value
+        for key, value in (body.get("properties") or {}).items()
+        if value is not None and key in {"authMode", "description", "publicNetworkAccess", "compute"}
+    }
+    outer = {"location": body.get("location") or "local", "tags": body.get("tags") or {}, "kind": "Managed"}
+    return {**outer, "properties": properties}

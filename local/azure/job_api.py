@@ -1,0 +1,189 @@
+"""The ARM side of jobs: submit under a name, look, list, cancel.
+
+Owns the REST shapes and what a repeated submission means. Running is ``job_runner``'s business.
+A version that an output was registered as shows in the output's ``assetVersion``, where azure-ai-ml reads it.
+"""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from local.azure.arm import ArmAnswer, ArmRequest, ArmRoute
+from local.azure.assets import Assets
+from local.azure.datastores import Datastores
+from local.azure.documents import envelope, page
+from local.azure.effects import Effects
+from local.azure.errors import ArmError
+from local.azure.jobs import Job, Jobs, check_same
+from local.azure.references import parse_reference
+from local.azure.tracking import Run, Tracking
+
+
+class Runner(Protocol):
+    """Runs jobs, one after another."""
+
+    def submit(self, job: Job) -> None:
+        """Put a job into the queue."""
+        ...
+
+    def cancel(self, job: Job) -> None:
+        """Take a job out of the queue, or end its process."""
+        ...
+
+
+class JobApi:
+    """Routes for the jobs of a workspace."""
+
+    def __init__(
+        self, jobs: Jobs, assets: Assets, datastores: Datastores, tracking: Tracking, effects: Effects
+    ) -> None:
+        self._jobs = jobs
+        self._assets = assets
+        self._datastores = datastores
+        self._tracking = tracking
+        self._effects = effects
+        self._runner: Runner | None = None
+
+    def run_with(self, runner: Runner) -> None:
+        """Name who runs the jobs; needed before the first submission."""
+        self._runner = runner
+
+    def routes(self) -> list[ArmRoute]:
+        """Submit, look, list, cancel."""
+        return [
+            ArmRoute("PUT", "{scope}/jobs/{name}", self._put),
+            ArmRoute("GET", "{scope}/jobs/{name}", self._get),
+            ArmRoute("GET", "{scope}/jobs", self._list),
+            ArmRoute("POST", "{scope}/jobs/{name}/cancel", self._cancel),
+        ]
+
+    async def _put(self, request: ArmRequest) -> ArmAnswer:
+        wanted = self._from_component(request, _without_nulls(request.body.get("properties") or {}))
+        existing = self._jobs.find(request.scope.key, request.names["name"])
+        if existing:
+            check_same(existing, wanted)
+            self._effects.repeated("job_started", existing.id)
+            return ArmAnswer(job_document(existing, self._datastores, request.base_url))
+        job = self._create(request, wanted)
+        if self._runner:
+            self._runner.submit(job)
+        return ArmAnswer(job_document(job, self._datastores, request.base_url), 201)
+
+    def _create(self, request: ArmRequest, wanted: dict[str, Any]) -> Job:
+        if wanted.get("jobType", "").lower() != "command":
+            raise ArmError(400, "UserError", f"Only command jobs run here, not {wanted.get('jobType')!r}")
+        self._check(request, wanted)
+        job = Job(request.scope, request.names["name"], wanted, self._new_run(request, wanted))
+        self._tracking.create(request.scope.key, job.run)
+        self._jobs.add(job)
+        return job
+
+    def _new_run(self, request: ArmRequest, wanted: dict[str, Any]) -> Run:
+        experiment, name = wanted.get("experimentName") or "Default", request.names["name"]
+        tags = {str(key): str(value) for key, value in (wanted.get("tags") or {}).items()}
+        tags["mlflow.runName"] = wanted.get("displayName") or name
+        folder = self._datastores.folder(request.scope) / "ExperimentRun" / f"dcid.{name}"
+        return Run(
+            name, self._tracking.experiment_id(request.scope.key, experiment), experiment, _uri(folder), tags=tags
+        )
+
+    def _check(self, request: ArmRequest, wanted: dict[str, Any]) -> None:
+        # Azure refuses a job at once when what it names does not exist, rather than starting it.
+        for key, kind in (("codeId", "codes"), ("environmentId", "environments")):
+            if reference := parse_reference(str(wanted.get(key) or "")):
+                self._assets.resolve(reference, request.scope, kind)
+        for entry in (wanted.get("inputs") or {}).values():
+            reference = parse_reference(str(entry.get("uri") or ""))
+            if reference and entry.get("jobInputType") != "literal":
+                self._assets.resolve(reference, request.scope, _input_kind(entry))
+
+    def _from_component(self, request: ArmRequest, properties: dict[str, Any]) -> dict[str, Any]:
+        component_id = properties.get("componentId")
+        if not component_id:
+            return properties
+        reference = parse_reference(component_id)
+        if not reference:
+            raise ArmError(400, "UserError", f"Not a component: {component_id}")
+        spec = self._assets.resolve(reference, request.scope, "components").properties["componentSpec"]
+        taken = {
+            "command": spec["command"],
+            "codeId": _bare(spec.get("code")),
+            "environmentId": _bare(spec["environment"]),
+        }
+        return {**taken, **properties, "inputs": {**_defaults(spec), **(properties.get("inputs") or {})}}
+
+    async def _get(self, request: ArmRequest) -> ArmAnswer:
+        job = self._jobs.get(request.scope.key, request.names["name"])
+        return ArmAnswer(job_document(job, self._datastores, request.base_url))
+
+    async def _list(self, request: ArmRequest) -> ArmAnswer:
+        found = [job_document(job, self._datastores, request.base_url) for job in self._jobs.of(request.scope.key)]
+        return ArmAnswer(page(found[::-1]))
+
+    async def _cancel(self, request: ArmRequest) -> ArmAnswer:
+        job = self._jobs.get(request.scope.key, request.names["name"])
+        if not job.ended and self._runner:
+            self._runner.cancel(job)
+        return ArmAnswer({})
+
+
+def job_document(job: Job, datastores: Datastores, base_url: str) -> dict[str, Any]:
+    """A job as the REST API shows it. Tags that the run was given through MLflow are the job's tags too."""
+    studio = {"endpoint": f"{base_url}/runs/{job.name}", "jobServiceType": "Studio", "status": None, "port": None}
+    tracking = {"endpoint": f"{base_url}/mlflow/v1.0{job.scope.id}", "jobServiceType": "Tracking"}
+    properties = {
+        "properties": {},
+        "isArchived": False,
+        "displayName": job.name,
+        **job.properties,
+        "experimentName": job.run.experiment_name,
+        "status": job.status,
+        "services": {"Studio": studio, "Tracking": tracking},
+        "outputs": _outputs(job, datastores),
+        "tags": {key: value for key, value in job.run.tags.items() if not key.startswith("mlflow.")},
+    }
+    if job.error:
+        properties["error"] = {"code": "UserError", "message": job.error}
+    return envelope(job.id, "jobs", properties, created=job.created)
+
+
+def _outputs(job: Job, datastores: Datastores) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name, output in (job.properties.get("outputs") or {}).items():
+        address = datastores.address(job.scope, f"azureml/{job.name}/{name}/")
+        shown[name] = {**output, "uri": output.get("uri") or address}
+        if name in job.registered:
+            shown[name]["assetVersion"] = job.registered[name]
+    default = datastores.address(job.scope, f"ExperimentRun/dcid.{job.name}")
+    return {**shown, "default": {"jobOutputType": "uri_folder", "uri": default, "mode": "ReadWriteMount"}}
+
+
+def _without_nulls(properties: dict[str, Any]) -> dict[str, Any]:
+    # The SDK sends a null or a literal without value for an optional input that was not given, and cannot read either
+    # back: such an input is absent.
+    given = {key: value for key, value in properties.items() if value is not None}
+    for part in ("inputs", "outputs"):
+        given[part] = {name: entry for name, entry in (given.get(part) or {}).items() if not _is_empty(entry)}
+    return given
+
+
+def _is_empty(entry: dict[str, Any] | None) -> bool:
+    return not entry or (entry.get("jobInputType") == "literal" and entry.get("value") is None)
+
+
+def _input_kind(entry: dict[str, Any]) -> str:
+    return "models" if "model" in str(entry.get("jobInputType")) else "data"
+
+
+def _defaults(spec: dict[str, Any]) -> dict[str, Any]:
+    inputs = spec.get("inputs") or {}
+    found = {name: entry["default"] for name, entry in inputs.items() if isinstance(entry, dict) and "default" in entry}
+    return {name: {"jobInputType": "literal", "value": str(value)} for name, value in found.items()}
+
+
+def _bare(reference: str | None) -> str | None:
+    # A component's spec writes "azureml:/subscriptions/..."; a job's body has the plain ARM id.
+    return reference.removeprefix("azureml:") if reference and reference.startswith("azureml:/sub") else reference
+
+
+def _uri(folder: Path) -> str:
+    return folder.resolve().as_uri()

@@ -1,0 +1,147 @@
+"""Deployments of online endpoints: ensuring the endpoint, creating, updating and deleting, and looking back at it.
+
+Owns the deployment's document. Knows nothing of traffic beyond refusing to delete what takes some; uploads nothing.
+The phase of a started operation is its resource: the endpoint's id while the endpoint is made, then the deployment's.
+Wire format: learn.microsoft.com/rest/api/azureml/online-deployments.
+"""
+
+from azure.core.exceptions import AzureError
+
+from shared.adapters.arm_names import AssetKind, asset_id, asset_name, complete_id, deployment_id, endpoint_id
+from shared.adapters.arm_session import Json
+from shared.adapters.azure_ml_client import Attempt
+from shared.adapters.azure_ml_endpoints import (
+    FENCE_TAG,
+    FINAL_STATES,
+    READ_ONLY,
+    VERSION_TAG,
+    create,
+    marks,
+    shares,
+    state,
+)
+from shared.domain.commands import DeployModel, RemoveDeployment
+from shared.domain.outcomes import Failed, Outcome, Succeeded
+
+LOG_LINES = 20
+LOG_TEXT_MAX = 1500
+
+
+def begin_deploy(command: DeployModel, attempt: Attempt) -> Outcome:
+    """Create the endpoint when there is none, else write the deployment."""
+    endpoint = attempt.arm.find(endpoint_id(command.workspace, command.endpoint))
+    if endpoint is None:
+        return create(command, attempt.arm.get(command.workspace)["location"], attempt)
+    return _after_endpoint(command, endpoint, attempt)
+
+
+def look_deploy(command: DeployModel, operation: str, attempt: Attempt) -> Outcome:
+    """Follow the endpoint's creation, then the deployment's."""
+    if operation == endpoint_id(command.workspace, command.endpoint):
+        return _after_endpoint(command, attempt.arm.get(operation), attempt)
+    document = attempt.arm.get(operation)
+    if state(document) not in FINAL_STATES:
+        return attempt.started(operation)
+    if (document.get("tags") or {}).get(FENCE_TAG) != command.id:
+        return Failed(retryable=False, reason=f"changed by somebody else: deployment {command.deployment}")
+    return _finished(command, document, attempt)
+
+
+def begin_removal(command: RemoveDeployment, attempt: Attempt) -> Outcome:
+    """Delete a deployment without traffic; gone already: done."""
+    endpoint = attempt.arm.find(endpoint_id(command.workspace, command.endpoint))
+    if endpoint is None:
+        return _gone(command)
+    share = shares(endpoint["properties"].get("traffic")).get(command.deployment, 0)
+    if share:
+        return Failed(retryable=False, reason=f"deployment {command.deployment} still takes {share} % of the traffic")
+    resource = deployment_id(command.workspace, command.endpoint, command.deployment)
+    if attempt.arm.find(resource) is None:
+        return _gone(command)
+    status = attempt.arm.delete(resource)
+    return attempt.started(resource) if status == 202 else _gone(command)
+
+
+def look_removal(command: RemoveDeployment, operation: str, attempt: Attempt) -> Outcome:
+    """Gone, or still going."""
+    document = attempt.arm.find(operation)
+    if document is None:
+        return _gone(command)
+    if state(document) == "Failed":
+        return Failed(retryable=True, reason=f"deployment {command.deployment} could not be deleted")
+    return attempt.started(operation)
+
+
+def _after_endpoint(command: DeployModel, endpoint: Json, attempt: Attempt) -> Outcome:
+    if state(endpoint) not in FINAL_STATES:
+        if (endpoint.get("tags") or {}).get(FENCE_TAG) == command.id:
+            return attempt.started(endpoint_id(command.workspace, command.endpoint))
+        return Failed(retryable=True, reason=f"busy: endpoint {command.endpoint} is {state(endpoint)}")
+    if state(endpoint) != "Succeeded":
+        return Failed(retryable=False, reason=f"endpoint {command.endpoint} is {state(endpoint)}")
+    resource = deployment_id(command.workspace, command.endpoint, command.deployment)
+    present = attempt.arm.find(resource)
+    if present is not None and (present.get("tags") or {}).get(FENCE_TAG) == command.id:
+        if state(present) == "Succeeded":
+            return _finished(command, present, attempt)
+        if state(present) not in FINAL_STATES:
+            return attempt.started(resource)
+    attempt.arm.put(resource, _document(command, endpoint["location"], present, attempt))
+    return attempt.started(resource)
+
+
+def _finished(command: DeployModel, document: Json, attempt: Attempt) -> Outcome:
+    if state(document) == "Succeeded":
+        return Succeeded(data={"deployment": command.deployment, "version": command.version})
+    log = _last_log_lines(command, attempt)
+    reason = f"deployment {command.deployment} of endpoint {command.endpoint} is {state(document)}"
+    return Failed(retryable=False, reason=f"{reason}; its log ends with: {log}" if log else reason)
+
+
+def _last_log_lines(command: DeployModel, attempt: Attempt) -> str:
+    """What the container said last, since the resource itself does not say why it failed; empty when that cannot be read."""
+    resource = deployment_id(command.workspace, command.endpoint, command.deployment)
+    try:
+        answer = attempt.arm.post(f"{resource}/getLogs", {"containerType": "InferenceServer", "tail": LOG_LINES})
+    except AzureError:  # the failure itself is the outcome; its log is only a help
+        return ""
+    return str(answer.get("content") or "").strip()[-LOG_TEXT_MAX:]
+
+
+def _gone(command: RemoveDeployment) -> Succeeded:
+    return Succeeded(data={"deployment": command.deployment})
+
+
+def _document(command: DeployModel, location: str, present: Json | None, attempt: Attempt) -> Json:
+    """What is to be written. Probes, request settings and data collection of a present deployment are kept."""
+    kept = {key: value for key, value in ((present or {}).get("properties") or {}).items() if key not in READ_ONLY}
+    ours = {
+        "endpointComputeType": "Managed",
+        "model": _whole_id(command, "models", command.model_ref, attempt),
+        "instanceType": command.instance_type,
+        "scaleSettings": {"scaleType": "Default"},
+    }
+    if command.environment:  # an MLflow model brings its own environment and code
+        ours["environmentId"] = _whole_id(command, "environments", command.environment, attempt)
+    if command.code:
+        code = _whole_id(command, "codes", command.code, attempt)
+        ours["codeConfiguration"] = {"codeId": code, "scoringScript": command.scoring_script}
+    return {
+        "location": location,
+        "kind": "Managed",
+        "sku": {"name": "Default", "capacity": command.instance_count},
+        "tags": {**((present or {}).get("tags") or {}), **marks(command), VERSION_TAG: command.version},
+        "properties": {**kept, **ours},
+    }
+
+
+def _whole_id(command: DeployModel, kind: AssetKind, reference: str, attempt: Attempt) -> str:
+    """The full id behind a reference; a label costs one read."""
+    whole = complete_id(reference)
+    if whole is not None:
+        return whole
+    asset = asset_name(reference)
+    version = asset.version
+    if version is None:
+        version = getattr(attempt.clients.workspace(command.workspace), kind).get(asset.name, label=asset.label).version
+    return asset_id(command.workspace, kind, asset.name, str(version))

@@ -1,0 +1,115 @@
+"""Traffic of online endpoints: one write of the whole map, marked with the command that ordered it, and looking back at it.
+
+Owns the endpoint's document and its fence tag. Knows nothing of deployments' contents, leases or retries.
+A document that was read is written back whole, so that settings which Outerloop does not know (mirroring, network) survive.
+Wire format: learn.microsoft.com/rest/api/azureml/online-endpoints.
+"""
+
+from shared.adapters.arm_names import endpoint_id
+from shared.adapters.arm_session import Json
+from shared.adapters.azure_ml_client import Attempt
+from shared.domain.commands import EndpointCommand, RollBackTraffic, SetTraffic
+from shared.domain.outcomes import Failed, Outcome, Started, Succeeded
+
+FENCE_TAG = "outerloop.command"
+WORKLOAD_TAG = "outerloop.workload"
+VERSION_TAG = "outerloop.version"
+READ_ONLY = frozenset({"provisioningState", "scoringUri", "swaggerUri"})
+FINAL_STATES = frozenset({"Succeeded", "Failed", "Canceled"})
+
+TrafficCommand = SetTraffic | RollBackTraffic
+
+
+def begin_traffic(command: TrafficCommand, attempt: Attempt) -> Outcome:
+    """Write the traffic map with the fence tag; as ordered already: done without a write."""
+    wanted = shares(command.traffic)
+    if sum(wanted.values()) not in {0, 100} or min(wanted.values(), default=0) < 0:
+        return Failed(retryable=False, reason=f"traffic must sum to 0 or 100, not {sum(wanted.values())}")
+    resource = endpoint_id(command.workspace, command.endpoint)
+    document = attempt.arm.get(resource)
+    if state(document) not in FINAL_STATES:
+        return _busy_or_ours(command, document, attempt)
+    if state(document) == "Succeeded" and shares(document["properties"].get("traffic")) == wanted:
+        return _as_ordered(command)
+    attempt.arm.put(resource, _with_traffic(document, wanted, marks(command)))
+    return attempt.started(resource)
+
+
+def look_traffic(command: TrafficCommand, operation: str, attempt: Attempt) -> Outcome:
+    """What became of the write: there, still under way, refused, or overwritten by somebody else."""
+    document = attempt.arm.get(operation)
+    if state(document) not in FINAL_STATES:
+        return attempt.started(operation)
+    if state(document) != "Succeeded":
+        return Failed(retryable=True, reason=f"the endpoint is {state(document)} after the traffic write")
+    found = shares(document["properties"].get("traffic"))
+    if found == shares(command.traffic):
+        return _as_ordered(command)
+    owner = (document.get("tags") or {}).get(FENCE_TAG, "nobody that left a mark")
+    return Failed(
+        retryable=False,
+        reason=f"changed by somebody else: ordered {shown(command.traffic)}, found {shown(found)}, last write by {owner}",
+        data={"traffic": shown(found)},
+    )
+
+
+def create(command: EndpointCommand, location: str, attempt: Attempt) -> Started:
+    """Create an endpoint with key authentication and without traffic."""
+    resource = endpoint_id(command.workspace, command.endpoint)
+    body = {
+        "location": location,
+        "identity": {"type": "SystemAssigned"},
+        "tags": marks(command),
+        "properties": {"authMode": "Key", "traffic": {}},
+    }
+    attempt.arm.put(resource, body)
+    return attempt.started(resource)
+
+
+def state(document: Json) -> str:
+    """The provisioning state of an endpoint or deployment: Creating, Updating, Deleting, Succeeded, Failed or Canceled."""
+    return str(document["properties"].get("provisioningState") or "Succeeded")
+
+
+def marks(command: EndpointCommand) -> dict[str, str]:
+    """The tags that say who wrote last, and for which workload."""
+    return {FENCE_TAG: command.id, WORKLOAD_TAG: command.workload}
+
+
+def shares(traffic: dict[str, int] | None) -> dict[str, int]:
+    """A traffic map without its zeros: Azure treats an absent deployment and one with 0 % alike."""
+    return {name: int(share) for name, share in (traffic or {}).items() if share}
+
+
+def shown(traffic: dict[str, int]) -> str:
+    """Traffic as text, ``blue=90,green=10``, in the order of names; ``none`` when nothing takes any."""
+    return ",".join(f"{name}={share}" for name, share in sorted(shares(traffic).items())) or "none"
+
+
+def _busy_or_ours(command: TrafficCommand, document: Json, attempt: Attempt) -> Outcome:
+    owner = (document.get("tags") or {}).get(FENCE_TAG)
+    if owner == command.id:
+        return attempt.started(endpoint_id(command.workspace, command.endpoint))
+    return Failed(retryable=True, reason=f"busy: endpoint {command.endpoint} is {state(document)}, marked by {owner}")
+
+
+def _as_ordered(command: TrafficCommand) -> Succeeded:
+    return Succeeded(data={"traffic": shown(command.traffic)})
+
+
+def _with_traffic(document: Json, traffic: dict[str, int], tags: dict[str, str]) -> Json:
+    """The document as it is to be written: what the service computes is left out, as its schema demands."""
+    properties = {key: value for key, value in document["properties"].items() if key not in READ_ONLY}
+    kept = {key: document[key] for key in ("location", "kind", "sku") if document.get(key)}
+    identity = {"identity": _identity(document["identity"])} if document.get("identity") else {}
+    return {
+        **kept,
+        **identity,
+        "tags": {**(document.get("tags") or {}), **tags},
+        "properties": {**properties, "traffic": traffic},
+    }
+
+
+def _identity(identity: Json) -> Json:
+    assigned = identity.get("userAssignedIdentities")
+    return {"type": identity["type"], **({"userAssignedIdentities": {key: {} for key in assigned}} if assigned else {})}

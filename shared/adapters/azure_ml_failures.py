@@ -1,0 +1,109 @@
+"""What a failed call to Azure means: no effect and why, or an effect that nobody knows of.
+
+Owns the classification of exceptions of azure.core, azure.identity and azure.ai.ml. Knows nothing of how calls are made.
+Reasons are for a person: they name the resource and the permission to check, never a token or a key.
+"""
+
+from typing import Any
+
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+
+from shared.adapters.arm_names import MalformedNameError, brief
+from shared.domain.commands import Command, ShareModel
+from shared.domain.outcomes import Failed, Unknown
+
+TEXT_MAX = 600
+RETRYABLE_STATUSES = frozenset({408, 409, 429})
+
+
+def classify(problem: Exception, command: Command) -> Failed | Unknown:
+    """The outcome that an exception stands for.
+
+    ``Unknown`` when a write may have arrived, or when the exception is not one that Azure's libraries are known to raise.
+    """
+    if isinstance(problem, HttpResponseError) and problem.status_code is not None:
+        return _answered(problem, command)
+    if isinstance(problem, ClientAuthenticationError):
+        return Failed(retryable=True, reason=f"no token was issued; check the app's managed identity: {_text(problem)}")
+    if isinstance(problem, ServiceRequestError):
+        return Failed(retryable=True, reason=f"Azure was not reached, nothing was sent: {_text(problem)}")
+    if isinstance(problem, MalformedNameError) or _is_validation(problem):
+        return Failed(retryable=False, reason=_text(problem))
+    return Unknown(reason=f"{type(problem).__name__}: {_text(problem)}")
+
+
+def is_transient(problem: Exception) -> bool:
+    """Whether a read that failed like this says nothing about the operation that it asked for."""
+    if isinstance(problem, HttpResponseError) and problem.status_code is not None:
+        return _is_retryable(problem.status_code)
+    return isinstance(problem, (ServiceRequestError, ServiceResponseError, ClientAuthenticationError))
+
+
+def retry_after_seconds(problem: Exception) -> float | None:
+    """How long Azure asks to wait, from ``x-ms-retry-after-ms`` or ``Retry-After`` in seconds; None when it does not say."""
+    headers = getattr(getattr(problem, "response", None), "headers", None) or {}
+    for name, scale in (("x-ms-retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        value = str(headers.get(name, ""))
+        if value.isdigit():
+            return int(value) / scale
+    return None
+
+
+def _answered(problem: HttpResponseError, command: Command) -> Failed:
+    status = problem.status_code or 0
+    said = f"HTTP {status}: {_said(problem)}"
+    where = _resource(problem)
+    match status:
+        case 401:
+            reason = f"not signed in at {where}; check the identity's tenant and the token's audience. {said}"
+        case 403:
+            reason = f"not permitted on {where}; check that the app's identity has {_role(command)}. {said}"
+        case 404:
+            reason = f"not found: {where}. {said}"
+        case 409:
+            reason = f"busy: another change of {where} is under way. {said}"
+        case 429:
+            reason = f"throttled at {where}, retry-after {retry_after_seconds(problem) or 'not given'} s. {said}"
+        case _:
+            reason = f"{where} answered {said}"
+    return Failed(retryable=_is_retryable(status), reason=reason)
+
+
+def _is_retryable(status: int) -> bool:
+    return status in RETRYABLE_STATUSES or status >= 500
+
+
+def _role(command: Command) -> str:
+    if isinstance(command, ShareModel):
+        return "the role 'AzureML Registry User' on the registry and 'AzureML Data Scientist' on the workspace"
+    return "the role 'AzureML Data Scientist' on the workspace"
+
+
+def _resource(problem: HttpResponseError) -> str:
+    request: Any = getattr(problem.response, "request", None)
+    return brief(str(getattr(request, "url", "") or "Azure"))
+
+
+def _said(problem: HttpResponseError) -> str:
+    """Azure's own code and message, from the error body that ARM documents; else the exception's text."""
+    response: Any = problem.response
+    try:
+        error = response.json()["error"]
+        return f"{error['code']}: {error['message']}"[:TEXT_MAX]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _text(problem)
+
+
+def _is_validation(problem: Exception) -> bool:
+    """Whether azure-ai-ml refused the order before it sent it: its ValidationException, or marshmallow's error."""
+    names = {kind.__name__ for kind in type(problem).__mro__}
+    return bool(names & {"ValidationException", "ValidationError", "UserErrorException"})
+
+
+def _text(problem: Exception) -> str:
+    return " ".join(str(getattr(problem, "message", "") or problem).split())[:TEXT_MAX]

@@ -1,0 +1,80 @@
+"""The tables of the embedded store's file, and the one row that says which version of them it has.
+
+Owns names, keys and indexes. Columns exist only where a query needs them; everything else is in ``body`` (JSON of a
+domain value). Moments are whole microseconds since 1970, so that they sort. Knows nothing of what the rows mean.
+"""
+
+import sqlite3
+
+SCHEMA_VERSION = 1
+
+_META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID"
+
+_TABLES = (
+    """CREATE TABLE signals (
+        dedup_key TEXT PRIMARY KEY, received_at INTEGER NOT NULL, decided INTEGER NOT NULL, body BLOB NOT NULL
+    )""",
+    "CREATE INDEX signals_undecided ON signals (received_at) WHERE decided = 0",
+    "CREATE TABLE rejected (id TEXT PRIMARY KEY, received_at INTEGER NOT NULL, body BLOB NOT NULL)",
+    "CREATE INDEX rejected_by_time ON rejected (received_at)",
+    "CREATE TABLE facts (subject TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE decisions (
+        position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, subject TEXT NOT NULL, decided_at INTEGER NOT NULL,
+        body BLOB NOT NULL
+    )""",
+    "CREATE INDEX decisions_by_time ON decisions (decided_at)",
+    "CREATE INDEX decisions_by_subject ON decisions (subject, decided_at)",
+    """CREATE TABLE holds (
+        subject TEXT NOT NULL, id TEXT NOT NULL, due INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (subject, id)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX holds_by_due ON holds (due)",
+    """CREATE TABLE commands (
+        position INTEGER PRIMARY KEY, subject TEXT NOT NULL, id TEXT NOT NULL, decision TEXT NOT NULL,
+        created_at INTEGER NOT NULL, sendable_at INTEGER, body BLOB NOT NULL, UNIQUE (subject, id)
+    )""",
+    "CREATE INDEX commands_by_decision ON commands (decision)",
+    "CREATE INDEX commands_sendable ON commands (sendable_at) WHERE sendable_at IS NOT NULL",
+    "CREATE TABLE documents (name TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL)",
+    """CREATE TABLE cursors (
+        partition TEXT PRIMARY KEY, version INTEGER NOT NULL, sequence_number INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE deltas (
+        position INTEGER PRIMARY KEY, partition TEXT NOT NULL, through INTEGER NOT NULL, body BLOB NOT NULL,
+        UNIQUE (partition, through)
+    )""",
+    "CREATE TABLE windows (key TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL)",
+    # AUTOINCREMENT: the id of a deleted message is never given to another one.
+    """CREATE TABLE messages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, visible_at INTEGER NOT NULL, inserted_at INTEGER NOT NULL,
+        dequeue_count INTEGER NOT NULL DEFAULT 0, poisoned INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL
+    )""",
+    "CREATE INDEX messages_visible ON messages (visible_at) WHERE poisoned = 0",
+)
+
+
+class SchemaMismatchError(Exception):
+    """The file was written by another version of this program."""
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Create the tables of a new file, inside the caller's transaction. Raises SchemaMismatchError."""
+    connection.execute(_META)
+    found = connection.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
+    if found is None:
+        for statement in _TABLES:
+            connection.execute(statement)
+        rows = [("schema_version", SCHEMA_VERSION), ("last_version", 0)]
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+    elif found[0] != SCHEMA_VERSION:
+        raise SchemaMismatchError(f"the file has schema version {found[0]}, this program needs {SCHEMA_VERSION}")
+
+
+def next_version(connection: sqlite3.Connection) -> int:
+    """A number that no row of this file ever had, from 1.
+
+    One sequence for all rows: were each row to count for itself, a row that is deleted and written anew would have
+    its old tag again, and the holder of the old tag could overwrite it.
+    """
+    statement = "UPDATE meta SET value = value + 1 WHERE name = 'last_version' RETURNING value"
+    (version,) = connection.execute(statement).fetchall()[0]
+    return int(version)

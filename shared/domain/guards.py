@@ -1,0 +1,90 @@
+"""What can hold an action back, in one visible order. Every guard that holds is listed, not only the first.
+
+Owns the guards of actions that spend or change something. A rollback passes none of them.
+"""
+
+from datetime import datetime, timedelta
+
+from shared.domain.decisions import Reason
+from shared.domain.durations import format_duration
+from shared.domain.policy import Retraining
+from shared.domain.signals import DEPTH_MAX
+from shared.domain.situation import Situation, because
+
+LOOK_AGAIN = timedelta(hours=1)  # when a guard cannot say when it will release
+
+
+def paused(situation: Situation) -> Reason | None:
+    """A person stopped everything but rollback and notification."""
+    if not situation.facts.paused:
+        return None
+    return because("paused", "the workload is paused", release="outerloop ask resume")
+
+
+def observing(situation: Situation) -> Reason | None:
+    """The policy only wants to know what would be done."""
+    if situation.workload.mode == "act":
+        return None
+    return because("mode_observe", "mode is observe: this is what would be done", release="set mode: act in the policy")
+
+
+def too_deep(situation: Situation) -> Reason | None:
+    """Our own actions caused this too many times over."""
+    depth = situation.signal.depth
+    if depth < DEPTH_MAX:
+        return None
+    return because("causal_depth", "too many of our own actions lie behind this", observed=depth, limit=DEPTH_MAX)
+
+
+def cooling_down(situation: Situation, retraining: Retraining) -> Reason | None:
+    """The last retraining is too recent."""
+    last = max(situation.facts.retrained_at, default=None)
+    if last is None or situation.now >= last + retraining.cooldown:
+        return None
+    until = last + retraining.cooldown
+    text = f"the last retraining was at {last:%Y-%m-%d %H:%M:%S} UTC and the cooldown is {format_duration(retraining.cooldown)}"
+    return because("cooldown", text, observed=last.isoformat(), limit=format_duration(retraining.cooldown), until=until)
+
+
+def over_limit(situation: Situation) -> tuple[Reason, ...]:
+    """Each limit of retraining that is used up."""
+    limits = situation.workload.limits.retrains or situation.policy.defaults.limits.retrains
+    found = ((limit, limit.free_at(situation.facts.retrained_at, situation.now)) for limit in limits)
+    return tuple(
+        because("limit", f"retraining is limited to {limit}", limit=str(limit), until=until)
+        for limit, until in found
+        if until is not None
+    )
+
+
+def hopeless(situation: Situation, retraining: Retraining) -> Reason | None:
+    """So many remedies in a row did not help that a person has to look."""
+    fruitless = situation.facts.fruitless
+    if fruitless < retraining.give_up_after:
+        return None
+    text = f"{fruitless} retrainings in a row did not help; a person has to look"
+    return because("give_up", text, observed=fruitless, limit=retraining.give_up_after, release="outerloop ask resume")
+
+
+def for_promotion(situation: Situation) -> tuple[Reason, ...]:
+    """What holds a promotion back, in order."""
+    return tuple(reason for reason in (paused(situation), observing(situation), too_deep(situation)) if reason)
+
+
+def for_retraining(situation: Situation, retraining: Retraining) -> tuple[Reason, ...]:
+    """What holds a retraining back, in order."""
+    first = (paused(situation), observing(situation), too_deep(situation), cooling_down(situation, retraining))
+    return (
+        *(reason for reason in first if reason),
+        *over_limit(situation),
+        *_optional(hopeless(situation, retraining)),
+    )
+
+
+def until(reasons: tuple[Reason, ...], now: datetime) -> datetime:
+    """When to evaluate again: when the last of the guards that know their end releases."""
+    return max((reason.until for reason in reasons if reason.until), default=now + LOOK_AGAIN)
+
+
+def _optional(reason: Reason | None) -> tuple[Reason, ...]:
+    return (reason,) if reason else ()

@@ -1,0 +1,79 @@
+"""Which subjects a signal concerns, and whether its resource is one that the policy speaks of at all.
+
+Owns scope and routing. Knows nothing of what is decided. A resource outside every scope is rejected before it is stored as
+a signal: nobody's event may steer a workload that is not theirs.
+"""
+
+from fnmatch import fnmatchcase
+
+from shared.domain.policy import Policy, Workload
+from shared.domain.signals import (
+    ApprovalAnswered,
+    CommandFinished,
+    HoldElapsed,
+    JobStatusChanged,
+    ModelDeployed,
+    ModelRegistered,
+    MonitorBreached,
+    OperatorAsked,
+    Rejected,
+    Signal,
+    SubscriptionValidation,
+    TelemetryReceived,
+    WindowClosed,
+)
+
+UNMATCHED = "unmatched"
+
+
+def subject_of(workload: str) -> str:
+    """The subject under which a workload's facts and decisions are kept."""
+    return f"workload/{workload}"
+
+
+def workload_of(subject: str) -> str:
+    """The workload of a subject, empty when it is none."""
+    return subject.removeprefix("workload/") if subject.startswith("workload/") else ""
+
+
+def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
+    """A rejection when the signal speaks of a workspace that no workload names, or a workload that does not exist."""
+    workspace = getattr(signal, "workspace", None)
+    if isinstance(workspace, str) and not any(workspace.lower() in _workspaces(known) for known in policy.workloads):
+        detail = f"no workload of the policy names the workspace {workspace or '(empty)'}: add it to environments: or unsubscribe"
+        return Rejected(reason="out_of_scope", detail=detail)
+    name = getattr(signal, "workload", None)
+    if isinstance(name, str) and all(name != known.name for known in policy.workloads):
+        return Rejected(reason="out_of_scope", detail=f"the policy has no workload {name!r}")
+    return None
+
+
+def route(policy: Policy, signal: Signal) -> tuple[str, ...]:
+    """The subjects of a signal in scope; ``unmatched`` when no workload cares."""
+    subjects = tuple(subject_of(known.name) for known in policy.workloads if _concerns(known, signal))
+    return subjects or (UNMATCHED,)
+
+
+def _concerns(workload: Workload, signal: Signal) -> bool:
+    match signal:
+        case ModelRegistered():
+            return signal.workspace in _workspaces(workload) and fnmatchcase(signal.model_name, workload.model)
+        case WindowClosed():
+            production = workload.environments.production
+            same = production.endpoint.lower() == signal.endpoint.lower()
+            return same and production.workspace.lower() == signal.workspace.lower()
+        case MonitorBreached():
+            named = any(fnmatchcase(signal.monitor_signal, rule.azure_ml_signals) for rule in workload.monitoring)
+            return named and signal.workspace in _workspaces(workload)
+        case JobStatusChanged() | ModelDeployed():
+            return signal.workspace in _workspaces(workload)
+        case OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed():
+            return signal.workload == workload.name
+        case SubscriptionValidation() | TelemetryReceived():
+            return False
+
+
+def _workspaces(workload: Workload) -> frozenset[str]:
+    environments = workload.environments
+    every = (environments.development, environments.staging, environments.production)
+    return frozenset(environment.workspace.lower() for environment in every)

@@ -1,0 +1,64 @@
+"""Orders and endings that a candidate meets in more than one phase: its deployments, its rejection, its clean-up.
+
+Owns those orders. Knows nothing of when they are due: that is ``promotion``, ``approval`` and ``rollout``.
+"""
+
+from shared.domain.commands import DeployModel, RemoveDeployment
+from shared.domain.decisions import Reason
+from shared.domain.effects import AnyCommand
+from shared.domain.facts import Version
+from shared.domain.lifecycle import VersionEvent
+from shared.domain.policy import Environment
+from shared.domain.references import deployment_name, in_registry
+from shared.domain.rules import remedy
+from shared.domain.situation import Ruling, Situation
+from shared.domain.values import replace
+
+RULE = "promotion"
+
+
+def deployment_of(situation: Situation, version: Version, environment: Environment, reason: str) -> DeployModel:
+    """The order to deploy a version in an environment."""
+    workload, name = situation.workload, deployment_name(version.version)
+    return situation.order(
+        DeployModel,
+        f"{environment.endpoint}/{name}",
+        reason,
+        workspace=environment.workspace,
+        endpoint=environment.endpoint,
+        deployment=name,
+        model_ref=in_registry(workload.registry, version.model, version.version),
+        version=version.version,
+        environment=workload.deployment.environment,
+        code=workload.deployment.code,
+        scoring_script=workload.deployment.scoring_script,
+        instance_type=workload.deployment.instance_type,
+        instance_count=workload.deployment.instance_count,
+    )
+
+
+def reject(situation: Situation, version: Version, event: VersionEvent, *reasons: Reason) -> Ruling:
+    """End a candidate's way before it took any traffic, tell its people, and clean up staging."""
+    ended = replace(version.after(event, situation.now), awaiting=())
+    facts = remedy.candidate_lost(situation, situation.facts.with_version(ended), ended)
+    title = f"{situation.workload.name}: version {version.version} was not promoted ({event.replace('_', ' ')})"
+    told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in reasons})
+    return Ruling("act", RULE, reasons, facts, commands=(told, *clean_staging(situation, ended)))
+
+
+def clean_staging(situation: Situation, version: Version) -> tuple[AnyCommand, ...]:
+    """The order to remove a candidate's staging deployment, which takes no traffic."""
+    staging, name = situation.workload.environments.staging, deployment_name(version.version)
+    if not version.checks:
+        return ()
+    target = f"{staging.endpoint}/{name}"
+    return (
+        situation.order(
+            RemoveDeployment,
+            target,
+            "staging has done its part",
+            workspace=staging.workspace,
+            endpoint=staging.endpoint,
+            deployment=name,
+        ),
+    )

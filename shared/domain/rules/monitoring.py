@@ -1,0 +1,116 @@
+"""What closed windows and Azure ML's own monitors say about the champion, and what is done about it.
+
+Owns the verdict on drift: effect size (score above the limit), share of features, minimum sample and persistence (M of N).
+One incident at a time: what repeats is counted. The remedy itself is ``remedy``'s.
+"""
+
+import dataclasses
+from fnmatch import fnmatchcase
+
+from shared.domain.decisions import Reason
+from shared.domain.facts import WINDOWS_KEPT_MAX, Facts, WindowSeen
+from shared.domain.policy import DataDrift
+from shared.domain.rules import remedy
+from shared.domain.signals import HoldElapsed, MonitorBreached, WindowClosed, WindowVerdict
+from shared.domain.situation import Ruling, Situation, because, ignore
+from shared.domain.values import replace
+
+RULE = "data_drift"
+
+
+def judge_window(signal: WindowClosed, rule: DataDrift) -> WindowSeen:
+    """The verdict on one window, by the share of features whose score is above the limit."""
+    if signal.rows < rule.min_rows or not signal.scores:
+        return WindowSeen(start=signal.start, verdict="no_data", share=0.0, rows=signal.rows)
+    share = sum(score.score > rule.above for score in signal.scores) / len(signal.scores)
+    suspected = sum(score.score > rule.suspected_above for score in signal.scores) / len(signal.scores)
+    verdict: WindowVerdict = "pass"
+    if share >= rule.share_of_features:
+        verdict = "detected"
+    elif suspected >= rule.share_of_features:
+        verdict = "suspected"
+    return WindowSeen(start=signal.start, verdict=verdict, share=round(share, 4), rows=signal.rows)
+
+
+def on_window(situation: Situation, signal: WindowClosed) -> Ruling:
+    """Remember what the window said; measure remedies that wait for later rows; act on drift that persists."""
+    version = next((v for v in situation.facts.versions.values() if v.deployment == signal.deployment), None)
+    rule = next((known for known in situation.workload.monitoring if known.window == signal.window), None)
+    if version is None or rule is None:
+        return ignore(
+            situation, RULE, because("unknown_deployment", f"no rule watches {signal.deployment} by {signal.window}")
+        )
+    seen = judge_window(signal, rule)
+    facts = _remember(situation.facts, version.version, seen)
+    facts, comparisons = remedy.measure(situation, facts)
+    reasons = (_describe(signal, rule, seen), *_persistence(facts, version.version, rule))
+    if _persists(facts, version.version, rule) and version.version == facts.champion:
+        ruling = _respond(situation, facts, rule, reasons)
+    else:
+        ruling = Ruling("suppress", RULE, reasons, facts)
+    if not comparisons:
+        return ruling
+    return dataclasses.replace(ruling, verdict="act", commands=(*comparisons, *ruling.commands))
+
+
+def _remember(facts: Facts, version: str, seen: WindowSeen) -> Facts:
+    others = tuple(known for known in facts.windows.get(version, ()) if known.start != seen.start)
+    windows = sorted((*others, seen), key=lambda known: known.start)[-WINDOWS_KEPT_MAX:]
+    living = {name: known for name, known in facts.windows.items() if name in facts.versions}
+    return replace(facts, windows={**living, version: tuple(windows)})
+
+
+def _considered(facts: Facts, version: str, rule: DataDrift) -> tuple[WindowSeen, ...]:
+    return facts.windows.get(version, ())[-rule.considered :]
+
+
+def _persists(facts: Facts, version: str, rule: DataDrift) -> bool:
+    return sum(seen.verdict == "detected" for seen in _considered(facts, version, rule)) >= rule.needed
+
+
+def _describe(signal: WindowClosed, rule: DataDrift, seen: WindowSeen) -> Reason:
+    above = [f"{score.feature} {score.score:.2f}" for score in signal.scores if score.score > rule.above]
+    text = (
+        f"{signal.deployment}, {signal.start:%Y-%m-%d} to {signal.end:%Y-%m-%d}: {seen.verdict}; {signal.rows} rows, "
+        f"{len(above)} of {len(signal.scores)} features above {rule.metric} {rule.above:g} ({', '.join(above) or 'none'})"
+    )
+    return because("window", text, observed=seen.share, limit=rule.share_of_features)
+
+
+def _persistence(facts: Facts, version: str, rule: DataDrift) -> tuple[Reason, ...]:
+    considered = _considered(facts, version, rule)
+    detected = sum(seen.verdict == "detected" for seen in considered)
+    text = f"{detected} of the last {len(considered)} windows drifted; {rule.persistence} are needed"
+    return (because("persistence", text, observed=detected, limit=rule.needed),)
+
+
+def on_monitor(situation: Situation, signal: MonitorBreached) -> Ruling:
+    """Azure ML's monitor has judged: treat its breach as drift."""
+    rule = next((known for known in situation.workload.monitoring if _means(known, signal)), None)
+    if rule is None:
+        return ignore(
+            situation, RULE, because("unknown_monitor", f"no rule names the monitor signal {signal.monitor_signal}")
+        )
+    groups = ", ".join(f"{breach.group or 'all'} {breach.metric} {breach.value:.3g}" for breach in signal.breaches)
+    reason = because("monitor", f"Azure ML's monitor {signal.monitor_signal} found: {groups or 'a breach'}")
+    return _respond(situation, situation.facts, rule, (reason,))
+
+
+def _means(rule: DataDrift, signal: MonitorBreached) -> bool:
+    return bool(rule.azure_ml_signals) and fnmatchcase(signal.monitor_signal, rule.azure_ml_signals)
+
+
+def _respond(situation: Situation, facts: Facts, rule: DataDrift, reasons: tuple[Reason, ...]) -> Ruling:
+    incident = facts.open_incident("data_drift")
+    retrying = isinstance(situation.signal, HoldElapsed)
+    if incident and not (retrying and incident.state == "open"):
+        counted = facts.with_incident(replace(incident, repeats=incident.repeats + 1))
+        known = because("incident_open", f"incident {incident.id} is {incident.state}: this is counted, not acted on")
+        return Ruling("suppress", RULE, (*reasons, known), counted)
+    if rule.then == "notify":
+        title = f"{situation.workload.name}: data drift"
+        told = situation.tell(
+            rule.to or situation.workload.owner, title, {reason.code: reason.text for reason in reasons}
+        )
+        return Ruling("act", RULE, reasons, facts, commands=(told,))
+    return remedy.open_and_retrain(situation, facts, "data_drift", reasons, RULE)

@@ -1,0 +1,199 @@
+"""From a registered version to a person's yes: share, deploy to staging, check, ask.
+
+Owns the rulings up to the approval, and the rejection of a candidate. What happens in production is ``rollout``'s.
+"""
+
+from shared.domain import guards
+from shared.domain.commands import (
+    CheckEndpoint,
+    RecordReference,
+    RunEvaluation,
+    ShareModel,
+)
+from shared.domain.decisions import Reason
+from shared.domain.facts import CheckResult, Facts, Version
+from shared.domain.lifecycle import IN_PROMOTION
+from shared.domain.outcomes import Succeeded
+from shared.domain.policy import EndpointCheck, JobCheck
+from shared.domain.references import deployment_name, in_workspace
+from shared.domain.rules import approval
+from shared.domain.rules.candidate import deployment_of, reject
+from shared.domain.rules.checks import judge_endpoint, judge_metrics
+from shared.domain.signals import CommandFinished, ModelRegistered
+from shared.domain.situation import Ruling, Situation, because, ignore
+from shared.domain.values import replace
+
+RULE = "promotion"
+
+
+def on_registered(situation: Situation, signal: ModelRegistered) -> Ruling:
+    """Start a promotion, hold it, or say why this registration starts none."""
+    refusal = _no_candidate(situation, signal)
+    if refusal:
+        return ignore(situation, RULE, refusal)
+    facts = situation.facts
+    version = facts.versions.get(signal.model_version) or Version(
+        version=signal.model_version,
+        model=signal.model_name,
+        state="registered",
+        since=situation.now,
+        registered_at=signal.occurred_at,
+        author=signal.tags.get("author", ""),
+    )
+    reasons = (*guards.for_promotion(situation), *_another_in_promotion(facts, version))
+    if reasons:
+        return _hold(situation, facts.with_version(version), version, reasons)
+    return _start(situation, version)
+
+
+def _no_candidate(situation: Situation, signal: ModelRegistered) -> Reason | None:
+    development = situation.workload.environments.development.workspace.lower()
+    if signal.workspace != development:
+        return because("not_development", "only registrations in the development workspace start a promotion")
+    known = situation.facts.versions.get(signal.model_version)
+    if known and known.state != "registered":
+        return because("known_version", f"version {known.version} is known and is {known.state}")
+    champion = situation.facts.versions.get(situation.facts.champion)
+    if champion and signal.occurred_at < champion.registered_at:
+        return because(
+            "older_than_champion", f"version {signal.model_version} is older than the champion {champion.version}"
+        )
+    return None
+
+
+def _another_in_promotion(facts: Facts, version: Version) -> tuple[Reason, ...]:
+    others = [v.version for v in facts.versions.values() if v.state in IN_PROMOTION and v.version != version.version]
+    if not others:
+        return ()
+    return (because("promotion_under_way", f"version {others[0]} is being promoted", release="when that has ended"),)
+
+
+def _hold(situation: Situation, facts: Facts, version: Version, reasons: tuple[Reason, ...]) -> Ruling:
+    due = guards.until(reasons, situation.now)
+    if any(reason.code == "promotion_under_way" for reason in reasons):
+        due = min(due, situation.now + situation.workload.promotion.rollout.bake)
+    hold, held = situation.wait(f"version {version.version}", due, facts)
+    return Ruling("hold", RULE, reasons, held, planned=_start(situation, version).commands, holds=(hold,))
+
+
+def _start(situation: Situation, version: Version) -> Ruling:
+    workload = situation.workload
+    target = f"{version.model}:{version.version}"
+    share = situation.order(
+        ShareModel,
+        target,
+        f"version {version.version} is a candidate",
+        workspace=workload.environments.development.workspace,
+        registry=workload.registry,
+        model=version.model,
+        version=version.version,
+    )
+    reference = situation.order(
+        RecordReference,
+        target,
+        "its telemetry will be compared with its training data",
+        workspace=workload.environments.development.workspace,
+        model=version.model,
+        version=version.version,
+    )
+    moved = replace(version.after("promotion_started", situation.now), awaiting=(share.id, reference.id))
+    reason = because("registered", f"version {version.version} of {version.model} was registered in development")
+    return Ruling("act", RULE, (reason,), situation.facts.with_version(moved), commands=(share, reference))
+
+
+def on_finished(situation: Situation, signal: CommandFinished, version: Version) -> Ruling:
+    """Take the next step when everything that this version waits for has finished well, else reject it."""
+    if version.state == "staging" and not isinstance(signal.outcome, Succeeded):
+        return reject(
+            situation, version, "staging_failed", because("failed", f"{signal.command_kind}: {signal.outcome.reason}")
+        )
+    waiting = replace(version, awaiting=tuple(known for known in version.awaiting if known != signal.command_id))
+    if version.state == "testing":
+        return _on_check(situation, signal, waiting)
+    if isinstance(signal.outcome, Succeeded) and not waiting.author:
+        waiting = replace(waiting, author=str(signal.outcome.data.get("created_by", "")))
+    if waiting.awaiting:
+        reason = because("waiting", f"{len(waiting.awaiting)} more to finish before the next step")
+        return Ruling("suppress", RULE, (reason,), situation.facts.with_version(waiting))
+    if signal.command_kind == "DeployModel":
+        return _check(situation, waiting.after("staging_deployed", situation.now))
+    return _deploy_to_staging(situation, waiting)
+
+
+def _deploy_to_staging(situation: Situation, version: Version) -> Ruling:
+    command = deployment_of(situation, version, situation.workload.environments.staging, "the candidate is shared")
+    facts = situation.facts.with_version(replace(version, awaiting=(command.id,)))
+    return Ruling("act", RULE, (because("shared", "the model is in the registry"),), facts, commands=(command,))
+
+
+def _check(situation: Situation, version: Version) -> Ruling:
+    commands = tuple(
+        _check_command(situation, version, check, ordinal)
+        for ordinal, check in enumerate(situation.workload.promotion.staging.checks)
+    )
+    checks = tuple(CheckResult(name=_check_name(command), command_id=command.id) for command in commands)
+    testing = replace(version, checks=checks, awaiting=tuple(command.id for command in commands))
+    reason = because("staging_deployed", "the candidate answers in staging")
+    return Ruling("act", RULE, (reason,), situation.facts.with_version(testing), commands=commands)
+
+
+def _check_name(command: CheckEndpoint | RunEvaluation) -> str:
+    return "endpoint" if isinstance(command, CheckEndpoint) else command.component
+
+
+def _check_command(
+    situation: Situation, version: Version, check: EndpointCheck | JobCheck, ordinal: int
+) -> CheckEndpoint | RunEvaluation:
+    environments = situation.workload.environments
+    if isinstance(check, JobCheck):
+        champion = situation.facts.versions.get(situation.facts.champion)
+        return situation.order(
+            RunEvaluation,
+            check.component,
+            "a staging check",
+            ordinal,
+            workspace=environments.development.workspace,
+            component=check.component,
+            model_ref=in_workspace(version.model, version.version),
+            champion_ref=in_workspace(champion.model, champion.version) if champion else "",
+            data=check.data,
+            on="holdout",
+        )
+    return situation.order(
+        CheckEndpoint,
+        environments.staging.endpoint,
+        "a staging check",
+        ordinal,
+        workspace=environments.staging.workspace,
+        endpoint=environments.staging.endpoint,
+        deployment=deployment_name(version.version),
+        requests=check.requests,
+        payload=check.payload,
+    )
+
+
+def _on_check(situation: Situation, signal: CommandFinished, version: Version) -> Ruling:
+    result = _judge_check(situation, signal, version)
+    checks = tuple(result if known.command_id == signal.command_id else known for known in version.checks)
+    version = replace(version, checks=checks)
+    if any(check.passed is None for check in checks):
+        reason = because("waiting", f"check {result.name}: {result.detail}; others are still running")
+        return Ruling("suppress", RULE, (reason,), situation.facts.with_version(version))
+    failed = [check for check in checks if not check.passed]
+    if failed:
+        reasons = [because("check_failed", f"check {check.name}: {check.detail}") for check in failed]
+        return reject(situation, version, "checks_failed", *reasons)
+    return approval.ask(situation, version.after("checks_passed", situation.now))
+
+
+def _judge_check(situation: Situation, signal: CommandFinished, version: Version) -> CheckResult:
+    position = next(n for n, known in enumerate(version.checks) if known.command_id == signal.command_id)
+    known, rule = version.checks[position], situation.workload.promotion.staging.checks[position]
+    if not isinstance(signal.outcome, Succeeded):
+        return replace(known, passed=False, detail=signal.outcome.reason)
+    metrics = {name: value for name, value in signal.outcome.data.items() if isinstance(value, float | int)}
+    if isinstance(rule, JobCheck):
+        judged = judge_metrics(metrics, rule.metrics, has_champion=bool(situation.facts.champion))
+    else:
+        judged = judge_endpoint(metrics, rule)
+    return replace(known, passed=judged.passed, detail=judged.detail, metrics=metrics)

@@ -1,0 +1,205 @@
+"""Retraining as a remedy, and whether it helped: order, follow, measure, close.
+
+Owns incidents from their opening to their end. *Helped* means that the new champion beats the replaced one on the same
+later labelled rows; drift alone never decides it. Knows nothing of how drift was found (``monitoring``).
+"""
+
+from shared.domain import guards
+from shared.domain.commands import Retrain, RunEvaluation
+from shared.domain.decisions import Hold, Reason
+from shared.domain.effects import AnyCommand
+from shared.domain.facts import Facts, Incident, IncidentKind, Version
+from shared.domain.ids import derive
+from shared.domain.outcomes import Succeeded
+from shared.domain.policy import Retraining
+from shared.domain.references import in_workspace
+from shared.domain.signals import CommandFinished, HoldElapsed, OperatorAsked
+from shared.domain.situation import Ruling, Situation, because, ignore
+from shared.domain.values import replace
+
+RULE = "remedy"
+RETRAINS_KEPT_MAX = 50
+
+
+def open_and_retrain(
+    situation: Situation, facts: Facts, kind: IncidentKind, why: tuple[Reason, ...], rule: str
+) -> Ruling:
+    """Open an incident and order its remedy; with a guard in the way, hold the order and keep the incident open."""
+    retraining = situation.workload.retrain
+    if retraining is None:
+        return ignore(situation, rule, because("no_retrain", "the policy has no retrain: section"))
+    known = facts.open_incident(kind)
+    incident = known or Incident(
+        id=derive("incident", situation.subject, kind, situation.heard.dedup_key),
+        kind=kind,
+        state="open",
+        opened_at=situation.now,
+        version=facts.champion,
+        detail="; ".join(reason.text for reason in why),
+    )
+    held_by = guards.for_retraining(situation, retraining)
+    if held_by:
+        return _hold(situation, facts, incident, (*why, *held_by), rule)
+    return _retrain(situation, facts, incident, why, rule)
+
+
+def _retrain_command(situation: Situation, retraining: Retraining, incident: Incident) -> Retrain:
+    training = retraining.trainer.azure_ml
+    champion = situation.facts.versions.get(situation.facts.champion)
+    return situation.order(
+        Retrain,
+        situation.workload.name,
+        f"remedy of incident {incident.id}: {incident.detail}",
+        workspace=situation.workload.environments.development.workspace,
+        component=training.component,
+        data=training.data,
+        experiment=training.experiment,
+        inputs=training.inputs,
+        model=champion.model if champion else situation.workload.name,
+    )
+
+
+def _hold(situation: Situation, facts: Facts, incident: Incident, reasons: tuple[Reason, ...], rule: str) -> Ruling:
+    retraining = situation.workload.retrain
+    due = guards.until(reasons, situation.now)
+    hold, facts = situation.wait(f"incident {incident.id}", due, facts.with_incident(incident))
+    planned = (_retrain_command(situation, retraining, incident),) if retraining else ()
+    return Ruling("hold", rule, reasons, facts, planned=planned, holds=(hold,))
+
+
+def _retrain(situation: Situation, facts: Facts, incident: Incident, why: tuple[Reason, ...], rule: str) -> Ruling:
+    retraining = situation.workload.retrain
+    assert retraining is not None  # noqa: S101  # the caller looked
+    command = _retrain_command(situation, retraining, incident)
+    facts = facts.with_incident(replace(incident, state="remedying", remedy=command.id))
+    facts = replace(facts, retrained_at=(*facts.retrained_at, situation.now)[-RETRAINS_KEPT_MAX:])
+    title = f"{situation.workload.name}: retraining because of {incident.kind.replace('_', ' ')}"
+    told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in why})
+    return Ruling("act", rule, why, facts, commands=(command, told))
+
+
+def on_retrain_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
+    """A person wants a retraining: the same guards hold it."""
+    reason = because("asked", f"{signal.by} asked for it: {signal.why or 'without saying why'}")
+    under_way = [known for known in situation.facts.incidents if known.state == "remedying"]
+    if under_way:
+        already = because("remedy_under_way", f"incident {under_way[0].id} is being mended by a retraining already")
+        return ignore(situation, RULE, reason, already)
+    return open_and_retrain(situation, situation.facts, "manual_retrain", (reason,), RULE)
+
+
+def on_retrained(situation: Situation, signal: CommandFinished) -> Ruling:
+    """The training job ended: remember which version it made, or close the incident as failed."""
+    incident = next((known for known in situation.facts.incidents if known.remedy == signal.command_id), None)
+    if incident is None or incident.state == "closed":
+        return ignore(situation, RULE, because("stale", "no incident waits for this training"))
+    if not isinstance(signal.outcome, Succeeded):
+        reason = because("retrain_failed", signal.outcome.reason)
+        return _close(situation, situation.facts, incident, "failed", reason)
+    version = str(signal.outcome.data.get("model_version", ""))
+    facts = situation.facts.with_incident(replace(incident, remedy_version=version))
+    reason = because("trained", f"the training made version {version}")
+    known = facts.versions.get(version)
+    if known and known.state in ("rejected", "rolled_back", "retired"):
+        return Ruling("act", RULE, (reason,), candidate_lost(situation, facts, known))
+    if facts.champion != version:
+        return Ruling("act", RULE, (reason,), facts)
+    facts, holds = candidate_serves(situation, facts, version)
+    return Ruling("act", RULE, (reason,), facts, holds=holds)
+
+
+def candidate_serves(situation: Situation, facts: Facts, version: str) -> tuple[Facts, tuple[Hold, ...]]:
+    """The remedy's version took over: from now on its effect is being verified, until a deadline."""
+    retraining = situation.workload.retrain
+    holds: list[Hold] = []
+    for incident in facts.incidents:
+        if retraining and incident.state == "remedying" and incident.remedy_version == version:
+            facts = facts.with_incident(replace(incident, state="verifying"))
+            holds.append(situation.wake("verify_deadline", incident.id, situation.now + retraining.verify_within))
+    return facts, tuple(holds)
+
+
+def candidate_lost(situation: Situation, facts: Facts, version: Version) -> Facts:
+    """The remedy's version will not serve (any more): the remedy failed, which counts towards giving up."""
+    for incident in facts.incidents:
+        if incident.state in ("remedying", "verifying") and incident.remedy_version == version.version:
+            closed = replace(incident, state="closed", closed_as="failed", closed_at=situation.now)
+            facts = replace(facts.with_incident(closed), fruitless=facts.fruitless + 1)
+    return facts
+
+
+def measure(situation: Situation, facts: Facts) -> tuple[Facts, tuple[AnyCommand, ...]]:
+    """Order the comparison of champion and replaced version on later rows, for each incident that waits for one."""
+    commands: list[AnyCommand] = []
+    for incident in facts.incidents:
+        if incident.state == "verifying" and not incident.verification:
+            command = _comparison(situation, facts, incident)
+            if command is not None:
+                facts = facts.with_incident(replace(incident, verification=command.id))
+                commands.append(command)
+    return facts, tuple(commands)
+
+
+def _comparison(situation: Situation, facts: Facts, incident: Incident) -> RunEvaluation | None:
+    retraining = situation.workload.retrain
+    new, old = facts.versions.get(incident.remedy_version), facts.versions.get(incident.version)
+    if retraining is None or new is None or old is None:
+        return None
+    return situation.order(
+        RunEvaluation,
+        incident.id,
+        f"did version {new.version} help? It is compared with version {old.version} on rows later than both saw",
+        workspace=situation.workload.environments.development.workspace,
+        component=retraining.verify.component,
+        model_ref=in_workspace(new.model, new.version),
+        champion_ref=in_workspace(old.model, old.version),
+        data=retraining.verify.data,
+        on="later",
+    )
+
+
+def on_measured(situation: Situation, signal: CommandFinished, incident: Incident) -> Ruling:
+    """Close the incident by what was measured; without later rows, wait for the next window."""
+    retraining = situation.workload.retrain
+    if retraining is None or incident.state != "verifying":
+        return ignore(situation, RULE, because("stale", "this incident is closed"))
+    metric = retraining.verify.metric
+    data = signal.outcome.data if isinstance(signal.outcome, Succeeded) else {}
+    new, old = data.get(metric), data.get(f"{metric}_champion")
+    if not isinstance(new, float | int) or not isinstance(old, float | int):
+        facts = situation.facts.with_incident(replace(incident, verification=""))
+        why = "there are no later labelled rows yet" if isinstance(signal.outcome, Succeeded) else signal.outcome.reason
+        return Ruling("suppress", RULE, (because("not_measured", f"{why}; the next window asks again"),), facts)
+    text = (
+        f"on the same later rows version {incident.remedy_version} reaches {metric} {new:.4f} "
+        f"and version {incident.version} {old:.4f}"
+    )
+    reason = because("measured", text, observed=round(new - old, 5), limit=retraining.verify.better_by_min)
+    return _close(situation, situation.facts, incident, _effect(new - old, retraining.verify.better_by_min), reason)
+
+
+def _effect(difference: float, better_by_min: float) -> str:
+    if difference > better_by_min:
+        return "helped"
+    return "worse" if difference < -better_by_min else "no_effect"
+
+
+def on_verify_deadline(situation: Situation, signal: HoldElapsed) -> Ruling:
+    """Nobody could show that the remedy helped in the time that the policy gives."""
+    incident = next((known for known in situation.facts.incidents if known.id == signal.about), None)
+    if incident is None or incident.state != "verifying":
+        return ignore(situation, RULE, because("stale", "this incident is closed"))
+    reason = because("verify_deadline", "its effect could not be measured in time")
+    return _close(situation, situation.facts, incident, "no_effect", reason)
+
+
+def _close(situation: Situation, facts: Facts, incident: Incident, closed_as: str, reason: Reason) -> Ruling:
+    closed = replace(incident, state="closed", closed_as=closed_as, closed_at=situation.now)
+    facts = facts.with_incident(closed)
+    facts = replace(facts, fruitless=0 if closed_as == "helped" else facts.fruitless + 1)
+    title = (
+        f"{situation.workload.name}: incident {incident.kind.replace('_', ' ')} closed as {closed_as.replace('_', ' ')}"
+    )
+    told = situation.tell(situation.workload.owner, title, {"why": reason.text, "repeats": str(incident.repeats)})
+    deadline = situation.wake("verify_deadline", incident.id, situation.now)
+    return Ruling("act", RULE, (reason,), facts, commands=(told,), released=(deadline.id,))

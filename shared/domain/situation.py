@@ -1,0 +1,150 @@
+"""Everything that a rule may look at, gathered beforehand, and what a rule answers.
+
+Owns the arguments and the answer of every rule, and how an answer becomes an evaluation. Decides nothing itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from shared.domain import ids
+from shared.domain.commands import Command, Notify
+from shared.domain.decisions import Decision, Evaluation, Hold, Reason, Verdict
+from shared.domain.effects import AnyCommand
+from shared.domain.facts import Facts, HeldSignal
+from shared.domain.observations import TrafficSample
+from shared.domain.policy import Policy, Workload
+from shared.domain.signals import HoldElapsed, Signal, kind_of
+from shared.domain.values import replace
+
+C = TypeVar("C", bound=Command)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One signal for one workload: the policy, what is known, what was measured, and the present.
+
+    ``original`` is the signal that waited, when ``signal`` is the end of its hold. ``traffic`` holds, by deployment
+    name in production, what was served since the current step of the rollout began.
+    """
+
+    policy: Policy
+    policy_digest: str
+    workload: Workload
+    subject: str
+    signal: Signal
+    facts: Facts
+    now: datetime
+    original: Signal | None = None
+    traffic: Mapping[str, TrafficSample] = field(default_factory=dict)
+
+    @property
+    def heard(self) -> Signal:
+        """The signal that the rules judge: the one that waited, if one did."""
+        return self.original or self.signal
+
+    @property
+    def decision_id(self) -> str:
+        """The id of the one decision about this signal and subject."""
+        return ids.decision_id(self.signal.dedup_key, self.subject)
+
+    def order(self, kind: type[C], target: str, reason: str, ordinal: int = 0, **fields: Any) -> C:
+        """A command with the id that follows from this decision, its kind and its target."""
+        identity = ids.command_id(self.decision_id, kind.__name__, target, ordinal)
+        return kind(id=identity, workload=self.workload.name, reason=reason, **fields)
+
+    def tell(self, persona: str, title: str, facts: Mapping[str, str], ordinal: int = 0) -> Notify:
+        """A notification to a persona of the policy, on its channels."""
+        channels = self.policy.personas[persona].channels
+        return self.order(
+            Notify, persona, title, ordinal, persona=persona, channels=channels, title=title, facts=dict(facts)
+        )
+
+    def wait(self, about: str, due: datetime, facts: Facts) -> tuple[Hold, Facts]:
+        """A hold that ends with the heard signal being evaluated again, and the facts that know of it."""
+        hold = self.wake("retry", about, due, retries=self.heard.dedup_key)
+        return hold, facts.with_held(hold.id, HeldSignal(dedup_key=self.heard.dedup_key, about=about))
+
+    def wake(self, purpose: Any, about: str, due: datetime, retries: str = "") -> Hold:
+        """A hold that ends with ``HoldElapsed(purpose, about)``. The same purpose and subject matter give the same id."""
+        hold_id = ids.derive("hold", self.subject, purpose, about)
+        signal = HoldElapsed(
+            source="outerloop/holds",
+            dedup_key=ids.derive("signal", hold_id, due.isoformat()),
+            occurred_at=due,
+            subject=self.subject,
+            depth=self.signal.depth + 1,
+            workload=self.workload.name,
+            hold_id=hold_id,
+            purpose=purpose,
+            about=about,
+        )
+        return Hold(id=hold_id, due=due, signal=signal, retries=retries)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a rule answers: the verdict, why, what to order, what is known from now on, and when to look again."""
+
+    verdict: Verdict
+    rule: str
+    reasons: tuple[Reason, ...]
+    facts: Facts
+    commands: tuple[AnyCommand, ...] = ()
+    planned: tuple[AnyCommand, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    released: tuple[str, ...] = ()
+
+
+def because(code: str, text: str, **details: Any) -> Reason:
+    """A reason, written shortly."""
+    return Reason(code=code, text=text, **details)
+
+
+def ignore(situation: Situation, rule: str, *reasons: Reason) -> Ruling:
+    """Nothing is done, and the facts stay as they are."""
+    return Ruling("suppress", rule, reasons, situation.facts)
+
+
+def evaluation(situation: Situation, ruling: Ruling) -> Evaluation:
+    """The ruling as it is stored: the end of a hold also releases that hold, unless the ruling renewed it."""
+    released = set(ruling.released)
+    if isinstance(situation.signal, HoldElapsed):
+        released.add(situation.signal.hold_id)
+    renewed = {hold.id for hold in ruling.holds}
+    released -= renewed
+    held = {hold_id: key for hold_id, key in ruling.facts.held.items() if hold_id not in released}
+    decision = Decision(
+        id=situation.decision_id,
+        cause=situation.signal.dedup_key,
+        cause_kind=kind_of(situation.signal),
+        subject=situation.subject,
+        verdict=ruling.verdict,
+        rule=ruling.rule,
+        reasons=ruling.reasons,
+        commands=ruling.commands,
+        planned=ruling.planned,
+        policy_digest=situation.policy_digest,
+        decided_at=situation.now,
+        depth=situation.signal.depth,
+    )
+    facts = replace(ruling.facts, held=held)
+    return Evaluation(decision=decision, facts=facts, holds=ruling.holds, released=tuple(sorted(released)))
+
+
+def unmatched(signal: Signal, subject: str, facts: Facts, policy_digest: str, now: datetime) -> Evaluation:
+    """The decision about a signal in scope that no workload cares for: recorded, and nothing else."""
+    decision = Decision(
+        id=ids.decision_id(signal.dedup_key, subject),
+        cause=signal.dedup_key,
+        cause_kind=kind_of(signal),
+        subject=subject,
+        verdict="no_match",
+        rule="none",
+        reasons=(because("no_workload", "no workload of the policy matches this signal"),),
+        policy_digest=policy_digest,
+        decided_at=now,
+        depth=signal.depth,
+    )
+    return Evaluation(decision=decision, facts=facts)

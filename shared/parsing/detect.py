@@ -1,0 +1,58 @@
+"""The front door: raw bytes of any channel into signals and rejections.
+
+Owns which channel a body came by, told from its content. Knows nothing of what it says.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from shared.parsing.data_collector import TYPE_PREFIX
+from shared.parsing.documents import Element, elements
+from shared.parsing.event_grid import Parsed, opened_elements, parse_events
+from shared.parsing.event_hubs import parse_message
+from shared.parsing.fields import FieldError, Fields
+
+Channel = Literal["event_grid", "event_hubs"]
+"""The ways in. Alerts, budgets and registry webhooks join here with their parsers."""
+
+_PARSERS: Mapping[Channel, Callable[[bytes], tuple[Parsed, ...]]] = {
+    "event_grid": parse_events,
+    "event_hubs": parse_message,
+}
+
+
+def parse(raw: bytes, channel: Channel | None = None) -> tuple[Parsed, ...]:
+    """Every signal in a body, or why there is none: at least one value, and never an error.
+
+    Each event of a batch is read on its own; a telemetry message (also a file of JSON lines) is one signal.
+    Without a channel it is told from the content; content of no channel is ``Rejected``.
+    """
+    return _PARSERS[channel or detect(raw)](raw)
+
+
+def detect(body: bytes) -> Channel:
+    """The channel that a body came by: that of its first element that is telemetry or an event.
+
+    What is neither goes by Event Grid, whose parser says what was expected.
+    """
+    try:
+        found = opened_elements(elements(body))
+    except FieldError:
+        return "event_grid"
+    return next((channel for element in found if (channel := _channel_of(element)) is not None), "event_grid")
+
+
+def _channel_of(element: Element) -> Channel | None:
+    if not isinstance(element, dict):
+        return None
+    fields = Fields.of(element)
+    if fields.has("eventType"):
+        return "event_grid"
+    event_type = fields.get("type")
+    if isinstance(event_type, str) and event_type.strip().lower().startswith(TYPE_PREFIX):
+        return "event_hubs"
+    if isinstance(fields.get("records"), list) or (
+        fields.has("resourceId") and (fields.has("category") or fields.has("metricName"))
+    ):
+        return "event_hubs"
+    return "event_grid" if event_type is not None else None

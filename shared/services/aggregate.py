@@ -1,0 +1,237 @@
+"""From Event Hubs messages to windows: one transaction for each batch, then folding and closing.
+
+Owns the cursor discipline: {delta, cursor} are written together before the handler returns, so a redelivered sequence number
+counts once. Sums and scores are ``telemetry``'s; what a closed window means is the rules'.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from shared.domain.durations import format_duration
+from shared.domain.ids import derive
+from shared.domain.observations import DeploymentRef, Telemetry, TrafficSample
+from shared.domain.outcomes import Failed, Outcome, Succeeded
+from shared.domain.policy import Environment, Policy
+from shared.domain.records import RejectedRow
+from shared.domain.references import deployment_name
+from shared.domain.signals import WindowClosed
+from shared.parsing import read_message
+from shared.ports import Clock, ConflictError, PolicySource, Store, Stored, StoredDelta
+from shared.telemetry.accumulate import accumulate
+from shared.telemetry.closing import closable, close
+from shared.telemetry.encoding import decode_delta, encode_delta
+from shared.telemetry.fold import WindowState, decode_window, encode_window, fold, mark_closed
+from shared.telemetry.partials import TrafficPartial, WindowKey, latest
+from shared.telemetry.profiles import ProfileError, ReferenceProfile, decode_profile, encode_profile, profile_from_tags
+from shared.telemetry.traffic import summarise
+
+TRIES_MAX = 12
+DELTAS_MAX = 200  # folded in one transaction
+CLOCK_SKEW_MAX = timedelta(hours=1)  # a producer whose clock is further ahead is refused, and counted
+KEPT_REFUSALS_MAX = 100  # of each reason in a minute are kept whole; the rest is counted
+TRAFFIC_KEPT_FOR = timedelta(days=7)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def deployment_ref(environment: Environment, version: str) -> DeploymentRef:
+    """The deployment of a version in an environment."""
+    return DeploymentRef(
+        workspace=environment.workspace.lower(),
+        endpoint=environment.endpoint.lower(),
+        deployment=deployment_name(version),
+    )
+
+
+class Aggregator:
+    """Takes telemetry, folds it and answers for it."""
+
+    def __init__(self, store: Store, clock: Clock, policies: PolicySource) -> None:
+        self._store, self._clock, self._policies = store, clock, policies
+        self._profiles: dict[str, ReferenceProfile] = {}
+        self._kept: dict[tuple[str, int], int] = {}
+
+    async def save_profile(self, environment: Environment, deployment: str, tags: Mapping[str, str]) -> Outcome:
+        """Keep the reference profile of a version under the deployment that will serve it."""
+        try:
+            profile = profile_from_tags(tags)
+        except ProfileError as error:
+            return Failed(retryable=False, reason=f"the training run left no usable reference profile: {error}")
+        ref = DeploymentRef(
+            workspace=environment.workspace.lower(), endpoint=environment.endpoint.lower(), deployment=deployment
+        )
+        stored = await self._store.document(f"profiles/{ref.key}")
+        try:
+            await self._store.save_document(f"profiles/{ref.key}", encode_profile(profile), stored.etag)
+        except ConflictError:
+            return Failed(retryable=True, reason="another instance wrote the profile at the same time")
+        return Succeeded(data={"features": float(len(profile.features)), "rows": float(profile.rows)})
+
+    async def take(self, partition: str, messages: Sequence[tuple[int, bytes]]) -> int:
+        """Aggregate the messages after the partition's cursor; returns how many those were.
+
+        Raises StoreUnavailableError, or ConflictError when others kept winning: the batch has to come again.
+        """
+        for _ in range(TRIES_MAX):
+            cursor = await self._store.cursor(partition)
+            fresh = [(number, body) for number, body in messages if number > cursor.value]
+            if not fresh:
+                return 0
+            delta = await self._delta([body for _, body in fresh])
+            through = max(number for number, _ in fresh)
+            try:
+                await self._store.append_delta(StoredDelta(partition, through, delta), cursor.etag)
+            except ConflictError:
+                continue
+            return len(fresh)
+        raise ConflictError(f"the cursor of partition {partition} kept moving")
+
+    async def _delta(self, bodies: Sequence[bytes]) -> bytes:
+        policy, now = (await self._policies.current()).policy, self._clock.now()
+        messages = [read_message(body) for body in bodies]
+        await self._keep_refused(bodies, messages, now)
+        await self._load_profiles(messages)
+        windows = {ref.key: length for ref, length in _data_windows(policy, messages)}
+        bucket = format_duration(_bucket(policy))
+        delta = accumulate(messages, self._profiles, windows, bucket, (EPOCH, now + CLOCK_SKEW_MAX))
+        return encode_delta(delta)
+
+    async def _load_profiles(self, messages: Iterable[Telemetry]) -> None:
+        wanted = {rows.deployment.key for message in messages for rows in message.rows}
+        for key in wanted - self._profiles.keys():
+            stored = await self._store.document(f"profiles/{key}")
+            if stored.value is not None:
+                self._profiles[key] = decode_profile(stored.value)
+
+    async def _keep_refused(self, bodies: Sequence[bytes], messages: Sequence[Telemetry], now: datetime) -> None:
+        minute = int(now.timestamp() // 60)
+        self._kept = {key: count for key, count in self._kept.items() if key[1] == minute}
+        for body, message in zip(bodies, messages, strict=True):
+            for refused in message.refused:
+                seen = self._kept[refused.reason, minute] = self._kept.get((refused.reason, minute), 0) + 1
+                if seen <= KEPT_REFUSALS_MAX:
+                    row = RejectedRow(
+                        id=derive("refused", refused.reason, refused.detail, body.hex()[:100_000]),
+                        channel="event_hubs",
+                        reason=refused.reason,
+                        detail=refused.detail,
+                        received_at=now,
+                        body=body,
+                        times=refused.count,
+                    )
+                    await self._store.add_rejected(row)
+
+    async def fold(self) -> int:
+        """Merge waiting deltas into their windows; returns how many. Another instance doing the same is harmless."""
+        deltas = await self._store.deltas(DELTAS_MAX)
+        if not deltas:
+            return 0
+        known: dict[str, Stored[bytes]] = {}
+        states: dict[WindowKey, WindowState] = {}
+        marks: dict[str, datetime] = {}
+        for stored in deltas:
+            delta = decode_delta(stored.body)
+            for partial in delta.partials:
+                if partial.key not in states:
+                    await self._read_window(partial.key, known, states)
+            states = fold(states, stored.partition, stored.through_sequence_number, delta)
+            marks = latest(marks, delta.watermarks)
+        rows = {_name(key): Stored(encode_window(state), _etag(known, _name(key))) for key, state in states.items()}
+        rows.update(await self._watermark_rows(marks))
+        try:
+            await self._store.save_fold(rows, deltas)
+        except ConflictError:
+            return 0  # somebody else folded them, or will
+        return len(deltas)
+
+    async def _read_window(
+        self, key: WindowKey, known: dict[str, Stored[bytes]], states: dict[WindowKey, WindowState]
+    ) -> None:
+        stored = (await self._store.windows(_name(key))).get(_name(key))
+        if stored is not None:
+            known[_name(key)] = stored
+            states[key] = decode_window(stored.value)
+
+    async def _watermark_rows(self, marks: Mapping[str, datetime]) -> dict[str, Stored[bytes]]:
+        rows: dict[str, Stored[bytes]] = {}
+        for deployment, mark in marks.items():
+            name = f"watermark/{deployment}"
+            stored = (await self._store.windows(name)).get(name)
+            known = datetime.fromisoformat(stored.value.decode()) if stored else mark
+            rows[name] = Stored(max(known, mark).isoformat().encode(), stored.etag if stored else "")
+        return rows
+
+    async def closed_windows(self) -> list[tuple[WindowClosed, str]]:
+        """Windows whose end the watermark has passed, as signals with the name to mark once each is accepted."""
+        policy = (await self._policies.current()).policy
+        states = {name: decode_window(s.value) for name, s in (await self._store.windows("data/")).items()}
+        names = {state.partial.key: name for name, state in states.items()}
+        stored_marks = await self._store.windows("watermark/")
+        marks = {
+            name.removeprefix("watermark/"): datetime.fromisoformat(s.value.decode())
+            for name, s in stored_marks.items()
+        }
+        lateness = max(workload.telemetry.lateness for workload in policy.workloads)
+        found = closable({state.partial.key: state for state in states.values()}, marks, lateness)
+        closed = [(await self._close(states[names[key]], key), names[key]) for key in found]
+        return [(signal, name) for signal, name in closed if signal is not None]
+
+    async def _close(self, state: WindowState, key: WindowKey) -> WindowClosed | None:
+        stored = await self._store.document(f"profiles/{key.deployment}")
+        profile = decode_profile(stored.value) if stored.value else None
+        return close(state, profile) if profile and profile.digest == key.digest else None
+
+    async def mark_closed(self, name: str) -> None:
+        """The window was reported: rows that still come for it are late."""
+        stored = (await self._store.windows(name)).get(name)
+        if stored is not None:
+            state = mark_closed(decode_window(stored.value))
+            await self._store.save_fold({name: Stored(encode_window(state), stored.etag)}, [])
+
+    async def traffic_since(
+        self, refs: Sequence[DeploymentRef], since: datetime, now: datetime
+    ) -> dict[str, TrafficSample]:
+        """What deployments served in whole buckets after a moment, by deployment name: the same minutes for all."""
+        while await self.fold():
+            pass
+        samples: dict[str, TrafficSample] = {}
+        for ref in refs:
+            states = [decode_window(s.value) for s in (await self._store.windows(f"traffic/{ref.key}/")).values()]
+            partials = [state.partial for state in states if isinstance(state.partial, TrafficPartial)]
+            samples[ref.deployment] = summarise(partial for partial in partials if since <= partial.start < now)
+        return samples
+
+    async def forget_old_traffic(self) -> int:
+        """Drop traffic buckets that no decision will ask for any more; returns how many."""
+        before = self._clock.now() - TRAFFIC_KEPT_FOR
+        old = [name for name in await self._store.windows("traffic/") if _start_in(name) < before]
+        await self._store.delete_windows(old)
+        return len(old)
+
+
+def _name(key: WindowKey) -> str:
+    return f"{key.measure}/{key.deployment}/{key.start.isoformat()}/{key.length}/{key.digest}"
+
+
+def _start_in(name: str) -> datetime:
+    return datetime.fromisoformat(name.split("/")[-3])
+
+
+def _etag(known: Mapping[str, Stored[bytes]], name: str) -> str:
+    return known[name].etag if name in known else ""
+
+
+def _bucket(policy: Policy) -> timedelta:
+    return min(workload.telemetry.traffic_bucket for workload in policy.workloads)
+
+
+def _data_windows(policy: Policy, messages: Iterable[Telemetry]) -> Iterable[tuple[DeploymentRef, str]]:
+    """The window length of every deployment in these messages whose endpoint a rule watches."""
+    lengths = {
+        (w.environments.production.workspace.lower(), w.environments.production.endpoint.lower()): w.monitoring[
+            0
+        ].window
+        for w in policy.workloads
+        if w.monitoring
+    }
+    refs = {rows.deployment for message in messages for rows in message.rows}
+    return [(ref, lengths[ref.workspace, ref.endpoint]) for ref in refs if (ref.workspace, ref.endpoint) in lengths]

@@ -1,0 +1,112 @@
+"""From an accepted signal to its decisions: route once, gather, evaluate, commit, send.
+
+Owns the sequence and what happens when somebody else wrote first. Decides nothing itself: ``domain.evaluate`` does.
+Any step may be repeated after a crash; the ids make the repeat harmless.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+from shared.domain import evaluate, routing
+from shared.domain.decisions import Evaluation
+from shared.domain.facts import Facts
+from shared.domain.ids import decision_id
+from shared.domain.observations import DeploymentRef, TrafficSample
+from shared.domain.records import SignalRow
+from shared.domain.references import deployment_name
+from shared.domain.signals import HoldElapsed, Signal
+from shared.domain.situation import Situation, unmatched
+from shared.ports import AlreadyDecidedError, Clock, CommandQueue, ConflictError, LoadedPolicy, PolicySource, Store
+from shared.services.aggregate import Aggregator
+from shared.services.outbox import send_all
+
+TRIES_MAX = 12  # of one commit; then the signal stays undecided and ``sweep`` comes back to it
+
+
+class Decider:
+    """Brings accepted signals to their decisions."""
+
+    def __init__(
+        self, store: Store, queue: CommandQueue, clock: Clock, policies: PolicySource, aggregator: Aggregator
+    ) -> None:
+        self._store, self._queue, self._clock = store, queue, clock
+        self._policies, self._aggregator = policies, aggregator
+
+    async def decide(self, row: SignalRow) -> bool:
+        """Decide for every subject of a signal; False when one of them has to be left to ``sweep``."""
+        loaded = await self._policies.current()
+        if row.subjects is None:
+            subjects = routing.route(loaded.policy, row.signal)
+            row = await self._store.set_route(row.signal.dedup_key, subjects, loaded.digest)
+        done = [await self._decide_subject(loaded, row.signal, subject) for subject in row.subjects or ()]
+        if all(done):
+            await self._store.mark_decided(row.signal.dedup_key)
+        return all(done)
+
+    async def preview(self, loaded: LoadedPolicy, signal: Signal) -> list[Evaluation]:
+        """What would be decided now, without writing anything."""
+        subjects = routing.route(loaded.policy, signal)
+        return [
+            await self._evaluate(loaded, signal, subject, (await self._store.facts(subject)).value)
+            for subject in subjects
+        ]
+
+    async def _decide_subject(self, loaded: LoadedPolicy, signal: Signal, subject: str) -> bool:
+        if await self._store.decision(decision_id(signal.dedup_key, subject)):
+            return True
+        for _ in range(TRIES_MAX):
+            stored = await self._store.facts(subject)
+            evaluation = await self._evaluate(loaded, signal, subject, stored.value)
+            try:
+                await self._store.commit(evaluation, stored.etag)
+            except ConflictError:
+                continue
+            except AlreadyDecidedError:
+                return True
+            await send_all(self._store, self._queue, evaluation.decision, self._clock.now())
+            return True
+        return False
+
+    async def _evaluate(self, loaded: LoadedPolicy, signal: Signal, subject: str, facts: Facts) -> Evaluation:
+        name = routing.workload_of(subject)
+        if not name or all(name != known.name for known in loaded.policy.workloads):
+            return unmatched(signal, subject, facts, loaded.digest, self._clock.now())
+        situation = Situation(
+            policy=loaded.policy,
+            policy_digest=loaded.digest,
+            workload=loaded.policy.workload(name),
+            subject=subject,
+            signal=signal,
+            facts=facts,
+            now=self._clock.now(),
+        )
+        return evaluate.evaluate(await self._gather(situation))
+
+    async def _gather(self, situation: Situation) -> Situation:
+        """Fetch what the rule for this signal will ask for: the signal that waited, or the traffic of a step."""
+        signal = situation.signal
+        if not isinstance(signal, HoldElapsed):
+            return situation
+        held = situation.facts.held.get(signal.hold_id)
+        if signal.purpose == "retry" and held:
+            row = await self._store.signal(held.dedup_key)
+            return dataclasses.replace(situation, original=row.signal if row else None)
+        if signal.purpose == "bake":
+            return dataclasses.replace(situation, traffic=await self._traffic(situation))
+        return situation
+
+    async def _traffic(self, situation: Situation) -> Mapping[str, TrafficSample]:
+        rollout = situation.facts.rollout
+        if rollout is None or rollout.step_started_at is None:
+            return {}
+        production = situation.workload.environments.production
+        versions = [version for version in (rollout.version, rollout.champion) if version]
+        refs = [
+            DeploymentRef(
+                workspace=production.workspace.lower(),
+                endpoint=production.endpoint.lower(),
+                deployment=deployment_name(version),
+            )
+            for version in versions
+        ]
+        return await self._aggregator.traffic_since(refs, rollout.step_started_at, situation.now)

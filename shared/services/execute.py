@@ -1,0 +1,174 @@
+"""From a queued command id to its outcome: claim, act, record.
+
+Owns the life of one command and what its outcome means for the next try. The claim is written before the call and expires;
+effects happen through ports only. Nobody waits for a long operation: it is looked at again when it is due.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from shared.domain.commands import ON_UNKNOWN, CheckEndpoint, EndpointCommand, RecordReference, RollBackTraffic, kind_of
+from shared.domain.effects import AnyCommand, EndpointWrite, Message, WorkspaceCommand
+from shared.domain.ids import derive
+from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Succeeded, Unknown
+from shared.domain.records import CommandRow, SignalRow
+from shared.domain.references import deployment_name
+from shared.domain.routing import workload_of
+from shared.domain.signals import CommandFinished
+from shared.domain.values import replace
+from shared.ports import Clock, CommandQueue, ConflictError, Messenger, PolicySource, Prober, Store, Workspace
+from shared.services.aggregate import Aggregator
+from shared.services.decide import Decider
+from shared.services.lease import end_lease, take_lease
+from shared.services.outbox import send_row
+
+CLAIM_FOR = timedelta(minutes=5)  # longer than any single call may take
+LEASE_FOR = timedelta(minutes=10)  # longer than the claim: a lease outlasts every call made under it
+TRIES_MAX = 8
+TRY_FOR = timedelta(minutes=30)  # an endpoint may be busy with somebody else's deployment for a while
+AGE_MAX = timedelta(hours=24)  # of an operation that never ends
+BACKOFF_MAX = timedelta(minutes=5)
+LEASE_RETRY = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Everything that commands act on."""
+
+    workspace: Workspace
+    prober: Prober
+    messenger: Messenger
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The services that a finished command goes back to."""
+
+    decider: Decider
+    aggregator: Aggregator
+
+
+class Executor:
+    """Carries out commands, one at a time for each call, any number of calls side by side."""
+
+    def __init__(
+        self, store: Store, queue: CommandQueue, clock: Clock, policies: PolicySource, loop: Loop, hands: Hands
+    ) -> None:
+        self._store, self._queue, self._clock, self._policies = store, queue, clock, policies
+        self._decider, self._aggregator = loop.decider, loop.aggregator
+        self._workspace, self._prober, self._messenger = hands.workspace, hands.prober, hands.messenger
+
+    async def run(self, subject: str, command_id: str, owner: str) -> Outcome | None:
+        """Claim and carry out one step of a command; None when there is nothing to do or somebody else does it."""
+        now = self._clock.now()
+        row = await self._store.claim(subject, command_id, owner, now, now + CLAIM_FOR)
+        if row is None:
+            return None
+        outcome = await self._step(row)
+        try:
+            await self._record(row, owner, outcome)
+        except ConflictError:
+            return None  # the claim expired and another took over: its record counts
+        return outcome
+
+    async def _step(self, row: CommandRow) -> Outcome:
+        command, now = row.command, self._clock.now()
+        if isinstance(command, EndpointWrite) and not await take_lease(self._store, command, now, now + LEASE_FOR):
+            return Skipped(reason="lease", until=now + LEASE_RETRY)
+        if isinstance(row.outcome, Started) and isinstance(command, WorkspaceCommand):
+            return await self._workspace.look(command, row.outcome.operation, now)
+        if row.state == "claimed" and ON_UNKNOWN[type(command)] == "escalate":
+            return Failed(
+                retryable=False, reason="a crash left it unknown whether this was done; look, and do it by hand"
+            )
+        return await self._begin(command, now)
+
+    async def _begin(self, command: AnyCommand, now: datetime) -> Outcome:
+        match command:
+            case RecordReference():
+                return await self._record_reference(command)
+            case CheckEndpoint():
+                payloads = (await self._policies.current()).payloads
+                if command.payload not in payloads:
+                    return Failed(retryable=False, reason=f"the file {command.payload} does not lie beside the policy")
+                return await self._prober.probe(command, payloads[command.payload])
+            case _ if isinstance(command, WorkspaceCommand):
+                return await self._workspace.begin(command, now)
+            case _ if isinstance(command, Message):
+                return await self._messenger.send(command)
+            case _:
+                assert_never(command)
+
+    async def _record_reference(self, command: RecordReference) -> Outcome:
+        tags = await self._workspace.read_reference(command)
+        if isinstance(tags, Failed):
+            return tags
+        production = (await self._policies.current()).policy.workload(command.workload).environments.production
+        return await self._aggregator.save_profile(production, deployment_name(command.version), tags)
+
+    async def _record(self, row: CommandRow, owner: str, outcome: Outcome) -> None:
+        match outcome:
+            case Started():
+                await self._store.record_started(row.subject, row.command.id, owner, outcome)
+                await self._send_again(row, outcome.look_again_at)
+            case Skipped(reason="lease"):
+                await self._again(row, owner, outcome, outcome.until or self._clock.now())
+            case Failed(retryable=True) | Unknown():
+                await self._retry_or_finish(row, owner, outcome)
+            case Succeeded() | Failed() | Skipped():
+                await self._finish(row, owner, outcome)
+            case _:
+                assert_never(outcome)
+
+    async def _retry_or_finish(self, row: CommandRow, owner: str, outcome: Failed | Unknown) -> None:
+        now = self._clock.now()
+        if isinstance(outcome, Unknown) and ON_UNKNOWN[type(row.command)] == "escalate":
+            reason = f"it is unknown whether this was done ({outcome.reason}); look, and do it by hand"
+            await self._finish(row, owner, Failed(retryable=False, reason=reason))
+        elif _given_up(row, now):
+            reason = f"gave up after {row.attempts} attempts: {outcome.reason}"
+            await self._finish(row, owner, Failed(retryable=False, reason=reason))
+        else:
+            await self._again(row, owner, outcome, now + _backoff(row))
+
+    async def _again(self, row: CommandRow, owner: str, outcome: Outcome, not_before: datetime) -> None:
+        kept = row.outcome if isinstance(row.outcome, Started) else outcome
+        await self._store.release(row.subject, row.command.id, owner, kept, not_before)
+        await self._send_again(row, not_before)
+
+    async def _send_again(self, row: CommandRow, not_before: datetime) -> None:
+        await send_row(self._store, self._queue, replace(row, not_before=not_before), self._clock.now())
+
+    async def _finish(self, row: CommandRow, owner: str, outcome: Final) -> None:
+        now, command = self._clock.now(), row.command
+        signal = CommandFinished(
+            source="outerloop/commands",
+            dedup_key=derive("signal", "finished", command.id),
+            occurred_at=now,
+            subject=row.subject,
+            depth=row.depth + 1,
+            workload=workload_of(row.subject),
+            command_id=command.id,
+            command_kind=kind_of(command),
+            outcome=outcome,
+        )
+        told = SignalRow(signal=signal, received_at=now)
+        await self._store.finish(row.subject, command.id, owner, outcome, told)
+        if isinstance(command, EndpointCommand):
+            await end_lease(self._store, command, now)
+        await self._decider.decide(told)
+
+
+def _given_up(row: CommandRow, now: datetime) -> bool:
+    if isinstance(row.command, RollBackTraffic):
+        return now >= row.command.until
+    if isinstance(row.outcome, Started):
+        return now >= row.created_at + AGE_MAX
+    return row.attempts >= TRIES_MAX and now >= row.created_at + TRY_FOR
+
+
+def _backoff(row: CommandRow) -> timedelta:
+    if isinstance(row.command, RollBackTraffic):
+        return timedelta(seconds=1)  # nothing is more urgent, and the deadline bounds it
+    return min(BACKOFF_MAX, timedelta(seconds=2 ** min(row.attempts, 10)))

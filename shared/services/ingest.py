@@ -1,0 +1,77 @@
+"""How anything that is heard becomes a stored signal or a stored rejection, before its source is answered.
+
+Owns the inbox side of the loop. Knows nothing of triggers or of what is decided.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.domain import routing
+from shared.domain.ids import derive
+from shared.domain.records import RejectedRow, SignalRow
+from shared.domain.signals import Rejected, Signal, SubscriptionValidation, TelemetryReceived
+from shared.ports import Clock, PolicySource, Store
+from shared.services.decide import Decider
+
+KEPT_BODY_MAX = 1024 * 1024  # bytes of a rejected body that are kept whole
+
+
+@dataclass
+class Receipt:
+    """What became of one delivery. ``undecided`` counts signals that are stored and left to ``sweep``."""
+
+    accepted: int = 0
+    repeated: int = 0
+    rejected: int = 0
+    undecided: int = 0
+    validations: list[SubscriptionValidation] = field(default_factory=list)
+
+
+class Ingest:
+    """Takes what was parsed. Raises StoreUnavailableError when the source has to send again."""
+
+    def __init__(self, store: Store, clock: Clock, policies: PolicySource, decider: Decider) -> None:
+        self._store, self._clock, self._policies, self._decider = store, clock, policies, decider
+
+    async def take(self, channel: str, body: bytes, parsed: Sequence[Signal | Rejected]) -> Receipt:
+        """Store each element of a delivery and decide what is new; one bad element never takes its neighbours down."""
+        receipt = Receipt()
+        for element in parsed:
+            if isinstance(element, SubscriptionValidation):
+                receipt.validations.append(element)
+            elif isinstance(element, Rejected):
+                await self._reject(channel, body, element, receipt)
+            elif not isinstance(element, TelemetryReceived):
+                await self._accept(channel, body, element, receipt)
+        return receipt
+
+    async def tell(self, signal: Signal) -> Receipt:
+        """Accept a signal of our own making: an answer, an operator's wish, a closed window."""
+        return await self.take("outerloop", b"", [signal])
+
+    async def _reject(self, channel: str, body: bytes, rejected: Rejected, receipt: Receipt) -> None:
+        row = RejectedRow(
+            id=derive("rejected", channel, body.hex()[:100_000], len(body), rejected.index, rejected.reason),
+            channel=channel,
+            reason=rejected.reason,
+            detail=rejected.detail,
+            received_at=self._clock.now(),
+            body=body[:KEPT_BODY_MAX],
+        )
+        await self._store.add_rejected(row)
+        receipt.rejected += 1
+
+    async def _accept(self, channel: str, body: bytes, signal: Signal, receipt: Receipt) -> None:
+        refusal = routing.out_of_scope((await self._policies.current()).policy, signal)
+        if refusal:
+            await self._reject(channel, body, refusal, receipt)
+            return
+        row = SignalRow(signal=signal, received_at=self._clock.now())
+        if await self._store.insert_signal(row):
+            receipt.accepted += 1
+            receipt.undecided += not await self._decider.decide(row)
+            return
+        receipt.repeated += 1
+        known = await self._store.signal(signal.dedup_key)
+        if known and not known.decided:
+            receipt.undecided += not await self._decider.decide(known)

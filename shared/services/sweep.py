@@ -1,0 +1,77 @@
+"""What no event brings about: finish what a crash left, wake what is due, close windows.
+
+Owns the list of these chores and their order. Each is safe on several instances at once, and safe to interrupt.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.domain.records import SignalRow
+from shared.ports import Clock, CommandQueue, ConflictError, Store
+from shared.services.aggregate import Aggregator
+from shared.services.decide import Decider
+from shared.services.ingest import Ingest
+from shared.services.outbox import send_row
+
+BATCH_MAX = 100  # of each chore in one run
+LEFT_BEHIND_AFTER = timedelta(seconds=30)  # a handler still at work is left alone for so long
+
+
+@dataclass
+class Swept:
+    """How many of each chore one run did."""
+
+    decided: int = 0
+    woken: int = 0
+    sent: int = 0
+    folded: int = 0
+    closed: int = 0
+
+
+class Sweeper:
+    """Runs the chores."""
+
+    def __init__(  # one argument for each part that it drives
+        self, store: Store, queue: CommandQueue, clock: Clock, decider: Decider, ingest: Ingest, aggregator: Aggregator
+    ) -> None:
+        self._store, self._queue, self._clock = store, queue, clock
+        self._decider, self._ingest, self._aggregator = decider, ingest, aggregator
+
+    async def run(self) -> Swept:
+        """One round of every chore."""
+        swept = Swept()
+        swept.decided = await self._decide_left_behind()
+        swept.folded = await self._aggregator.fold()
+        swept.closed = await self._close_windows()
+        swept.woken = await self._wake()
+        swept.sent = await self._send_unsent()
+        return swept
+
+    async def _decide_left_behind(self) -> int:
+        rows = await self._store.undecided(self._clock.now() - LEFT_BEHIND_AFTER, BATCH_MAX)
+        return sum([await self._decider.decide(row) for row in rows])
+
+    async def _close_windows(self) -> int:
+        closed = await self._aggregator.closed_windows()
+        for signal, name in closed:
+            await self._ingest.tell(signal)
+            try:
+                await self._aggregator.mark_closed(name)
+            except ConflictError:
+                continue  # rows came meanwhile; the next round closes it, and the signal is known by then
+        return len(closed)
+
+    async def _wake(self) -> int:
+        holds = await self._store.due_holds(self._clock.now(), BATCH_MAX)
+        for hold in holds:
+            row = SignalRow(signal=hold.signal, received_at=self._clock.now())
+            await self._store.insert_signal(row)
+            await self._decider.decide(row)
+        return len(holds)
+
+    async def _send_unsent(self) -> int:
+        now = self._clock.now()
+        rows = await self._store.sendable(now, BATCH_MAX)
+        for row in rows:
+            await send_row(self._store, self._queue, row, now)
+        return len(rows)

@@ -1,0 +1,135 @@
+import math
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from shared.domain.observations import TrafficSample
+from shared.telemetry.latency import (
+    BINS,
+    LATENCY_MS_MAX,
+    binomial_cumulative,
+    count_latencies,
+    order_statistics,
+    quantile_bounds_ms,
+    quantile_ms,
+)
+from shared.telemetry.traffic import count_requests, summarise
+from tests.unit.telemetry.telemetry_builders import BLUE, NOON, served, steady
+
+
+def partial_of(durations_ms, *, start=NOON, failed=0):
+    requests = [served(duration, failed=index < failed) for index, duration in enumerate(durations_ms)]
+    return count_requests(BLUE, start, "1m", requests)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.95, 0.99])
+@pytest.mark.parametrize("sigma", [0.2, 0.6, 1.2])
+def test_percentiles_are_within_two_and_a_half_percent_of_numpy(share, sigma):
+    durations = np.random.default_rng(11).lognormal(math.log(80), sigma, size=20_000)
+    counts, _ = count_latencies(durations)
+    assert quantile_ms(counts, share) == pytest.approx(float(np.quantile(durations, share)), rel=0.025)
+
+
+@steady
+@given(st.lists(st.floats(1.0, 60_000.0), min_size=1, max_size=200), st.floats(0.0, 1.0))
+def test_a_percentile_lies_within_a_bin_of_the_slowest_and_the_fastest(durations, share):
+    counts, _ = count_latencies(durations)
+    assert min(durations) / 1.045 <= quantile_ms(counts, share) <= max(durations) * 1.045
+
+
+@steady
+@given(st.lists(st.floats(0.0, 1e5), min_size=1, max_size=100))
+def test_percentiles_rise_with_their_share(durations):
+    counts, _ = count_latencies(durations)
+    values = [quantile_ms(counts, share) for share in (0.0, 0.1, 0.5, 0.95, 0.99, 1.0)]
+    assert values == sorted(values)
+
+
+@pytest.mark.parametrize("hostile", [math.nan, math.inf, -math.inf, -5.0, 0.0, 1e300])
+def test_hostile_durations_are_counted_and_never_raise(hostile):
+    partial = partial_of([20.0, hostile])
+    assert partial.requests == 2
+    assert int(partial.latency_counts.sum()) == (1 if math.isnan(hostile) else 2)
+    assert 0 <= summarise([partial]).latency_p95_ms <= LATENCY_MS_MAX
+
+
+def test_the_sum_is_in_whole_microseconds():
+    assert partial_of([1.5, 0.0004, 20.25]).latency_sum_us == 21_750
+
+
+@pytest.mark.parametrize("sample", [1, 2, 5, 30, 72, 200, 5_000, 1_000_000])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95, 0.99])
+def test_the_binomial_is_scipys(sample, share):
+    first, cumulative = binomial_cumulative(sample, share)
+    expected = binom.cdf(np.arange(first, first + len(cumulative)), sample, share)
+    assert np.allclose(cumulative, expected, rtol=0, atol=1e-8)
+    assert binom.cdf(first - 1, sample, share) < 1e-15
+    assert binom.sf(first + len(cumulative) - 1, sample, share) < 1e-15
+
+
+@steady
+@given(st.integers(1, 3_000), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_the_ranks_are_the_tightest_that_keep_each_tail(sample, share):
+    low, high = order_statistics(sample, share)
+    assert binom.cdf(low - 1, sample, share) <= 0.025 + 1e-9
+    assert binom.cdf(low, sample, share) > 0.025 - 1e-9
+    if high <= sample:
+        assert binom.cdf(high - 1, sample, share) >= 0.975 - 1e-9
+    assert binom.cdf(high - 2, sample, share) < 0.975 + 1e-9
+
+
+@pytest.mark.parametrize(("sample", "exists"), [(30, False), (71, False), (72, True)])
+def test_the_upper_bound_of_p95_exists_from_seventy_two_requests_on(sample, exists):
+    assert (order_statistics(sample, 0.95)[1] <= sample) is exists
+
+
+def test_the_ranks_are_exact_where_the_normal_approximation_errs():
+    normal = math.ceil(72 * 0.95 + 1.96 * math.sqrt(72 * 0.95 * 0.05))
+    assert normal == 73  # which does not exist, although the slowest of 72 is a bound
+    assert order_statistics(72, 0.95)[1] == int(binom.ppf(0.975, 72, 0.95)) + 1 == 72
+    assert order_statistics(30, 0.95)[0] == int(binom.ppf(0.025, 30, 0.95)) == 26
+
+
+def test_the_bounds_hold_the_true_percentile_nineteen_times_in_twenty():
+    rng, truth = np.random.default_rng(3), math.exp(4 + 0.5 * 1.6448536)
+    held = 0
+    for _ in range(400):
+        counts, _ = count_latencies(rng.lognormal(4, 0.5, size=100))
+        lower, upper = quantile_bounds_ms(counts, 0.95)
+        held += lower <= truth <= upper
+    assert held >= 380
+
+
+def test_a_sample_says_what_was_served():
+    durations = [10.0] * 90 + [200.0] * 10
+    sample = summarise([partial_of(durations, failed=3)])
+    assert (sample.requests, sample.failed) == (100, 3)
+    assert sample.latency_p50_ms == pytest.approx(10.0, rel=0.045)
+    assert sample.latency_p95_ms == pytest.approx(200.0, rel=0.045)
+    assert sample.latency_p95_ms_lower <= 10.0 * 1.045
+    assert sample.latency_p95_ms <= sample.latency_p95_ms_upper <= 200.0 * 1.045
+
+
+def test_few_requests_leave_the_upper_bound_at_the_end_of_the_bins():
+    sample = summarise([partial_of([50.0] * 30)])
+    assert sample.latency_p95_ms_upper == LATENCY_MS_MAX
+    assert 47.0 <= sample.latency_p95_ms_lower <= 50.0
+
+
+@pytest.mark.parametrize("partials", [[], [partial_of([])]])
+def test_no_requests_are_an_empty_sample(partials):
+    assert summarise(partials) == TrafficSample()
+
+
+@steady
+@given(st.lists(st.lists(st.floats(0.1, 70_000), max_size=30), min_size=1, max_size=6))
+def test_buckets_sum_to_the_same_sample_as_one_bucket(buckets):
+    minutes = [partial_of(bucket, start=NOON + timedelta(minutes=index)) for index, bucket in enumerate(buckets)]
+    whole = partial_of([duration for bucket in buckets for duration in bucket])
+    assert summarise(minutes) == summarise([whole])
+    assert summarise(reversed(minutes)) == summarise(minutes)
+    assert len(whole.latency_counts) == BINS
