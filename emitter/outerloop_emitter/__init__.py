@@ -3,6 +3,6 @@
 The public interface is `Collector`. Importing this package is cheap: it starts nothing and reads no environment.
 """
 
-from outerloop_emitter.collector import Collector
+from .collector import Collector
 
 __all__ = ["Collector"]

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from outerloop_emitter.event_hub import EventHubSender
-from outerloop_emitter.packing import Call, Source, pack
+from .event_hub import EventHubSender
+from .packing import Call, Source, pack
 
 logger = logging.getLogger(__name__)
 

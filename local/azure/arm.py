@@ -94,7 +94,7 @@ class Arm:
             answer = await self._dispatch(request)
         except ArmError as error:
             return JSONResponse(error.body(), error.status)
-        except Exception as error:  # the client must get ARM's shape; the log gets the trace
+        except Exception as error:  # noqa: BLE001 - the client must get ARM's shape; the log gets the trace
             _LOG.exception("%s %s", request.method, request.url.path)
             return JSONResponse(ArmError(500, "InternalServerError", repr(error)).body(), 500)
         if answer.body is None:

@@ -21,8 +21,8 @@ _DEFAULTS: dict[str, dict[str, Any]] = {"models": {"flavors": {}, "modelType": "
 class AssetApi:
     """Routes for every kind of asset of a workspace or registry."""
 
-    def __init__(self, assets: Assets, datastores: Datastores, effects: Effects) -> None:
-        self._assets = assets
+    def __init__(self, datastores: Datastores, effects: Effects) -> None:
+        self._assets = datastores.assets
         self._datastores = datastores
         self._effects = effects
 

@@ -20,11 +20,11 @@ _JOB = re.compile(r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/p
 
 
 class Datastores:
-    """The blob stores of all workspaces and registries, under one folder."""
+    """The blob stores of all workspaces and registries, under one folder; ``assets`` are those they hold."""
 
     def __init__(self, root: Path, assets: Assets) -> None:
         self._root = root
-        self._assets = assets
+        self.assets = assets
 
     def folder(self, scope: Scope) -> Path:
         """The blob store of a workspace or registry, created when missing."""
@@ -62,7 +62,7 @@ class Datastores:
         reference = parse_reference(text)
         if not reference:
             raise ArmError(400, "UserError", f"Not an address or an asset reference: {text}")
-        asset = self._assets.resolve(reference, here, kind)
+        asset = self.assets.resolve(reference, here, kind)
         if not asset.folder:
             raise not_found("Content of", text)
         return _existing(asset.folder, text)

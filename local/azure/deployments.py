@@ -99,21 +99,7 @@ class Deployments:
     async def _launch(self, key: DeploymentKey, code: Path, script: str, variables: dict[str, str]) -> Serving:
         log_path = self._log_path(key)
         log_path.parent.mkdir(parents=True, exist_ok=True)
-        read_fd, write_fd = os.pipe()
-        with log_path.open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "local.azure.scoring_server",
-                *_arguments(code, script, write_fd),
-                stdin=asyncio.subprocess.PIPE,  # the lifeline: it closes when this process dies, however it dies
-                stdout=log,
-                stderr=log,
-                pass_fds=[write_fd],
-                cwd=log_path.parent,
-                env=variables,
-            )
-        os.close(write_fd)
+        process, read_fd = await _spawn(log_path, variables, code, script)
         try:
             async with asyncio.timeout(READY_SECONDS_MAX):
                 return Serving(process, await _first_answer(read_fd))
@@ -128,8 +114,33 @@ class Deployments:
             raise
 
 
-def _arguments(code: Path, script: str, ready_fd: int) -> list[str]:
-    return ["--code", str(code.resolve()), "--script", script, "--ready-fd", str(ready_fd)]
+async def _spawn(
+    log_path: Path, variables: dict[str, str], code: Path, script: str
+) -> tuple[asyncio.subprocess.Process, int]:
+    """Start a scoring server; with it comes the descriptor on which it will report its port."""
+    read_fd, write_fd = os.pipe()
+    try:
+        with log_path.open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                *_command(code, script, write_fd),
+                stdin=asyncio.subprocess.PIPE,  # the lifeline: it closes when this process dies, however it dies
+                stdout=log,
+                stderr=log,
+                pass_fds=[write_fd],
+                cwd=log_path.parent,
+                env=variables,
+            )
+    except OSError:
+        os.close(read_fd)
+        raise
+    finally:
+        os.close(write_fd)
+    return process, read_fd
+
+
+def _command(code: Path, script: str, ready_fd: int) -> list[str]:
+    server = [sys.executable, "-m", "local.azure.scoring_server"]
+    return [*server, "--code", str(code.resolve()), "--script", script, "--ready-fd", str(ready_fd)]
 
 
 async def _first_answer(read_fd: int) -> str:

@@ -86,22 +86,20 @@ class EndpointApi:
         endpoint = Endpoint(request.scope.key, name, secrets.token_urlsafe(24), _kept(request.body))
         endpoint.check_traffic(_traffic(request.body) or {})
         self._endpoints.add(endpoint)
-        return self._begin(endpoint, request, {}, 201)
+        return self._begin(endpoint, request, None)
 
     def _change(self, endpoint: Endpoint, request: ArmRequest) -> ArmAnswer:
         traffic = _traffic(request.body)
         endpoint.check_traffic(traffic or {})
-        answer = self._begin(endpoint, request, traffic, 200 if request.body.get("location") else 202)
-        endpoint.document = {**endpoint.document, **_kept(request.body)}
+        answer = self._begin(endpoint, request, traffic)
+        endpoint.document = _merged(endpoint.document, request.body)
         return answer
 
-    def _begin(self, endpoint: Endpoint, request: ArmRequest, traffic: dict[str, int] | None, status: int) -> ArmAnswer:
+    def _begin(self, endpoint: Endpoint, request: ArmRequest, traffic: dict[str, int] | None) -> ArmAnswer:
         endpoint.claim("the endpoint is being updated")
         endpoint.state = "Updating"
-        operation = self._operations.start(self._settle(endpoint, request.scope, traffic if status != 201 else None))
-        headers = self._operations.headers(request, operation)
-        # An azure-core client that gets 200 believes the body and does not poll; ARM answers 201 to say "look again".
-        return ArmAnswer(self._document(endpoint, request), 202 if status == 202 else 201, headers)
+        operation = self._operations.start(self._settle(endpoint, request.scope, traffic))
+        return ArmAnswer(self._document(endpoint, request), 201, self._operations.headers(request, operation))
 
     async def _settle(self, endpoint: Endpoint, scope: Scope, traffic: dict[str, int] | None) -> None:
         try:
@@ -161,6 +159,13 @@ def endpoint_document(endpoint: Endpoint, scope: Scope, base_url: str) -> dict[s
 def _traffic(body: dict[str, Any]) -> dict[str, int] | None:
     traffic = (body.get("properties") or {}).get("traffic")
     return None if traffic is None else {str(name): int(share) for name, share in traffic.items()}
+
+
+def _merged(document: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    # A PATCH names only what it changes.
+    changes = _kept(body)
+    outer = {key: changes[key] for key in ("location", "tags") if body.get(key) is not None}
+    return {**document, **outer, "properties": {**document["properties"], **changes["properties"]}}
 
 
 def _kept(body: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from local.azure.arm import ArmAnswer, ArmRequest, ArmRoute
-from local.azure.assets import Assets
 from local.azure.datastores import Datastores
 from local.azure.documents import envelope, page
 from local.azure.effects import Effects
@@ -34,17 +33,13 @@ class JobApi:
     """Routes for the jobs of a workspace."""
 
     def __init__(
-        self, jobs: Jobs, assets: Assets, datastores: Datastores, tracking: Tracking, effects: Effects
+        self, jobs: Jobs, datastores: Datastores, tracking: Tracking, runner: Runner, effects: Effects
     ) -> None:
         self._jobs = jobs
-        self._assets = assets
+        self._assets = datastores.assets
         self._datastores = datastores
         self._tracking = tracking
         self._effects = effects
-        self._runner: Runner | None = None
-
-    def run_with(self, runner: Runner) -> None:
-        """Name who runs the jobs; needed before the first submission."""
         self._runner = runner
 
     def routes(self) -> list[ArmRoute]:
@@ -64,8 +59,7 @@ class JobApi:
             self._effects.repeated("job_started", existing.id)
             return ArmAnswer(job_document(existing, self._datastores, request.base_url))
         job = self._create(request, wanted)
-        if self._runner:
-            self._runner.submit(job)
+        self._runner.submit(job)
         return ArmAnswer(job_document(job, self._datastores, request.base_url), 201)
 
     def _create(self, request: ArmRequest, wanted: dict[str, Any]) -> Job:
@@ -121,7 +115,7 @@ class JobApi:
 
     async def _cancel(self, request: ArmRequest) -> ArmAnswer:
         job = self._jobs.get(request.scope.key, request.names["name"])
-        if not job.ended and self._runner:
+        if not job.ended:
             self._runner.cancel(job)
         return ArmAnswer({})
 

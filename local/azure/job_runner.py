@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from local.azure.asset_api import AssetApi
-from local.azure.assets import Asset, Assets
+from local.azure.assets import Asset
 from local.azure.datastores import Datastores
 from local.azure.effects import Effects
 from local.azure.errors import ArmError
@@ -49,17 +49,12 @@ class JobRunner:
     """The compute. ``environment`` is what every job sees; start ``work`` once as a task."""
 
     def __init__(
-        self,
-        state: Path,
-        environment: Mapping[str, str],
-        connection: Connection,
-        assets: Assets,
-        datastores: Datastores,
+        self, state: Path, environment: Mapping[str, str], connection: Connection, datastores: Datastores
     ) -> None:
         self._state = state / "jobs"
         self._environment = dict(environment)
         self._connection = connection
-        self._assets = assets
+        self._assets = datastores.assets
         self._datastores = datastores
         self._queue: asyncio.Queue[Job] = asyncio.Queue()
         self._process: tuple[Job, asyncio.subprocess.Process] | None = None

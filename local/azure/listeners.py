@@ -48,6 +48,7 @@ class Listener:
             log_level="warning",
             access_log=False,
             lifespan="off",
+            timeout_keep_alive=60,
             ssl_certfile=chain,
             ssl_keyfile=key,
         )

@@ -8,7 +8,7 @@ import shutil
 from typing import Any
 
 from local.azure.arm import ArmAnswer, ArmRequest, ArmRoute
-from local.azure.assets import Asset, Assets
+from local.azure.assets import Asset
 from local.azure.datastores import Datastores
 from local.azure.effects import Effects
 from local.azure.errors import ArmError, not_found
@@ -22,13 +22,12 @@ class RegistryApi:
     def __init__(
         self,
         registries: dict[str, Scope],
-        assets: Assets,
         datastores: Datastores,
         operations: Operations,
         effects: Effects,
     ) -> None:
         self._registries = registries
-        self._assets = assets
+        self._assets = datastores.assets
         self._datastores = datastores
         self._operations = operations
         self._effects = effects

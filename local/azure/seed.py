@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from local.azure.assets import Asset, Assets
+from local.azure.assets import Asset
 from local.azure.datastores import Datastores
 from local.azure.references import Scope, parse_reference
 
@@ -55,7 +55,7 @@ class Seed(_Part):
     data: list[Content] = Field(default_factory=list)
     codes: list[Content] = Field(default_factory=list)
     endpoints: list[EndpointSeed] = Field(default_factory=list)
-    hubs: list[str] = Field(default_factory=lambda: ["telemetry"])
+    hubs: list[str] = Field(default_factory=lambda: ["telemetry"], min_length=1)
     channels: list[str] = Field(default_factory=list)
     location: str = "westeurope"
 
@@ -85,8 +85,8 @@ def registry_scope(name: str) -> Scope:
 class Planter:
     """Puts the seed's assets into the store."""
 
-    def __init__(self, assets: Assets, datastores: Datastores, workspaces: list[Scope]) -> None:
-        self._assets = assets
+    def __init__(self, datastores: Datastores, workspaces: list[Scope]) -> None:
+        self._assets = datastores.assets
         self._datastores = datastores
         self._workspaces = workspaces
 

@@ -93,12 +93,12 @@ class LocalAzure:
     def _compose_assets(self) -> None:
         workspaces = [parse_scope(text) for text in self._seed.workspaces]
         registries = [registry_scope(name) for name in self._seed.registries]
-        self._assets = Assets()
+        assets = Assets()
         self._scopes = {scope.key: scope for scope in [*workspaces, *registries]}
         for scope in self._scopes.values():
-            self._assets.know(scope)
-        self._datastores = Datastores(self._state / "storage", self._assets)
-        self._planter = Planter(self._assets, self._datastores, workspaces)
+            assets.know(scope)
+        self._datastores = Datastores(self._state / "storage", assets)
+        self._planter = Planter(self._datastores, workspaces)
         self._planter.plant(self._seed)
         for each in self._seed.endpoints:
             owner = next(one for one in workspaces if each.workspace.lower() in {one.key, one.name.lower()})
@@ -119,10 +119,9 @@ class LocalAzure:
     def _arm(self) -> Arm:
         effects, tracking = Effects(self._journal, self._event_grid), Tracking()
         registries = {scope.name.lower(): scope for scope in self._scopes.values() if scope.kind == "registries"}
-        registered = AssetApi(self._assets, self._datastores, effects)
-        self._runner = JobRunner(self._state, self._inherited, self._connection(), self._assets, self._datastores)
-        jobs = JobApi(self._jobs, self._assets, self._datastores, tracking, effects)
-        jobs.run_with(self._runner)
+        registered = AssetApi(self._datastores, effects)
+        self._runner = JobRunner(self._state, self._inherited, self._connection(), self._datastores)
+        jobs = JobApi(self._jobs, self._datastores, tracking, self._runner, effects)
         self._worker = asyncio.create_task(self._runner.work(registered, effects))
         operations, serving = self._operations, self._deployments
         parts: list[Routed] = [
@@ -132,7 +131,7 @@ class LocalAzure:
             jobs,
             EndpointApi(self._endpoints, operations, serving, effects),
             DeploymentApi(self._endpoints, self._datastores, operations, serving, effects),
-            RegistryApi(registries, self._assets, self._datastores, operations, effects),
+            RegistryApi(registries, self._datastores, operations, effects),
             operations,
         ]
         return Arm(self._scopes, self.arm_url, [route for part in parts for route in part.routes()])

@@ -162,6 +162,9 @@ def _check_parameters(parameters: Iterable[str], argument: str) -> bool:
 
 
 def _check_argument(trigger: Trigger, annotations: Mapping[str, Any]) -> None:
+    batched = trigger.type == "eventHubTrigger"
+    if batched and str(trigger.values.get("cardinality")).lower() != "many":
+        raise IndexingError("the local host delivers Event Hubs batches only: give the trigger the cardinality many")
     if trigger.argument not in annotations:
         return
     annotation = annotations[trigger.argument]
@@ -169,8 +172,8 @@ def _check_argument(trigger: Trigger, annotations: Mapping[str, Any]) -> None:
         raise IndexingError(f"write typing.List[...]: Microsoft's indexer refuses the annotation {annotation}")
     if not _accepts(trigger.type, annotation):
         raise IndexingError(f"the annotation {annotation} of {trigger.argument!r} does not suit a {trigger.type}")
-    if trigger.type == "eventHubTrigger" and typing.get_origin(annotation) is None:
-        raise IndexingError("cardinality many delivers typing.List[func.EventHubEvent]; the local host has no other")
+    if batched and typing.get_origin(annotation) is None:
+        raise IndexingError("the cardinality many delivers a typing.List[func.EventHubEvent], not a single event")
 
 
 def _accepts(trigger_type: str, annotation: Any) -> bool:

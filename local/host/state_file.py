@@ -26,7 +26,7 @@ class StateFile:
         except FileNotFoundError:
             return {}
         if not isinstance(content, dict):
-            raise ValueError(f"{self.path} does not hold a JSON object")
+            raise ValueError(f"{self.path} does not hold a JSON object")  # noqa: TRY004 - the file is wrong, no argument
         return content
 
     def write(self, content: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from shared.adapters.azure_ml_endpoints import (
 from shared.domain.commands import DeployModel, RemoveDeployment
 from shared.domain.outcomes import Failed, Outcome, Succeeded
 
+DEPLOYMENT_VARIABLE = "OUTERLOOP_DEPLOYMENT_ID"
 LOG_LINES = 20
 LOG_TEXT_MAX = 1500
 
@@ -115,11 +116,12 @@ def _gone(command: RemoveDeployment) -> Succeeded:
 def _document(command: DeployModel, location: str, present: Json | None, attempt: Attempt) -> Json:
     """What is to be written. Probes, request settings and data collection of a present deployment are kept."""
     kept = {key: value for key, value in ((present or {}).get("properties") or {}).items() if key not in READ_ONLY}
-    ours = {
+    ours: Json = {
         "endpointComputeType": "Managed",
         "model": _whole_id(command, "models", command.model_ref, attempt),
         "instanceType": command.instance_type,
         "scaleSettings": {"scaleType": "Default"},
+        "environmentVariables": {**(kept.get("environmentVariables") or {}), **_variables(command)},
     }
     if command.environment:  # an MLflow model brings its own environment and code
         ours["environmentId"] = _whole_id(command, "environments", command.environment, attempt)
@@ -133,6 +135,11 @@ def _document(command: DeployModel, location: str, present: Json | None, attempt
         "tags": {**((present or {}).get("tags") or {}), **marks(command), VERSION_TAG: command.version},
         "properties": {**kept, **ours},
     }
+
+
+def _variables(command: DeployModel) -> dict[str, str]:
+    """What the scoring script's data collector files its rows under."""
+    return {DEPLOYMENT_VARIABLE: deployment_id(command.workspace, command.endpoint, command.deployment)}
 
 
 def _whole_id(command: DeployModel, kind: AssetKind, reference: str, attempt: Attempt) -> str:

@@ -18,6 +18,7 @@ from shared.domain.commands import Command, ShareModel
 from shared.domain.outcomes import Failed, Unknown
 
 TEXT_MAX = 600
+VALIDATION_ERRORS = frozenset({"ValidationException", "ValidationError"})  # by name: importing them costs a second
 RETRYABLE_STATUSES = frozenset({408, 409, 429})
 
 
@@ -32,8 +33,9 @@ def classify(problem: Exception, command: Command) -> Failed | Unknown:
         return Failed(retryable=True, reason=f"no token was issued; check the app's managed identity: {_text(problem)}")
     if isinstance(problem, ServiceRequestError):
         return Failed(retryable=True, reason=f"Azure was not reached, nothing was sent: {_text(problem)}")
-    if isinstance(problem, MalformedNameError) or _is_validation(problem):
-        return Failed(retryable=False, reason=_text(problem))
+    refused = problem if isinstance(problem, MalformedNameError) else _validation(problem)
+    if refused is not None:
+        return Failed(retryable=False, reason=_text(refused))
     return Unknown(reason=f"{type(problem).__name__}: {_text(problem)}")
 
 
@@ -99,11 +101,16 @@ def _said(problem: HttpResponseError) -> str:
         return _text(problem)
 
 
-def _is_validation(problem: Exception) -> bool:
-    """Whether azure-ai-ml refused the order before it sent it: its ValidationException, or marshmallow's error."""
-    names = {kind.__name__ for kind in type(problem).__mro__}
-    return bool(names & {"ValidationException", "ValidationError", "UserErrorException"})
+def _validation(problem: BaseException | None) -> BaseException | None:
+    """What azure-ai-ml found wrong with an order before it sent it, if it did.
+
+    It wraps its ValidationException, or marshmallow's error, into an MlException whose text is laid out for a terminal.
+    """
+    if problem is None or {kind.__name__ for kind in type(problem).__mro__} & VALIDATION_ERRORS:
+        return problem
+    is_wrapped = type(problem).__name__ in {"MlException", "UserErrorException"}
+    return _validation(problem.__context__) if is_wrapped else None
 
 
-def _text(problem: Exception) -> str:
+def _text(problem: BaseException) -> str:
     return " ".join(str(getattr(problem, "message", "") or problem).split())[:TEXT_MAX]

@@ -9,21 +9,20 @@ from typing import Any
 
 from azure.core.exceptions import HttpResponseError
 
-from shared.adapters.arm_names import MalformedNameError, asset_name, job_id
+from shared.adapters.arm_names import MalformedNameError, asset_name, complete_id, job_id
 from shared.adapters.arm_session import Json
 from shared.adapters.azure_ml_client import Attempt
 from shared.adapters.azure_ml_endpoints import FENCE_TAG, WORKLOAD_TAG
 from shared.adapters.mlflow_runs import failure_of, read_run
 from shared.domain.commands import Retrain, RunEvaluation
 from shared.domain.outcomes import Failed, Outcome, Succeeded
-from shared.rendering.notice import shortened
 
 JobCommand = Retrain | RunEvaluation
 
 COMPUTE_TAG = "outerloop.compute"  # a component may name its cluster by this tag; without it the job runs serverless
 MODEL_TYPES = frozenset({"custom_model", "mlflow_model", "triton_model"})
 VERSIONS_SEARCHED = "50"
-REASON_CHARACTERS_MAX = 1000
+HEAD_CHARACTERS, TAIL_CHARACTERS = 200, 600
 
 
 def begin_job(command: JobCommand, attempt: Attempt) -> Outcome:
@@ -68,7 +67,13 @@ def _why(command: JobCommand, job: str, document: Json, attempt: Attempt) -> str
     """The job's error: some API versions show it on the job itself, all keep it in the run history."""
     shown = str((document["properties"].get("error") or {}).get("message") or "")
     why = shown or failure_of(attempt.arm, command.workspace, job) or "the run's log says why"
-    return shortened(why, REASON_CHARACTERS_MAX)
+    line = " ".join(why.split())
+    # Logs say at their end what went wrong, services at their beginning.
+    return (
+        line
+        if len(line) <= HEAD_CHARACTERS + TAIL_CHARACTERS
+        else f"{line[:HEAD_CHARACTERS]} … {line[-TAIL_CHARACTERS:]}"
+    )
 
 
 def _registered_version(command: Retrain, job: str, document: Json, attempt: Attempt) -> str:
@@ -92,40 +97,67 @@ def _component(client: Any, reference: str) -> Any:
 
 
 def _job(command: JobCommand, component: Any) -> Any:
-    job = component(**_inputs(command, component.inputs))
-    job.name = command.id
-    job.display_name = f"{command.workload}: {component.name}"
-    job.experiment_name = command.experiment if isinstance(command, Retrain) else f"{command.workload}-evaluation"
-    job.tags = {FENCE_TAG: command.id, WORKLOAD_TAG: command.workload}
-    compute = (component.tags or {}).get(COMPUTE_TAG)
-    if compute:
-        job.compute = compute
-    if isinstance(command, Retrain):
-        _name_output(job, component, command.model)
-    return job
+    """A command job that is the component: its code and environment are registered, so that nothing is uploaded."""
+    from azure.ai.ml import command as command_job  # noqa: PLC0415 - heavy, only where a job is built
+
+    return command_job(
+        name=command.id,
+        display_name=f"{command.workload}: {component.name}",
+        experiment_name=command.experiment if isinstance(command, Retrain) else f"{command.workload}-evaluation",
+        tags={FENCE_TAG: command.id, WORKLOAD_TAG: command.workload},
+        command=component.command,
+        code=component.code,
+        environment=component.environment,
+        distribution=component.distribution,
+        compute=(component.tags or {}).get(COMPUTE_TAG),
+        inputs=_inputs(command, component.inputs),
+        outputs=_outputs(command, component),
+        **_resources(component),
+    )
+
+
+def _resources(component: Any) -> dict[str, Any]:
+    """The instance type and count that the component asks for, if it does."""
+    asked = component.resources
+    found = {name: getattr(asked, name, None) for name in ("instance_type", "instance_count", "shm_size")}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _inputs(command: JobCommand, declared: Mapping[str, Any]) -> dict[str, Any]:
-    """What the convention offers, cut down to what the component declares."""
-    from azure.ai.ml import Input  # noqa: PLC0415 - heavy, only where a job is built
+    """What the convention offers, cut down to what the component declares; its defaults stand for the rest."""
+    from azure.ai.ml import Input  # noqa: PLC0415 - as above
 
     offered = {"data": command.data}
     if isinstance(command, RunEvaluation):
         offered |= {"model": command.model_ref, "champion": command.champion_ref, "on": command.on}
     wanted = {name: value for name, value in offered.items() if name in declared and value}
-    return {
-        name: value if name == "on" else Input(type=declared[name].type, path=value) for name, value in wanted.items()
+    defaults = {name: entry.default for name, entry in declared.items() if entry.default is not None}
+    given = {
+        name: value if name == "on" else Input(type=declared[name].type, path=_path(value))
+        for name, value in wanted.items()
     }
+    return defaults | given
 
 
-def _name_output(job: Any, component: Any, model: str) -> None:
-    """Have Azure register the component's one model output under a name when the job ends."""
+def _path(reference: str) -> str:
+    """A reference as azure-ai-ml takes it in an input. Anything else it would take for a local path, and upload."""
+    whole = complete_id(reference)
+    if whole is not None:
+        return whole
+    asset = asset_name(reference)
+    # With its prefix, 1.35.2 looks for an asset that is called "azureml:NAME" when it resolves a label.
+    return f"{asset.name}@{asset.label}" if asset.label else f"azureml:{asset.name}:{asset.version}"
+
+
+def _outputs(command: JobCommand, component: Any) -> dict[str, Any]:
+    """The component's outputs; a training's one model output is registered under the command's model when it ends."""
     from azure.ai.ml import Output  # noqa: PLC0415 - as above
 
-    models = [name for name, output in component.outputs.items() if output.type in MODEL_TYPES]
-    if len(models) != 1:
-        raise MalformedNameError(
-            f"component {component.name} must have one model output to be registered, not {len(models)}"
-        )
-    kind = component.outputs[models[0]].type
-    job.outputs[models[0]] = Output(type=kind, name=model)
+    outputs = {name: Output(type=declared.type) for name, declared in component.outputs.items()}
+    if isinstance(command, Retrain):
+        models = [name for name, output in outputs.items() if output.type in MODEL_TYPES]
+        if len(models) != 1:
+            found = f"{len(models)} model outputs"
+            raise MalformedNameError(f"component {component.name} has {found}: which one is {command.model}?")
+        outputs[models[0]] = Output(type=outputs[models[0]].type, name=command.model)
+    return outputs

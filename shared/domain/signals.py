@@ -88,6 +88,9 @@ class TelemetryReceived(Heard, frozen=True, kw_only=True):
     rejected_rows: int = 0
 
 
+PREDICTION = "prediction"  # scored like a feature, but an output: it does not count as a share of features
+
+
 class FeatureScore(Part, frozen=True, kw_only=True):
     """How far one feature of a window lies from its reference."""
 

@@ -30,6 +30,11 @@ class CollectorEvent(msgspec.Struct, frozen=True, gc=False):
     xrequestid: str | int | None = None
 
     @property
+    def is_as_expected(self) -> bool:
+        """Whether every key that may be absent is there in its usual spelling; else it may hide under another."""
+        return self.correlationid is not None or self.xrequestid is not None
+
+    @property
     def collection(self) -> str:
         """``model_inputs``, ``model_outputs`` or another collection. Raises FieldError for any other event."""
         name = (self.type or "").strip().lower()
@@ -57,10 +62,11 @@ class CollectorEvent(msgspec.Struct, frozen=True, gc=False):
     @property
     def reference(self) -> str | None:
         """Where the rows are when they are not in the event, without any query (it may hold a signature)."""
-        where = self.data if str(self.datainblob).lower() == "true" and isinstance(self.data, str) else None
         if self.data is None:
             where = self.dataref
-        return None if where is None else str(where).partition("?")[0]
+        else:
+            where = self.data if isinstance(self.data, str) and str(self.datainblob).lower() == "true" else None
+        return None if where is None else where.partition("?")[0]
 
 
 def rows_collected(event: CollectorEvent) -> RowsCollected:
@@ -87,7 +93,8 @@ def rows_of(data: Any) -> Sequence[dict[str, Any]]:
         return data if all(type(row) is dict for row in data) else [_row(row) for row in data]
     if data is None:
         raise FieldError("missing_field", "data and dataref are missing from a collector event: expected rows")
-    raise FieldError("malformed_field", f"data is {shown(data)}: expected a JSON object or an array of rows")
+    # The value itself may be what a user sent to the model: it is never quoted.
+    raise FieldError("malformed_field", "data is a single value: expected a JSON object or an array of rows")
 
 
 def _row(row: Any) -> dict[str, Any]:

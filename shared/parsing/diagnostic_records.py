@@ -21,13 +21,17 @@ CALLER_STATUS_CODES = frozenset({400, 401, 402, 403, 404, 413})
 
 Scalar = str | int | float | None
 
+_USUAL_STATUS_CODES: dict[Scalar | msgspec.UnsetType, int] = {
+    written: code for code in range(100, 600) for written in (code, str(code))
+}
+
 
 class TrafficProperties(msgspec.Struct, frozen=True, rename="pascal", gc=False):
     """The columns of the traffic log that we use. ``TotalDurationMs`` is in milliseconds."""
 
-    deployment_name: Scalar = None
+    deployment_name: str | None = None
     response_code: Scalar = None
-    model_status_code: Scalar = None
+    model_status_code: Scalar | msgspec.UnsetType = msgspec.UNSET
     total_duration_ms: Scalar = None
 
 
@@ -42,11 +46,18 @@ class DiagnosticRecord(msgspec.Struct, frozen=True, rename="camel", gc=False):
     properties: TrafficProperties | None = None
 
     @property
+    def is_as_expected(self) -> bool:
+        """Whether every key that may be absent is there in its usual spelling; else it may hide under another."""
+        known = self.resource_id is not None and self.time is not None
+        columns = self.properties
+        return known and (columns is None or columns.model_status_code is not msgspec.UNSET or self.kind != TRAFFIC_LOG)
+
+    @property
     def kind(self) -> str:
         """The record's category in its usual spelling. Raises FieldError when it has none."""
         name = self.category or self.type
         if name:
-            return TRAFFIC_LOG if name.lower() == TRAFFIC_LOG.lower() else name
+            return TRAFFIC_LOG if name == TRAFFIC_LOG or name.lower() == TRAFFIC_LOG.lower() else name
         if self.metric_name:
             return METRICS
         raise FieldError("unknown_schema", "a record without category or metricName: expected a log or metric record")
@@ -73,7 +84,7 @@ def request_served(record: DiagnosticRecord) -> RequestServed:
     if status is None:
         raise FieldError("missing_field", "properties.ResponseCode is missing: expected an HTTP status code")
     return RequestServed(
-        deployment=deployment_of(record.resource_id, str(columns.deployment_name or "")),
+        deployment=deployment_of(record.resource_id, columns.deployment_name or ""),
         at=record.at,
         status_code=status,
         model_status_code=_status_code(columns.model_status_code, "ModelStatusCode"),
@@ -82,8 +93,11 @@ def request_served(record: DiagnosticRecord) -> RequestServed:
     )
 
 
-def _status_code(value: Scalar, name: str) -> int | None:
-    if value is None or value in {"", "-"}:
+def _status_code(value: Scalar | msgspec.UnsetType, name: str) -> int | None:
+    usual = _USUAL_STATUS_CODES.get(value)
+    if usual is not None:
+        return usual
+    if value is None or isinstance(value, msgspec.UnsetType) or value in {"", "-"}:
         return None
     number = number_of(value, f"properties.{name}")
     if not 100 <= number <= 599 or number != int(number):

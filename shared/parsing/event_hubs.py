@@ -56,26 +56,36 @@ def read_content(body: bytes) -> MessageContent:
 
 
 def _read_as_expected(body: bytes) -> MessageContent | None:
+    """The content of a message in which everything is as expected, else None: then it is read element by element."""
     content = MessageContent()
     try:
-        for item in _decode(body):
-            if item.records is None:
-                content.add_event(item)
-                continue
-            for record in item.records:
-                content.add_record(record)
+        as_expected = all(_taken(content, item) for item in _decode(body))
     except (FieldError, ValueError, RecursionError):  # ValueError: msgspec's errors, and bytes that are not UTF-8
-        return None  # nothing is lost: the message is read again, element by element
-    return content
+        return None
+    return content if as_expected else None
+
+
+def _taken(content: MessageContent, item: _Item) -> bool:
+    if item.records is None:
+        content.add_event(item)
+        return item.is_as_expected
+    for record in item.records:
+        content.add_record(record)
+        if not record.is_as_expected:
+            return False
+    return True
 
 
 def _decode(body: bytes) -> list[_Item]:
     text = body.strip()
     if text.startswith(b"["):
         return _MANY.decode(text)
-    if b"}\n{" in text or b"}\r\n{" in text:
+    try:
+        return [_ONE.decode(text)]
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:  # of lines, only the first has been decoded by now
         return _ONE.decode_lines(text)
-    return [_ONE.decode(text)]
 
 
 def _read_each(body: bytes) -> MessageContent:

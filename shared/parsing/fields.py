@@ -74,7 +74,9 @@ def time_of(value: Any, name: str) -> datetime:
     if not isinstance(value, str):
         raise _malformed(name, value, "a time such as 2024-03-05T18:16:25Z")
     try:
-        moment = datetime.fromisoformat(value.strip().upper())
+        moment = datetime.fromisoformat(value if value.endswith("Z") else value.strip().upper())
+        if moment.tzinfo is UTC:
+            return moment
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise _malformed(name, value, "a time such as 2024-03-05T18:16:25Z") from error

@@ -9,7 +9,7 @@ from shared.domain.decisions import Decision
 from shared.domain.records import CommandRow
 from shared.ports import CommandQueue, Store
 
-SENT_FOR = timedelta(minutes=5)  # after this a queued command that nobody claimed counts as lost, and is sent again
+SENT_FOR = timedelta(minutes=1)  # after this a queued command that nobody claimed counts as lost, and is sent again
 
 
 async def send_all(store: Store, queue: CommandQueue, decision: Decision, now: datetime) -> None:
@@ -25,5 +25,7 @@ async def send_row(store: Store, queue: CommandQueue, row: CommandRow, now: date
 
 
 async def _send(store: Store, queue: CommandQueue, subject: str, command_id: str, now: datetime, delay: float) -> None:
-    await queue.send(subject, command_id, delay)
+    # Marked first: marked afterwards, a fast executor's own "look again" would be overwritten. A crash between the two
+    # costs the time that a lost message costs, and no more.
     await store.mark_sent(subject, command_id, now + timedelta(seconds=delay) + SENT_FOR)
+    await queue.send(subject, command_id, delay)

@@ -181,6 +181,7 @@ class SendingContract:
         await order(store, "c")
         await store.mark_sent(SUBJECT, "c", at(10))
         assert (await claimed(store)).sent
+        assert not (await stored(store)).sent
 
     async def test_a_claimed_command_is_sendable_when_its_claim_expires(self, store: Store) -> None:
         await order(store, "c")
@@ -208,6 +209,16 @@ class SendingContract:
         await claimed(store)
         await store.release(SUBJECT, "c", "me", FAILED, at(3))
         assert await sendable_ids(store, 2.9) == []
+        assert await sendable_ids(store, 3) == ["c"]
+
+    async def test_a_command_that_was_queued_while_it_was_claimed_is_unsent_when_it_is_given_back(
+        self, store: Store
+    ) -> None:
+        await order(store, "c")
+        await claimed(store)
+        await store.mark_sent(SUBJECT, "c", at(60))
+        await store.release(SUBJECT, "c", "me", FAILED, at(3))
+        assert not (await stored(store)).sent
         assert await sendable_ids(store, 3) == ["c"]
 
     async def test_a_started_command_is_sendable_once_it_is_due_and_not_while_it_is_queued(self, store: Store) -> None:

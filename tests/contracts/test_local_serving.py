@@ -181,7 +181,7 @@ async def test_fifty_rows_cost_a_few_milliseconds_on_top_of_run(tmp_path):
             started = time.perf_counter()
             await served.ask({"rows": rows})
             took_ms.append((time.perf_counter() - started) * 1000)
-        assert statistics.median(took_ms) < 10  # 2 to 4 when nobody else uses the machine
+        assert statistics.median(took_ms) < 20  # about 2 when nobody else uses the machine
 
 
 @pytest.mark.parametrize(

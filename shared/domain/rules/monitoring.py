@@ -11,7 +11,7 @@ from shared.domain.decisions import Reason
 from shared.domain.facts import WINDOWS_KEPT_MAX, Facts, WindowSeen
 from shared.domain.policy import DataDrift
 from shared.domain.rules import remedy
-from shared.domain.signals import HoldElapsed, MonitorBreached, WindowClosed, WindowVerdict
+from shared.domain.signals import PREDICTION, FeatureScore, HoldElapsed, MonitorBreached, WindowClosed, WindowVerdict
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
@@ -20,16 +20,21 @@ RULE = "data_drift"
 
 def judge_window(signal: WindowClosed, rule: DataDrift) -> WindowSeen:
     """The verdict on one window, by the share of features whose score is above the limit."""
-    if signal.rows < rule.min_rows or not signal.scores:
+    scores = _of_features(signal)
+    if signal.rows < rule.min_rows or not scores:
         return WindowSeen(start=signal.start, verdict="no_data", share=0.0, rows=signal.rows)
-    share = sum(score.score > rule.above for score in signal.scores) / len(signal.scores)
-    suspected = sum(score.score > rule.suspected_above for score in signal.scores) / len(signal.scores)
+    share = sum(score.score > rule.above for score in scores) / len(scores)
+    suspected = sum(score.score > rule.suspected_above for score in scores) / len(scores)
     verdict: WindowVerdict = "pass"
     if share >= rule.share_of_features:
         verdict = "detected"
     elif suspected >= rule.share_of_features:
         verdict = "suspected"
     return WindowSeen(start=signal.start, verdict=verdict, share=round(share, 4), rows=signal.rows)
+
+
+def _of_features(signal: WindowClosed) -> tuple[FeatureScore, ...]:
+    return tuple(score for score in signal.scores if score.feature != PREDICTION)
 
 
 def on_window(situation: Situation, signal: WindowClosed) -> Ruling:
@@ -69,10 +74,11 @@ def _persists(facts: Facts, version: str, rule: DataDrift) -> bool:
 
 
 def _describe(signal: WindowClosed, rule: DataDrift, seen: WindowSeen) -> Reason:
-    above = [f"{score.feature} {score.score:.2f}" for score in signal.scores if score.score > rule.above]
+    scores = _of_features(signal)
+    above = [f"{score.feature} {score.score:.2f}" for score in scores if score.score > rule.above]
     text = (
         f"{signal.deployment}, {signal.start:%Y-%m-%d} to {signal.end:%Y-%m-%d}: {seen.verdict}; {signal.rows} rows, "
-        f"{len(above)} of {len(signal.scores)} features above {rule.metric} {rule.above:g} ({', '.join(above) or 'none'})"
+        f"{len(above)} of {len(scores)} features above {rule.metric} {rule.above:g} ({', '.join(above) or 'none'})"
     )
     return because("window", text, observed=seen.share, limit=rule.share_of_features)
 

@@ -73,6 +73,7 @@ async def test_a_deployment_is_written_with_whole_ids_and_tags(azure, workspace)
             },
             "instanceType": "Standard_DS3_v2",
             "scaleSettings": {"scaleType": "Default"},
+            "environmentVariables": {"OUTERLOOP_DEPLOYMENT_ID": WORKSPACE + GREEN},
         },
     }
 
@@ -94,12 +95,17 @@ async def test_an_mlflow_model_needs_neither_code_nor_environment(azure, workspa
 
 async def test_an_update_keeps_the_settings_that_outerloop_does_not_know(azure, workspace):
     azure.on("GET", ENDPOINT, endpoint())
-    kept = {"requestSettings": {"requestTimeout": "PT10S"}, "dataCollector": {"collections": {}}}
+    kept = {
+        "environmentVariables": {"THREADS": "1"},
+        "requestSettings": {"requestTimeout": "PT10S"},
+        "dataCollector": {"collections": {}},
+    }
     azure.on("GET", GREEN, deployment("Succeeded", "an older command", **kept))
     azure.on("PUT", GREEN, deployment("Updating"))
     await workspace.begin(deploy(), NOW)
     written = azure.writes()[0].body["properties"]
     assert written["requestSettings"] == {"requestTimeout": "PT10S"}
+    assert written["environmentVariables"]["THREADS"] == "1"
     assert written["dataCollector"] == {"collections": {}}
     assert "provisioningState" not in written
 

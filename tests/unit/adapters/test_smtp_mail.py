@@ -124,7 +124,7 @@ def secured(mailbox, tmp_path, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
 
     def authenticate(_server, _session, _envelope, _mechanism, data):
-        return AuthResult(success=data.login == b"app" and data.password == b"pa55word")
+        return AuthResult(success=data.login == b"app" and data.password == b"pa55word", handled=False)
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         number = free.getsockname()[1]

@@ -132,7 +132,7 @@ def test_an_event_with_data_and_a_reference_is_read_from_its_data():
     [
         ({"data": ...}, "missing_field", "data and dataref"),
         ({"data": None}, "missing_field", "data and dataref"),
-        ({"data": "text"}, "malformed_field", "data is 'text'"),
+        ({"data": "text"}, "malformed_field", "data is a single value"),
         ({"data": 5}, "malformed_field", "array of rows"),
         ({"source": ...}, "missing_field", "source"),
         ({"source": "me"}, "malformed_field", "onlineEndpoints"),
@@ -152,6 +152,11 @@ def test_a_bad_line_is_refused_by_its_field_and_leaves_its_neighbours(changes, r
     assert len(telemetry.rows) == 2
     assert (refused.reason, refused.count) == (reason, 1)
     assert named in refused.detail
+
+
+def test_a_refusal_never_quotes_what_was_sent_to_the_model():
+    (refused,) = read(line(data="a secret")).refused
+    assert "secret" not in refused.detail
 
 
 def test_a_broken_line_leaves_its_neighbours():

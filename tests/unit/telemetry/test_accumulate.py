@@ -221,7 +221,7 @@ def test_deep_nesting_is_a_type_error():
     assert [counted[name].type_errors for name in ("distance", "carrier", "prediction")] == [1, 1, 1]
 
 
-@settings(steady, max_examples=150)
+@settings(steady, max_examples=80)
 @given(st.lists(hostile_rows, max_size=6), st.lists(hostile_rows, max_size=6))
 def test_hostile_rows_never_raise_and_every_row_counts(first, second):
     partials = add_up(inputs(*first), outputs(*second), inputs({"distance": math.nan})).partials

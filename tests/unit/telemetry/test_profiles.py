@@ -113,6 +113,7 @@ def test_the_digest_names_the_edges_and_not_the_counts():
     "changes",
     [
         {"dep_hour": {**NUMERIC, "edges": [1, 2.25]}},
+        {"dep_hour": {**NUMERIC, "min": 0}},
         {"dep_hour": {**NUMERIC, "max": 10}},
         {"carrier": {**CATEGORICAL, "counts": {"UA": 4, "DL": 6}}},
         {"carrier": NUMERIC},

@@ -1,0 +1,20 @@
+"""The command queue: one message, one step of one command.
+
+Owns the reading of a queue message. What is wrong with a message raises, and the host moves it to the poison queue.
+"""
+
+import json
+
+import azure.functions as func
+
+from shared.runtime import application
+
+blueprint = func.Blueprint()
+
+
+@blueprint.queue_trigger(arg_name="message", queue_name="outerloop-commands", connection="AzureWebJobsStorage")
+async def execute_command(message: func.QueueMessage) -> None:
+    """Carry out one step; a claim that is not to be had means that somebody else does it."""
+    order = json.loads(message.get_body())
+    app = await application()
+    await app.executor.run(order["subject"], order["command_id"], f"{app.instance}/{message.id}")

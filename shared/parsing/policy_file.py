@@ -1,0 +1,189 @@
+"""A policy file's text into a validated policy, or errors that name file, line, key and what is allowed.
+
+Owns YAML, line numbers and overlays. Reads no files: texts are arguments. The grammar itself is ``domain.policy``.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from shared.domain.durations import parse_duration
+from shared.domain.policy import Policy
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFault:
+    """One thing that is wrong, where a person finds it."""
+
+    file: str
+    line: int
+    key: str
+    text: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.file}:{self.line}: {self.key}: {self.text}" if self.key else f"{self.file}:{self.line}: {self.text}"
+        )
+
+
+class PolicyError(ValueError):
+    """The text is no valid policy; ``faults`` holds every fault found."""
+
+    def __init__(self, faults: Sequence[PolicyFault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+
+def read_policy(file: str, text: str, overlay: tuple[str, str] | None = None) -> Policy:
+    """The policy in a text, with an overlay ``(file, text)`` of durations laid over it. Raises PolicyError."""
+    node, raw = _load(file, text)
+    if overlay:
+        overlay_file, overlay_text = overlay
+        overlay_node, changes = _load(overlay_file, overlay_text)
+        raw = _lay_over(raw, changes, (), overlay_file, overlay_node)
+    try:
+        return Policy.model_validate(raw)
+    except ValidationError as error:
+        raise PolicyError([_fault(file, node, detail) for detail in _causes(error)]) from None
+
+
+def policy_digest(policy: Policy) -> str:
+    """The digest of what a policy means: comments and layout don't count."""
+    return hashlib.sha256(policy.model_dump_json(by_alias=True).encode()).hexdigest()
+
+
+def _load(file: str, text: str) -> tuple[yaml.Node | None, Any]:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        raw = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise PolicyError([PolicyFault(file, line, "", f"this is no YAML: {error.problem}")]) from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise PolicyError([PolicyFault(file, 1, "", f"this is no YAML: {error}")]) from None
+    if not isinstance(raw, dict):
+        raise PolicyError([PolicyFault(file, 1, "", "a policy is a mapping that begins with version: 1")])
+    return node, raw
+
+
+def _causes(error: ValidationError) -> list[ErrorDetails]:
+    """The errors without those that only follow from others: a list whose one item is wrong also counts as too short."""
+    details = error.errors(include_url=False)
+    return [detail for detail in details if detail["type"] != "too_short" or len(details) == 1]
+
+
+def _fault(file: str, node: yaml.Node | None, detail: ErrorDetails) -> PolicyFault:
+    path = tuple(part for part in detail["loc"] if not (isinstance(part, str) and part in _TAGS))
+    return PolicyFault(file, _line(node, path), _dotted(path), _explain(detail, path))
+
+
+_TAGS = frozenset({"endpoint", "job", "function-after"})  # names of union members, which pydantic puts into paths
+
+
+def _explain(detail: ErrorDetails, path: Path) -> str:
+    if detail["type"] == "extra_forbidden":
+        allowed = _allowed_keys(path[:-1])
+        close = get_close_matches(str(path[-1]), allowed, 1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return f"is no key here; {hint}allowed are {', '.join(sorted(allowed))}" if allowed else "is no key here"
+    if detail["type"] == "missing":
+        return "is missing"
+    text = detail["msg"].removeprefix("Value error, ")
+    return text if detail["type"] == "value_error" else f"{text}, and not {detail['input']!r:.80}"
+
+
+def _allowed_keys(path: Path) -> list[str]:
+    models: list[Any] = [Policy]
+    for part in path:
+        models = [m for model in models for m in _inside(model, part)]
+    return [
+        field.alias or name
+        for model in models
+        if isinstance(model, type) and issubclass(model, BaseModel)
+        for name, field in model.model_fields.items()
+    ]
+
+
+def _inside(model: Any, part: str | int) -> list[Any]:
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return [argument for argument in get_args(model) if isinstance(argument, type)]
+    for name, field in model.model_fields.items():
+        if part in (name, field.alias):
+            return _models_in(field.annotation)
+    return []
+
+
+def _models_in(annotation: Any) -> list[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    inner = [model for argument in get_args(annotation) for model in _models_in(argument)]
+    return [*inner, annotation] if get_args(annotation) else inner
+
+
+def _line(node: yaml.Node | None, path: Path) -> int:
+    """The line of a path, or of the innermost part of it that exists."""
+    line = 1
+    for part in path:
+        if node is None:
+            break
+        line, node = _step(node, part, line)
+    return line
+
+
+def _step(node: yaml.Node, part: str | int, line: int) -> tuple[int, yaml.Node | None]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part].start_mark.line + 1, node.value[part]
+    return line, None
+
+
+def _dotted(path: Path) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _lay_over(base: Any, changes: Any, path: Path, file: str, node: yaml.Node | None) -> Any:
+    """The base with the overlay's durations in the place of its own. Raises PolicyError for any other change."""
+    if isinstance(base, dict) and isinstance(changes, dict):
+        inner = {key: _lay_over(base.get(key), value, (*path, key), file, node) for key, value in changes.items()}
+        return {**base, **inner}
+    if isinstance(base, list) and isinstance(changes, list):
+        return _lay_over_named(base, changes, path, file, node)
+    if base == changes or (_is_duration(base) and _is_duration(changes)):
+        return changes
+    text = f"an overlay may only change durations that the policy states; here it would replace {base!r} by {changes!r}"
+    raise PolicyError([PolicyFault(file, _line(node, path), _dotted(path), text)])
+
+
+def _lay_over_named(base: list[Any], changes: list[Any], path: Path, file: str, node: yaml.Node | None) -> list[Any]:
+    by_name = {item["name"]: item for item in changes if isinstance(item, dict) and "name" in item}
+    names = {item.get("name") for item in base if isinstance(item, dict)}
+    if len(by_name) != len(changes) or not by_name.keys() <= names:
+        text = "items of an overlay are found by their name, which the policy must have too"
+        raise PolicyError([PolicyFault(file, _line(node, path), _dotted(path), text)])
+    return [
+        _lay_over(item, by_name[item["name"]], (*path, number), file, node)
+        if isinstance(item, dict) and item.get("name") in by_name
+        else item
+        for number, item in enumerate(base)
+    ]
+
+
+def _is_duration(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and parse_duration(value) is not None
+    except ValueError:
+        return False

@@ -1,0 +1,141 @@
+"""The composition root: the one place where settings become adapters, and adapters meet services.
+
+Owns the wiring and the life of the process's one application. Importing it opens nothing and reads no environment;
+``application()`` builds on first use, inside the running event loop.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.adapters.azure_ml import AzureMachineLearning
+from shared.adapters.endpoint_probe import EndpointProber
+from shared.adapters.messenger import ChannelMessenger
+from shared.adapters.policy_folder import PolicyFolder
+from shared.adapters.smtp_mail import SmtpMail, SmtpServer
+from shared.adapters.sqlite_queue import SqliteQueue
+from shared.adapters.sqlite_store import SqliteStore
+from shared.adapters.system_clock import SystemClock
+from shared.adapters.teams import TeamsWebhooks
+from shared.ports import Clock, CommandQueue, PolicySource, Store
+from shared.services.aggregate import Aggregator
+from shared.services.decide import Decider
+from shared.services.execute import Executor, Hands, Loop
+from shared.services.ingest import Ingest
+from shared.services.sweep import Sweeper
+from shared.settings import Settings, SettingsError, read_settings
+from shared.signing import ApprovalLinks
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+CALL_TIMEOUT_SECONDS = 60.0
+POST_TIMEOUT_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Application:
+    """Everything that a handler or a command line may call."""
+
+    settings: Settings
+    store: Store
+    queue: CommandQueue
+    clock: Clock
+    policies: PolicySource
+    aggregator: Aggregator
+    decider: Decider
+    ingest: Ingest
+    executor: Executor
+    sweeper: Sweeper
+    links: ApprovalLinks
+    instance: str
+
+
+async def build(settings: Settings) -> Application:
+    """Wire an application and open its store. Raises SettingsError or StoreUnavailableError."""
+    if not settings.signing_key:
+        raise SettingsError("set OUTERLOOP_SIGNING_KEY: a long random text that signs the links of approvals")
+    clock, store = SystemClock(), SqliteStore(settings.store)
+    await store.open()
+    queue = SqliteQueue(store.database, clock)
+    policies = PolicyFolder(settings.policy, settings.overlay)
+    aggregator = Aggregator(store, clock, policies)
+    decider = Decider(store, queue, clock, policies, aggregator)
+    ingest = Ingest(store, clock, policies, decider)
+    links = ApprovalLinks(settings.signing_key, settings.public_url)
+    executor = Executor(store, queue, clock, policies, Loop(decider, aggregator), _hands(settings, clock, links))
+    sweeper = Sweeper(store, queue, clock, decider, ingest, aggregator)
+    return Application(
+        settings=settings,
+        store=store,
+        queue=queue,
+        clock=clock,
+        policies=policies,
+        aggregator=aggregator,
+        decider=decider,
+        ingest=ingest,
+        executor=executor,
+        sweeper=sweeper,
+        links=links,
+        instance=secrets.token_hex(6),
+    )
+
+
+def _hands(settings: Settings, clock: Clock, links: ApprovalLinks) -> Hands:
+    workspace = AzureMachineLearning(_credential, _cloud(settings), settings.poll_seconds, CALL_TIMEOUT_SECONDS)
+    server = SmtpServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.mail_sender,
+        user=settings.smtp_user,
+        password=settings.smtp_password,
+    )
+    messenger = ChannelMessenger(
+        TeamsWebhooks(settings.teams_urls, POST_TIMEOUT_SECONDS) if settings.teams_urls else None,
+        SmtpMail(server, clock) if settings.smtp_host else None,
+        links.for_message,
+    )
+    return Hands(workspace, EndpointProber(workspace.clients), messenger)
+
+
+def _credential() -> "TokenCredential":
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415  # slow to import, and not needed to decide
+
+    return DefaultAzureCredential()
+
+
+def _cloud(settings: Settings) -> dict[str, str] | None:
+    """Where Azure is, when it is not the public cloud, in the terms of azure-ai-ml's cloud metadata."""
+    if not settings.arm_url:
+        return None
+    url = settings.arm_url
+    return {
+        "azure_portal": url,
+        "resource_manager": url,
+        "active_directory": url,
+        "aml_resource_id": url,
+        "storage_endpoint": "core.local",
+        "registry_discovery_endpoint": url,
+    }
+
+
+class _Process:
+    """The application of this process, built once however many handlers ask for it at the same time."""
+
+    def __init__(self) -> None:
+        self.building: asyncio.Task[Application] | None = None
+
+    async def application(self) -> Application:
+        failed = self.building is not None and self.building.done() and not self.building.cancelled()
+        if self.building is None or (failed and self.building.exception() is not None):
+            self.building = asyncio.get_running_loop().create_task(build(read_settings()))
+        return await asyncio.shield(self.building)
+
+
+_process = _Process()
+
+
+async def application() -> Application:
+    """The application of this process. A build that failed is tried again by the next caller."""
+    return await _process.application()

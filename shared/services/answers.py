@@ -1,0 +1,77 @@
+"""What an approval page shows and what an answer becomes.
+
+Owns the reading of a question's evidence and the signal of an answer. Judges nothing: ``domain.approvals`` does.
+"""
+
+from dataclasses import dataclass
+
+from shared.domain.approvals import objections
+from shared.domain.decisions import Decision, Reason
+from shared.domain.facts import ApprovalAsked, Version
+from shared.domain.ids import decision_id, derive
+from shared.domain.routing import subject_of
+from shared.domain.signals import ApprovalAnswered
+from shared.ports import Clock, PolicySource, Store
+from shared.signing import Question
+
+
+@dataclass(frozen=True, slots=True)
+class ShownQuestion:
+    """A question with its evidence, and why this person may not say yes, if so."""
+
+    workload: str
+    version: str
+    asked: ApprovalAsked
+    objections: tuple[Reason, ...]
+
+    @property
+    def evidence_digest(self) -> str:
+        """The digest of what is shown."""
+        return self.asked.evidence_digest
+
+
+class AnswerPage:
+    """Reads questions and makes answers."""
+
+    def __init__(self, store: Store, policies: PolicySource, clock: Clock) -> None:
+        self._store, self._policies, self._clock = store, policies, clock
+
+    async def read(self, question: Question, person: str, groups: tuple[str, ...]) -> ShownQuestion | None:
+        """The question as this person sees it; None when it is closed."""
+        version = await self._version(question)
+        if version is None or version.approval is None or version.state != "awaiting_approval":
+            return None
+        policy = (await self._policies.current()).policy
+        rule = policy.workload(question.workload).promotion.approval
+        trial = self.signal(question, person, groups, "approve", version.approval.evidence_digest, "")
+        against = objections(trial, version, rule, policy.personas[rule.by], self._clock.now()) if trial else ()
+        return ShownQuestion(question.workload, version.version, version.approval, against)
+
+    def signal(  # noqa: PLR0913, PLR0917  # an answer has this many parts
+        self, question: Question, person: str, groups: tuple[str, ...], answer: str, digest: str, comment: str
+    ) -> ApprovalAnswered | None:
+        """The answer as a signal, the same for the same person, answer and evidence; None when it is neither yes nor no."""
+        if answer not in ("approve", "reject"):
+            return None
+        return ApprovalAnswered(
+            source="outerloop/approvals",
+            dedup_key=derive("answer", question.approval_id, person.lower(), answer, digest),
+            occurred_at=self._clock.now(),
+            subject=subject_of(question.workload),
+            workload=question.workload,
+            approval_id=question.approval_id,
+            answer="approve" if answer == "approve" else "reject",
+            by=person,
+            evidence_digest=digest,
+            groups=groups,
+            comment=comment[:500],
+        )
+
+    async def decision(self, signal: ApprovalAnswered) -> Decision | None:
+        """What was decided about an answer."""
+        return await self._store.decision(decision_id(signal.dedup_key, signal.subject))
+
+    async def _version(self, question: Question) -> Version | None:
+        facts = (await self._store.facts(subject_of(question.workload))).value
+        versions = facts.versions.values()
+        return next((v for v in versions if v.approval and v.approval.id == question.approval_id), None)
