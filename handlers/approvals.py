@@ -6,11 +6,13 @@ platform's authentication is on, nobody is anybody. Whether an answer counts is 
 
 import azure.functions as func
 
-from shared.services.answers import AnswerPage
-from shared.signing import InvalidLinkError
-from shared.sign_in import Person, SignInError, person_of
-from shared.runtime import application
+from handlers.web_page import html
+from shared.domain.decisions import Decision
 from shared.rendering.pages import answered_page, approval_page, message_page
+from shared.runtime import application
+from shared.services.answers import AnswerPage, counted
+from shared.sign_in import Person, SignInError, person_of
+from shared.signing import InvalidLinkError
 
 blueprint = func.Blueprint()
 
@@ -23,11 +25,11 @@ async def show_approval(req: func.HttpRequest) -> func.HttpResponse:
         app = await application()
         question = app.links.question(req.route_params["token"])
     except (SignInError, InvalidLinkError) as error:
-        return _html(message_page(str(error)), 403)
+        return html(message_page(str(error)), 403)
     page = await AnswerPage(app.store, app.policies, app.clock).read(question, person.name, person.groups)
     if page is None:
-        return _html(message_page("This question is closed: it was answered, has expired or was replaced."), 410)
-    return _html(approval_page(page, app.links.form(question, person.name, page.evidence_digest)), 200)
+        return html(message_page("This question is closed: it was answered, has expired or was replaced."), 410)
+    return html(approval_page(page, app.links.form(question, person.name, page.evidence_digest)), 200)
 
 
 @blueprint.route(route="approvals/{token}", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -37,7 +39,7 @@ async def answer_approval(req: func.HttpRequest) -> func.HttpResponse:
         person = person_of(req.headers)
         return await _answer(req, person)
     except (SignInError, InvalidLinkError) as error:
-        return _html(message_page(str(error)), 403)
+        return html(message_page(str(error)), 403)
 
 
 async def _answer(req: func.HttpRequest, person: Person) -> func.HttpResponse:
@@ -45,19 +47,17 @@ async def _answer(req: func.HttpRequest, person: Person) -> func.HttpResponse:
     question = app.links.question(req.route_params["token"])
     digest = app.links.evidence_shown(fields.get("form", ""), question, person.name)
     answers = AnswerPage(app.store, app.policies, app.clock)
-    signal = answers.signal(question, person.name, person.groups, fields.get("answer", ""), digest, fields.get("comment", ""))
+    signal = answers.signal(
+        question, person.name, person.groups, fields.get("answer", ""), digest, fields.get("comment", "")
+    )
     if signal is None:
-        return _html(message_page("Answer with approve or reject."), 400)
+        return html(message_page("Answer with approve or reject."), 400)
     await app.ingest.tell(signal)
     decision = await answers.decision(signal)
-    return _html(answered_page(decision), 200 if decision and decision.verdict != "suppress" else 409)
+    return html(answered_page(decision), _status(decision))
 
 
-def _html(text: str, status: int) -> func.HttpResponse:
-    headers = {
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return func.HttpResponse(text, status_code=status, mimetype="text/html", headers=headers)
+def _status(decision: Decision | None) -> int:
+    if decision is None:
+        return 202  # stored; ``sweep`` will decide
+    return 200 if counted(decision) else 409

@@ -82,14 +82,20 @@ async def build(settings: Settings) -> Application:
     )
 
 
+def azure_machine_learning(settings: Settings) -> AzureMachineLearning:
+    """Azure Machine Learning under the process's own identity."""
+    return AzureMachineLearning(_credential, _cloud(settings), settings.poll_seconds, CALL_TIMEOUT_SECONDS)
+
+
 def _hands(settings: Settings, clock: Clock, links: ApprovalLinks) -> Hands:
-    workspace = AzureMachineLearning(_credential, _cloud(settings), settings.poll_seconds, CALL_TIMEOUT_SECONDS)
+    workspace = azure_machine_learning(settings)
     server = SmtpServer(
         host=settings.smtp_host,
         port=settings.smtp_port,
         sender=settings.mail_sender,
         user=settings.smtp_user,
         password=settings.smtp_password,
+        timeout_seconds=POST_TIMEOUT_SECONDS,
     )
     messenger = ChannelMessenger(
         TeamsWebhooks(settings.teams_urls, POST_TIMEOUT_SECONDS) if settings.teams_urls else None,

@@ -18,8 +18,8 @@ _FORMS = [
     re.compile(rf"(?:azureml:)?{SCOPE_PATTERN}/{_ITEM}", re.IGNORECASE),
     re.compile(rf"azureml://registries/(?P<registry>[^/]+)/{_ITEM}", re.IGNORECASE),
     re.compile(rf"azureml://locations/[^/]+/workspaces/(?P<guid>[^/]+)/{_ITEM}", re.IGNORECASE),
-    re.compile(r"(?:azureml:)?(?P<name>[^/:@]+):(?P<version>[^/:@]+)"),
-    re.compile(r"(?:azureml:)?(?P<name>[^/:@]+)@(?P<label>[^/:@]+)"),
+    re.compile(r"(?:azureml:)?(?P<name>(?!azureml:)[^/:@]+):(?P<version>[^/:@]+)"),
+    re.compile(r"(?:azureml:)?(?P<name>(?!azureml:)[^/:@]+)@(?P<label>[^/:@]+)"),
 ]
 
 

@@ -126,6 +126,11 @@ class Planter:
         name, version = str(document["name"]), str(document.get("version", "1"))
         code = self._own_code(file, name, version, document.get("code"))
         for scope in self._scopes(file.workspace):
+            # Azure resolves a label when the component is created; the component then names a version for good.
+            environment = parse_reference(str(document["environment"]))
+            if environment and environment.label:
+                version_now = self._assets.latest(scope.key, "environments", environment.name).version
+                document = {**document, "environment": f"azureml:{environment.name}:{version_now}"}
             spec = component_spec(document, scope, code)
             self._add(scope, "components", name, version, {"componentSpec": spec}, None)
 

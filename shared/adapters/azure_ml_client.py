@@ -13,11 +13,11 @@ from azure.core.credentials import TokenCredential
 
 from shared.adapters.arm_names import workspace_name
 from shared.adapters.arm_session import CONNECT_TIMEOUT_SECONDS, PUBLIC_ARM, ArmCalls, ArmSession
+from shared.domain.ids import derive
 from shared.domain.outcomes import Started
 
 PUBLIC_REGISTRY_DISCOVERY = "https://eastus.api.azureml.ms/"  # as azure-ai-ml has it for the public cloud
 PUBLIC_DATA_PLANE = "https://ml.azure.com"
-OTHER_CLOUD = "outerloop"  # the name under which azure-ai-ml keeps addresses that are not the public cloud's
 
 
 class AzureMlClients:
@@ -76,7 +76,6 @@ class AzureMlClients:
         from azure.ai.ml import MLClient  # noqa: PLC0415 - a second and 100 MB, only where a job needs it
 
         name = workspace_name(workspace)
-        cloud = {"cloud": OTHER_CLOUD, "cloud_metadata": self._cloud} if self._cloud is not None else {}
         return MLClient(
             self._token_source(),
             name.subscription,
@@ -87,8 +86,15 @@ class AzureMlClients:
             retry_total=0,  # repeats belong to the queue, where they are counted
             connection_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=self.call_timeout_seconds,
-            **cloud,
+            **self._cloud_arguments(),
         )
+
+    def _cloud_arguments(self) -> dict[str, Any]:
+        if self._cloud is None:
+            return {}
+        # azure-ai-ml keeps clouds by name for the whole process and never replaces one: the name is made of the content.
+        name = derive("cloud", *(f"{key}={self._cloud[key]}" for key in sorted(self._cloud)))
+        return {"cloud": f"outerloop-{name}", "cloud_metadata": dict(self._cloud)}
 
     def _token_source(self) -> TokenCredential:
         if self._credential is None:

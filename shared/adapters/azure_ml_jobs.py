@@ -4,7 +4,8 @@ Owns which inputs and outputs a component is given. Uploads nothing: code and en
 Knows nothing of what the metrics mean.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from azure.core.exceptions import HttpResponseError
@@ -20,7 +21,15 @@ from shared.domain.outcomes import Failed, Outcome, Succeeded
 JobCommand = Retrain | RunEvaluation
 
 COMPUTE_TAG = "outerloop.compute"  # a component may name its cluster by this tag; without it the job runs serverless
+OPTIONAL_GROUP = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+INPUT_PLACE = re.compile(r"\$\{\{\s*inputs\.(\w+)\s*\}\}")
 MODEL_TYPES = frozenset({"custom_model", "mlflow_model", "triton_model"})
+LITERALS: Mapping[str, Callable[[str], str | int | float | bool]] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "boolean": lambda text: {"true": True, "false": False}[text.lower()],
+}
 VERSIONS_SEARCHED = "50"
 HEAD_CHARACTERS, TAIL_CHARACTERS = 200, 600
 
@@ -100,20 +109,30 @@ def _job(command: JobCommand, component: Any) -> Any:
     """A command job that is the component: its code and environment are registered, so that nothing is uploaded."""
     from azure.ai.ml import command as command_job  # noqa: PLC0415 - heavy, only where a job is built
 
+    inputs = _inputs(command, component.inputs)
     return command_job(
         name=command.id,
         display_name=f"{command.workload}: {component.name}",
         experiment_name=command.experiment if isinstance(command, Retrain) else f"{command.workload}-evaluation",
         tags={FENCE_TAG: command.id, WORKLOAD_TAG: command.workload},
-        command=component.command,
+        command=_command_line(component.command, inputs),
         code=component.code,
         environment=component.environment,
         distribution=component.distribution,
         compute=(component.tags or {}).get(COMPUTE_TAG),
-        inputs=_inputs(command, component.inputs),
+        inputs=inputs,
         outputs=_outputs(command, component),
         **_resources(component),
     )
+
+
+def _command_line(template: str, inputs: Mapping[str, Any]) -> str:
+    """The component's command without its optional groups ``$[[ ]]``: a job on its own is not known to resolve them."""
+
+    def kept(group: re.Match[str]) -> str:
+        return group[1] if set(INPUT_PLACE.findall(group[1])) <= set(inputs) else ""
+
+    return OPTIONAL_GROUP.sub(kept, template)
 
 
 def _resources(component: Any) -> dict[str, Any]:
@@ -124,19 +143,35 @@ def _resources(component: Any) -> dict[str, Any]:
 
 
 def _inputs(command: JobCommand, declared: Mapping[str, Any]) -> dict[str, Any]:
-    """What the convention offers, cut down to what the component declares; its defaults stand for the rest."""
+    """What the convention offers, as far as the component declares it, and what the policy adds; else its defaults.
+
+    Raises:
+        MalformedNameError: the policy adds an input that the component does not have, or of another type.
+    """
+    offered, added = {"data": command.data}, {}
+    match command:
+        case RunEvaluation():
+            offered |= {"model": command.model_ref, "champion": command.champion_ref, "on": command.on}
+        case Retrain():
+            added = command.inputs
+    unknown = ", ".join(sorted(set(added) - set(declared)))
+    if unknown:
+        raise MalformedNameError(f"the component has no input called {unknown}")
+    defaults = {name: entry.default for name, entry in declared.items() if entry.default is not None}
+    given = {name: text for name, text in offered.items() if name in declared and text} | added
+    return defaults | {name: _input(name, declared[name].type, text) for name, text in given.items()}
+
+
+def _input(name: str, kind: str, text: str) -> Any:
+    """A literal of the type that the component declares, or a reference to an asset."""
     from azure.ai.ml import Input  # noqa: PLC0415 - as above
 
-    offered = {"data": command.data}
-    if isinstance(command, RunEvaluation):
-        offered |= {"model": command.model_ref, "champion": command.champion_ref, "on": command.on}
-    wanted = {name: value for name, value in offered.items() if name in declared and value}
-    defaults = {name: entry.default for name, entry in declared.items() if entry.default is not None}
-    given = {
-        name: value if name == "on" else Input(type=declared[name].type, path=_path(value))
-        for name, value in wanted.items()
-    }
-    return defaults | given
+    if kind not in LITERALS:
+        return Input(type=kind, path=_path(text))
+    try:
+        return LITERALS[kind](text)
+    except (ValueError, KeyError) as problem:
+        raise MalformedNameError(f"input {name} is of type {kind}, and cannot be {text!r}") from problem
 
 
 def _path(reference: str) -> str:

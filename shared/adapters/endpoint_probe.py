@@ -64,12 +64,12 @@ class EndpointProber:
         self._clients = clients
         self._probe_timeout_seconds = probe_timeout_seconds
 
-    async def probe(self, command: CheckEndpoint) -> Outcome:
+    async def probe(self, command: CheckEndpoint, body: str) -> Outcome:
         """Measure. Every counted request has a latency; one without an answer counts as an error and as its time-out."""
         try:
             target = await asyncio.to_thread(self._target, command)
             async with asyncio.timeout(self._probe_timeout_seconds):
-                return await _measured(target, command)
+                return await _measured(target, command, body)
         except TimeoutError:
             return Failed(retryable=True, reason=f"the probe took more than {self._probe_timeout_seconds:.0f} s")
         except Exception as problem:  # noqa: BLE001 - the port promises an outcome for whatever went wrong
@@ -96,16 +96,16 @@ class EndpointProber:
                 return self._clients.data_plane_token()
 
 
-async def _measured(target: _Target, command: CheckEndpoint) -> Outcome:
+async def _measured(target: _Target, command: CheckEndpoint, body: str) -> Outcome:
     import httpx  # noqa: PLC0415 - not needed before the first probe
 
     async with httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, headers=target.headers()) as client:
-        warm_up = await _send(client, target, command.payload, WARM_UP_REQUESTS)
+        warm_up = await _send(client, target, body, WARM_UP_REQUESTS)
         refused = {answer.status for answer in warm_up} & {401, 403, 404}
         if refused:
             reason = f"endpoint {command.endpoint} refuses the probe itself: HTTP {min(refused)}"
             return Failed(retryable=False, reason=reason)
-        return Succeeded(data=_figures(await _send(client, target, command.payload, command.requests)))
+        return Succeeded(data=_figures(await _send(client, target, body, command.requests)))
 
 
 async def _send(client: "httpx.AsyncClient", target: _Target, payload: str, requests: int) -> list[_Answer]:

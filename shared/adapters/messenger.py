@@ -19,7 +19,9 @@ from shared.rendering.notice import Link, Notice
 class ChannelMessenger:
     """The port ``Messenger``. ``link_for`` gives the signed page of an approval; None for a channel kind: not set up."""
 
-    def __init__(self, teams: TeamsWebhooks | None, mail: SmtpMail | None, link_for: Callable[[str], str]) -> None:
+    def __init__(
+        self, teams: TeamsWebhooks | None, mail: SmtpMail | None, link_for: Callable[[RequestApproval], str]
+    ) -> None:
         self._teams = teams
         self._mail = mail
         self._link_for = link_for
@@ -28,7 +30,10 @@ class ChannelMessenger:
         """Deliver to every channel; one that refuses does not keep the others from being told. Raises nothing."""
         if not message.channels:
             return Failed(retryable=False, reason=f"persona {message.persona} has no channels")
-        notice = self._notice(message)
+        try:
+            notice = self._notice(message)
+        except ValueError as problem:
+            return Failed(retryable=False, reason=f"the settings give no link to the approval page: {problem}")
         outcomes = await asyncio.gather(*(self._deliver(channel, notice, message.id) for channel in message.channels))
         return _sum(dict(zip(message.channels, outcomes, strict=True)))
 
@@ -36,7 +41,7 @@ class ChannelMessenger:
         match message:
             case RequestApproval():
                 facts = {**message.facts, "Answer before": f"{message.expires_at:%Y-%m-%d %H:%M %Z}"}
-                link = Link("Review and answer", self._link_for(message.approval_id))
+                link = Link("Review and answer", self._link_for(message))
                 return Notice(message.title, message.reason, facts, link)
             case Notify():
                 return Notice(message.title, message.reason, message.facts)

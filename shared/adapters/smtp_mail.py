@@ -42,7 +42,11 @@ class SmtpMail:
 
     async def send(self, address: str, mail: Mail, mark: str) -> Outcome:
         """Hand over one mail; ``mark`` becomes its Message-ID, so that a repeat is recognised. Raises nothing."""
-        return await asyncio.to_thread(self._send, self._message(address, mail, mark))
+        try:
+            message = self._message(address, mail, mark)
+        except ValueError as problem:  # a line break in an address would be a header of somebody else's choice
+            return Failed(retryable=False, reason=f"not a mail address: {problem}")
+        return await asyncio.to_thread(self._send, message)
 
     def _message(self, address: str, mail: Mail, mark: str) -> EmailMessage:
         message = EmailMessage()
@@ -64,7 +68,7 @@ class SmtpMail:
         except smtplib.SMTPResponseException as problem:
             permanent = problem.smtp_code >= PERMANENT_FROM
             return Failed(retryable=not permanent, reason=f"the mail server answered {problem.smtp_code}")
-        except _NoTlsError as problem:
+        except (_NoTlsError, smtplib.SMTPNotSupportedError) as problem:
             return Failed(retryable=False, reason=str(problem))
         except (smtplib.SMTPException, OSError) as problem:
             return Failed(retryable=True, reason=f"the mail server was not reached: {type(problem).__name__}")

@@ -38,10 +38,10 @@ class TeamsWebhooks:
                 response = await client.post(url, content=encode(message), headers={"Content-Type": "application/json"})
         except (httpx.ConnectError, httpx.ConnectTimeout) as problem:
             return Failed(retryable=True, reason=f"Teams was not reached: {type(problem).__name__}")
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            return Failed(retryable=False, reason=f"the web hook set for the channel {channel!r} is not an address")
         except httpx.TransportError as problem:
             return Unknown(reason=f"no answer from Teams after sending: {type(problem).__name__}")
-        except httpx.InvalidURL:
-            return Failed(retryable=False, reason=f"the web hook set for the channel {channel!r} is not an address")
         return _meaning(response)
 
 

@@ -70,7 +70,8 @@ class Rollout(Part, frozen=True, kw_only=True):
 
     version: str
     champion: str = ""
-    step: int = 0
+    step: int = 0  # how many steps lie behind
+    percent: int = 0  # of the traffic, that this step gives to the version
     step_started_at: datetime | None = None  # None until the traffic of this step is in force
     looks: int = 0
     failures: int = 0

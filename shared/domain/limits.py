@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 
 from shared.domain.durations import format_duration, parse_duration
 
+COUNT_MAX = 50  # so many past times are kept, so no limit beyond it could ever hold
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -33,4 +35,6 @@ def parse_limit(text: str) -> Limit:
     count, slash, window = text.partition("/")
     if not slash or not count.isdigit() or int(count) < 1:
         raise ValueError(f"{text!r} is no limit: write how many in which time, such as 2/1d")
+    if int(count) > COUNT_MAX:
+        raise ValueError(f"{text!r} is too wide a limit: at most {COUNT_MAX} can be counted")
     return Limit(int(count), parse_duration(window))

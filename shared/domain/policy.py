@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, model_validator
 
 from shared.domain.durations import format_duration, parse_duration
+from shared.domain.facts import WINDOWS_KEPT_MAX
 from shared.domain.limits import Limit, parse_limit
 
 
 def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
+    # A bare number would be read as seconds, also where days were meant.
+    return value if isinstance(value, timedelta) else parse_duration(str(value))
 
 
 def _limit(value: object) -> object:
@@ -180,6 +182,10 @@ class DataDrift(Section):
             raise ValueError(f"suspected_above ({self.suspected_above}) must not exceed above ({self.above})")
         if self.needed > self.considered:
             raise ValueError(f"for: {self.persistence} can never be met; write M of N with M at most N")
+        if self.considered > WINDOWS_KEPT_MAX:
+            raise ValueError(
+                f"for: {self.persistence} looks too far back; the last {WINDOWS_KEPT_MAX} windows are kept"
+            )
         return self
 
 

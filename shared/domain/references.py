@@ -11,8 +11,10 @@ NAME_LENGTH_MAX = 32
 
 
 def deployment_name(version: str) -> str:
-    """The deployment of a version, the same in every environment. Odd or long versions get a short hash instead."""
-    plain = f"version-{version.lower()}"
+    """The deployment of a version, the same in every environment. Odd or long versions get a short hash instead,
+    and so do those with capitals: case does not tell two deployments apart.
+    """
+    plain = f"version-{version}"
     if re.fullmatch(r"[a-z0-9-]+", plain) and len(plain) <= NAME_LENGTH_MAX:
         return plain
     return f"version-{derive('deployment', version)[:12]}"

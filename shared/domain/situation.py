@@ -71,10 +71,10 @@ class Situation:
         hold_id = ids.derive("hold", self.subject, purpose, about)
         signal = HoldElapsed(
             source="outerloop/holds",
-            dedup_key=ids.derive("signal", hold_id, due.isoformat()),
+            dedup_key=ids.derive("signal", hold_id, due.isoformat(), self.decision_id),
             occurred_at=due,
             subject=self.subject,
-            depth=self.signal.depth + 1,
+            depth=self.heard.depth + 1,  # waiting longer is no further action of ours
             workload=self.workload.name,
             hold_id=hold_id,
             purpose=purpose,

@@ -3,31 +3,20 @@
 Owns the reading of a question's evidence and the signal of an answer. Judges nothing: ``domain.approvals`` does.
 """
 
-from dataclasses import dataclass
-
 from shared.domain.approvals import objections
 from shared.domain.decisions import Decision, Reason
-from shared.domain.facts import ApprovalAsked, Version
+from shared.domain.facts import Version
 from shared.domain.ids import decision_id, derive
 from shared.domain.routing import subject_of
 from shared.domain.signals import ApprovalAnswered
 from shared.ports import Clock, PolicySource, Store
+from shared.rendering.shown import ShownQuestion
 from shared.signing import Question
 
 
-@dataclass(frozen=True, slots=True)
-class ShownQuestion:
-    """A question with its evidence, and why this person may not say yes, if so."""
-
-    workload: str
-    version: str
-    asked: ApprovalAsked
-    objections: tuple[Reason, ...]
-
-    @property
-    def evidence_digest(self) -> str:
-        """The digest of what is shown."""
-        return self.asked.evidence_digest
+def counted(decision: Decision) -> bool:
+    """Whether an answer counted: one yes of several is taken without anything being done yet."""
+    return decision.verdict != "suppress" or any(reason.code == "approved" for reason in decision.reasons)
 
 
 class AnswerPage:
@@ -41,13 +30,21 @@ class AnswerPage:
         version = await self._version(question)
         if version is None or version.approval is None or version.state != "awaiting_approval":
             return None
+        may_reject = not await self._against(question, version, "reject", (person, groups))
+        against = await self._against(question, version, "approve", (person, groups))
+        return ShownQuestion(question.workload, version.version, version.approval, against, may_reject)
+
+    async def _against(
+        self, question: Question, version: Version, answer: str, who: tuple[str, tuple[str, ...]]
+    ) -> tuple[Reason, ...]:
+        """What would stand against this answer by this person, given now to the evidence as it is now."""
         policy = (await self._policies.current()).policy
         rule = policy.workload(question.workload).promotion.approval
-        trial = self.signal(question, person, groups, "approve", version.approval.evidence_digest, "")
-        against = objections(trial, version, rule, policy.personas[rule.by], self._clock.now()) if trial else ()
-        return ShownQuestion(question.workload, version.version, version.approval, against)
+        digest = version.approval.evidence_digest if version.approval else ""
+        trial = self.signal(question, *who, answer, digest, "")
+        return objections(trial, version, rule, policy.personas[rule.by], self._clock.now()) if trial else ()
 
-    def signal(  # noqa: PLR0913, PLR0917  # an answer has this many parts
+    def signal(
         self, question: Question, person: str, groups: tuple[str, ...], answer: str, digest: str, comment: str
     ) -> ApprovalAnswered | None:
         """The answer as a signal, the same for the same person, answer and evidence; None when it is neither yes nor no."""

@@ -5,6 +5,7 @@ Any step may be repeated after a crash; the ids make the repeat harmless.
 """
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 
 from shared.domain import evaluate, routing
@@ -16,10 +17,20 @@ from shared.domain.records import SignalRow
 from shared.domain.references import deployment_name
 from shared.domain.signals import HoldElapsed, Signal
 from shared.domain.situation import Situation, unmatched
-from shared.ports import AlreadyDecidedError, Clock, CommandQueue, ConflictError, LoadedPolicy, PolicySource, Store
+from shared.ports import (
+    AlreadyDecidedError,
+    Clock,
+    CommandQueue,
+    ConflictError,
+    LoadedPolicy,
+    PolicySource,
+    Store,
+    StoreUnavailableError,
+)
 from shared.services.aggregate import Aggregator
 from shared.services.outbox import send_all
 
+log = logging.getLogger(__name__)
 TRIES_MAX = 12  # of one commit; then the signal stays undecided and ``sweep`` comes back to it
 
 
@@ -33,12 +44,15 @@ class Decider:
         self._policies, self._aggregator = policies, aggregator
 
     async def decide(self, row: SignalRow) -> bool:
-        """Decide for every subject of a signal; False when one of them has to be left to ``sweep``."""
+        """Decide for every subject of a signal; False when one of them has to be left to ``sweep``.
+
+        Raises StoreUnavailableError. A signal that cannot be decided is logged and left: its neighbours go on.
+        """
         loaded = await self._policies.current()
         if row.subjects is None:
             subjects = routing.route(loaded.policy, row.signal)
             row = await self._store.set_route(row.signal.dedup_key, subjects, loaded.digest)
-        done = [await self._decide_subject(loaded, row.signal, subject) for subject in row.subjects or ()]
+        done = [await self._try_subject(loaded, row.signal, subject) for subject in row.subjects or ()]
         if all(done):
             await self._store.mark_decided(row.signal.dedup_key)
         return all(done)
@@ -50,6 +64,15 @@ class Decider:
             await self._evaluate(loaded, signal, subject, (await self._store.facts(subject)).value)
             for subject in subjects
         ]
+
+    async def _try_subject(self, loaded: LoadedPolicy, signal: Signal, subject: str) -> bool:
+        try:
+            return await self._decide_subject(loaded, signal, subject)
+        except StoreUnavailableError:
+            raise
+        except Exception:  # whatever a rule or a limit of the store makes of it: one signal must not stop the others
+            log.exception("no decision about signal %s for %s: it stays undecided", signal.dedup_key, subject)
+            return False
 
     async def _decide_subject(self, loaded: LoadedPolicy, signal: Signal, subject: str) -> bool:
         if await self._store.decision(decision_id(signal.dedup_key, subject)):

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from shared.domain.commands import ON_UNKNOWN, CheckEndpoint, EndpointCommand, RecordReference, RollBackTraffic, kind_of
+from shared.domain.commands import (
+    ON_UNKNOWN,
+    CheckEndpoint,
+    EndpointCommand,
+    RecordReference,
+    RollBackTraffic,
+    SetTraffic,
+    kind_of,
+)
 from shared.domain.effects import AnyCommand, EndpointWrite, Message, WorkspaceCommand
 from shared.domain.ids import derive
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Succeeded, Unknown
@@ -82,7 +90,14 @@ class Executor:
             return Failed(
                 retryable=False, reason="a crash left it unknown whether this was done; look, and do it by hand"
             )
+        if isinstance(command, SetTraffic) and await self._is_overtaken(row.subject, command):
+            return Skipped(reason="the rollout went on, or back, without this step")
         return await self._begin(command, now)
+
+    async def _is_overtaken(self, subject: str, command: SetTraffic) -> bool:
+        """Whether no rollout waits for this step (any more): taken after a rollback, it would undo the rollback."""
+        rollout = (await self._store.facts(subject)).value.rollout
+        return rollout is None or rollout.pending != command.id
 
     async def _begin(self, command: AnyCommand, now: datetime) -> Outcome:
         match command:
@@ -109,6 +124,9 @@ class Executor:
 
     async def _record(self, row: CommandRow, owner: str, outcome: Outcome) -> None:
         match outcome:
+            case Started() if isinstance(row.outcome, Started) and _given_up(row, self._clock.now()):
+                reason = f"gave up: {outcome.operation} is still under way"
+                await self._finish(row, owner, Failed(retryable=False, reason=reason))
             case Started():
                 await self._store.record_started(row.subject, row.command.id, owner, outcome)
                 await self._send_again(row, outcome.look_again_at)

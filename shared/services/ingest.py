@@ -10,6 +10,7 @@ from shared.domain import routing
 from shared.domain.ids import derive
 from shared.domain.records import RejectedRow, SignalRow
 from shared.domain.signals import Rejected, Signal, SubscriptionValidation, TelemetryReceived
+from shared.domain.values import replace
 from shared.ports import Clock, PolicySource, Store
 from shared.services.decide import Decider
 
@@ -36,13 +37,13 @@ class Ingest:
     async def take(self, channel: str, body: bytes, parsed: Sequence[Signal | Rejected]) -> Receipt:
         """Store each element of a delivery and decide what is new; one bad element never takes its neighbours down."""
         receipt = Receipt()
-        for element in parsed:
+        for position, element in enumerate(parsed):
             if isinstance(element, SubscriptionValidation):
                 receipt.validations.append(element)
             elif isinstance(element, Rejected):
                 await self._reject(channel, body, element, receipt)
             elif not isinstance(element, TelemetryReceived):
-                await self._accept(channel, body, element, receipt)
+                await self._accept(channel, body, element, receipt, position)
         return receipt
 
     async def tell(self, signal: Signal) -> Receipt:
@@ -61,10 +62,10 @@ class Ingest:
         await self._store.add_rejected(row)
         receipt.rejected += 1
 
-    async def _accept(self, channel: str, body: bytes, signal: Signal, receipt: Receipt) -> None:
+    async def _accept(self, channel: str, body: bytes, signal: Signal, receipt: Receipt, position: int) -> None:
         refusal = routing.out_of_scope((await self._policies.current()).policy, signal)
         if refusal:
-            await self._reject(channel, body, refusal, receipt)
+            await self._reject(channel, body, replace(refusal, index=position), receipt)
             return
         row = SignalRow(signal=signal, received_at=self._clock.now())
         if await self._store.insert_signal(row):

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from azure.identity import DefaultAzureCredential
 
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.endpoint_probe import EndpointProber
@@ -77,6 +77,7 @@ def init():
 def run(raw):
     return {"rows": len(json.loads(raw)["rows"]), "deployment": os.environ["OUTERLOOP_DEPLOYMENT_ID"]}
 """
+SLOW = SCORE.replace("def init():", "def init():\n    __import__('time').sleep(1.5)")
 CRASH = """
 def init():
     raise RuntimeError("no such feature")
@@ -103,7 +104,7 @@ def plant(folder: Path) -> Path:
     """The seed of a local Azure, and the files that it names."""
     for place, files in {
         "jobs": {"track.py": TRACK, "train.py": TRAIN, "evaluate.py": EVALUATE},
-        "scoring": {"score.py": SCORE, "crash.py": CRASH},
+        "scoring": {"score.py": SCORE, "crash.py": CRASH, "slow.py": SLOW},
         "data": {"2013-01.csv": "a,b\n1,2\n"},
     }.items():
         (folder / place).mkdir()
@@ -235,7 +236,7 @@ async def test_a_job_starts_once_however_often_it_is_ordered(local_azure, worksp
     assert len(started) == 1
 
 
-async def test_a_job_carries_the_mark_of_its_command(local_azure, trained):
+def test_a_job_carries_the_mark_of_its_command(local_azure, trained):
     jobs = httpx.get(f"{local_azure['control_url']}/jobs", timeout=5).json()
     tags = next(job["tags"] for job in jobs if job["name"] == f"{1:024x}")
     assert tags["outerloop.command"] == f"{1:024x}"
@@ -316,14 +317,15 @@ async def test_a_scoring_script_that_crashes_fails_the_deployment_with_its_log(w
     assert "no such feature" in outcome.reason
 
 
-async def test_a_second_write_while_one_is_under_way_is_busy_or_waits(workspace, serving):
-    first = await workspace.begin(deploy(16, "1", "amber"), NOW)
+async def test_a_second_write_while_one_is_under_way_is_refused_as_busy(workspace, serving):
+    slow = deploy(16, "1", "amber", scoring_script="slow.py")
+    first = await workspace.begin(slow, NOW)
     second = await workspace.begin(deploy(17, "1", "coral"), NOW)
     assert isinstance(first, Started)
     assert isinstance(second, Failed)
     assert second.retryable
     assert "busy" in second.reason
-    await settled(workspace, deploy(16, "1", "amber"))
+    assert isinstance(await settled(workspace, slow), Succeeded)
 
 
 async def test_traffic_moves_and_is_not_written_twice(local_azure, workspace, serving):
@@ -364,10 +366,8 @@ async def test_a_deployment_is_removed_once_it_has_no_traffic(local_azure, works
 
 
 async def test_a_probe_measures_the_deployment_that_it_names(workspace, serving):
-    command = order(
-        CheckEndpoint, 30, endpoint="flight-delay", deployment="blue", requests=30, payload='{"rows": [1, 2]}'
-    )
-    outcome = await EndpointProber(workspace.clients).probe(command)
+    command = order(CheckEndpoint, 30, endpoint="flight-delay", deployment="blue", requests=30, payload="sample.json")
+    outcome = await EndpointProber(workspace.clients).probe(command, '{"rows": [1, 2]}')
     assert isinstance(outcome, Succeeded), outcome
     assert outcome.data["requests"] == 30
     assert outcome.data["error_rate"] == 0
@@ -375,8 +375,8 @@ async def test_a_probe_measures_the_deployment_that_it_names(workspace, serving)
 
 
 async def test_a_probe_counts_what_the_model_refuses(workspace, serving):
-    command = order(CheckEndpoint, 31, endpoint="flight-delay", deployment="blue", requests=8, payload='{"no": "rows"}')
-    outcome = await EndpointProber(workspace.clients).probe(command)
+    command = order(CheckEndpoint, 31, endpoint="flight-delay", deployment="blue", requests=8, payload="sample.json")
+    outcome = await EndpointProber(workspace.clients).probe(command, '{"no": "rows"}')
     assert outcome.data["error_rate"] == 1.0
 
 
@@ -399,11 +399,17 @@ async def test_people_are_reached_by_card_and_by_mail(local_azure):
     assert len(journal(local_azure, "mail_received")) == 1
 
 
+async def test_the_unmodified_default_credential_finds_the_managed_identity(local_azure, serving, monkeypatch):
+    monkeypatch.setenv("IDENTITY_ENDPOINT", local_azure["identity_endpoint"])
+    monkeypatch.setenv("IDENTITY_HEADER", local_azure["identity_header"])
+    cloud = cloud_of(local_azure["arm_url"])
+    adapter = AzureMachineLearning(DefaultAzureCredential, cloud, 2.0, 10.0)
+    assert isinstance(await settled(adapter, traffic(27, blue=100)), Succeeded)
+
+
 def test_importing_the_adapter_imports_neither_the_sdk_nor_an_http_client():
     heavy = "{'azure.ai.ml', 'azure.identity', 'httpx', 'requests', 'jinja2'}"
     modules = "azure_ml, endpoint_probe, messenger, system_clock"
     code = f"import sys; from shared.adapters import {modules}; found = {heavy} & set(sys.modules); sys.exit(str(found) if found else 0)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=False, timeout=60, capture_output=True, env=dict(os.environ)
-    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60, capture_output=True)
     assert done.returncode == 0, done.stderr

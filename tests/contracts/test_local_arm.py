@@ -402,8 +402,9 @@ def test_a_component_reference_brings_its_command_and_defaults(azure: Azure, tra
     answer = azure.rest("PUT", f"{WORKSPACES}/dev/jobs/by-component", json={"properties": wanted})
 
     assert answer.status_code == 201
-    job = wait_for_job(azure.client(), "by-component")
-    assert (job.status, job.inputs["rate"]) == ("Completed", "0.5")
+    assert wait_for_job(azure.client(), "by-component").status == "Completed"
+    inputs = azure.rest("GET", f"{WORKSPACES}/dev/jobs/by-component").json()["properties"]["inputs"]
+    assert inputs["rate"] == {"jobInputType": "literal", "value": "0.5"}
 
 
 def test_a_running_job_can_be_cancelled(azure: Azure):
@@ -538,3 +539,54 @@ def test_v2_endpoints_raise_no_deployment_event(azure: Azure, production: MLClie
     kinds = {(event.get("eventType") or event["type"]).rpartition(".")[2] for event in azure.heard}
 
     assert "ModelDeployed" not in kinds
+
+
+def test_the_control_interface_shows_endpoints(azure: Azure, production: MLClient):
+    wait_for(lambda: production.online_endpoints.get("tiny-endpoint").provisioning_state == "Succeeded")
+    (shown,) = azure.control("/endpoints")
+
+    assert (shown["name"], shown["state"], shown["busy"]) == ("tiny-endpoint", "Succeeded", None)
+    assert shown["traffic"]["blue"] == 100
+    assert shown["deployments"]["blue"]["state"] == "Succeeded"
+
+
+def test_any_event_can_be_raised(azure: Azure):
+    order = {"topic": "/t", "event_type": "Contoso.Happened", "subject": "by-hand", "data": {"n": 1}, "id": "e-1"}
+
+    assert httpx.post(f"{azure.found['control_url']}/events", json=order).status_code == 200
+
+    heard = wait_for(lambda: [event for event in azure.heard if event["subject"] == "by-hand"])
+    assert {event["id"] for event in heard} == {"e-1"}
+
+
+@pytest.mark.parametrize(
+    ("path", "order"),
+    [
+        ("/events", {"topic": "/t"}),
+        ("/data-assets", {"name": "d", "folder": "/no/such/folder"}),
+        ("/data-assets", {"name": "d", "folder": "/", "workspace": "nowhere"}),
+        ("/subscribe", {"url": "http://127.0.0.1:9/nobody-listens"}),
+    ],
+)
+def test_a_wrong_order_is_answered_with_its_reason(azure: Azure, path: str, order: dict[str, Any]):
+    answer = httpx.post(azure.found["control_url"] + path, json=order)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_every_address_that_a_client_needs_is_announced(azure: Azure):
+    assert set(azure.found) >= {
+        "arm_url",
+        "ca_file",
+        "control_url",
+        "event_hubs_connection_string",
+        "hub",
+        "identity_endpoint",
+        "identity_header",
+        "journal",
+        "smtp_host",
+        "smtp_port",
+        "teams_urls",
+    }
+    assert (azure.folder / "state" / "azure.json").stat().st_mode & 0o077 == 0

@@ -5,10 +5,11 @@ One incident at a time: what repeats is counted. The remedy itself is ``remedy``
 """
 
 import dataclasses
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from shared.domain.decisions import Reason
-from shared.domain.facts import WINDOWS_KEPT_MAX, Facts, WindowSeen
+from shared.domain.facts import WINDOWS_KEPT_MAX, Facts, Incident, WindowSeen
 from shared.domain.policy import DataDrift
 from shared.domain.rules import remedy
 from shared.domain.signals import PREDICTION, FeatureScore, HoldElapsed, MonitorBreached, WindowClosed, WindowVerdict
@@ -16,6 +17,7 @@ from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
 RULE = "data_drift"
+LISTED_MAX = 12  # features or breaches, by name
 
 
 def judge_window(signal: WindowClosed, rule: DataDrift) -> WindowSeen:
@@ -75,10 +77,11 @@ def _persists(facts: Facts, version: str, rule: DataDrift) -> bool:
 
 def _describe(signal: WindowClosed, rule: DataDrift, seen: WindowSeen) -> Reason:
     scores = _of_features(signal)
-    above = [f"{score.feature} {score.score:.2f}" for score in scores if score.score > rule.above]
+    worst_first = sorted(scores, key=lambda score: -score.score)
+    above = [f"{score.feature} {score.score:.2f}" for score in worst_first if score.score > rule.above]
     text = (
         f"{signal.deployment}, {signal.start:%Y-%m-%d} to {signal.end:%Y-%m-%d}: {seen.verdict}; {signal.rows} rows, "
-        f"{len(above)} of {len(scores)} features above {rule.metric} {rule.above:g} ({', '.join(above) or 'none'})"
+        f"{len(above)} of {len(scores)} features above {rule.metric} {rule.above:g} ({_listing(above) or 'none'})"
     )
     return because("window", text, observed=seen.share, limit=rule.share_of_features)
 
@@ -90,6 +93,12 @@ def _persistence(facts: Facts, version: str, rule: DataDrift) -> tuple[Reason, .
     return (because("persistence", text, observed=detected, limit=rule.needed),)
 
 
+def _listing(items: Sequence[str]) -> str:
+    """The first of a list that may be long: what is kept with an incident has to stay small."""
+    rest = len(items) - LISTED_MAX
+    return ", ".join(items[:LISTED_MAX]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def on_monitor(situation: Situation, signal: MonitorBreached) -> Ruling:
     """Azure ML's monitor has judged: treat its breach as drift."""
     rule = next((known for known in situation.workload.monitoring if _means(known, signal)), None)
@@ -97,7 +106,7 @@ def on_monitor(situation: Situation, signal: MonitorBreached) -> Ruling:
         return ignore(
             situation, RULE, because("unknown_monitor", f"no rule names the monitor signal {signal.monitor_signal}")
         )
-    groups = ", ".join(f"{breach.group or 'all'} {breach.metric} {breach.value:.3g}" for breach in signal.breaches)
+    groups = _listing([f"{breach.group or 'all'} {breach.metric} {breach.value:.3g}" for breach in signal.breaches])
     reason = because("monitor", f"Azure ML's monitor {signal.monitor_signal} found: {groups or 'a breach'}")
     return _respond(situation, situation.facts, rule, (reason,))
 
@@ -106,10 +115,16 @@ def _means(rule: DataDrift, signal: MonitorBreached) -> bool:
     return bool(rule.azure_ml_signals) and fnmatchcase(signal.monitor_signal, rule.azure_ml_signals)
 
 
+def _may_act(situation: Situation, incident: Incident) -> bool:
+    """Whether an incident's remedy may be ordered: this is the signal that waited for it, or none waits (any more)."""
+    retrying = isinstance(situation.signal, HoldElapsed)
+    waits = any(held.about == f"incident {incident.id}" for held in situation.facts.held.values())
+    return incident.state == "open" and (retrying or not waits)
+
+
 def _respond(situation: Situation, facts: Facts, rule: DataDrift, reasons: tuple[Reason, ...]) -> Ruling:
     incident = facts.open_incident("data_drift")
-    retrying = isinstance(situation.signal, HoldElapsed)
-    if incident and not (retrying and incident.state == "open"):
+    if incident and not _may_act(situation, incident):
         counted = facts.with_incident(replace(incident, repeats=incident.repeats + 1))
         known = because("incident_open", f"incident {incident.id} is {incident.state}: this is counted, not acted on")
         return Ruling("suppress", RULE, (*reasons, known), counted)

@@ -16,7 +16,7 @@ from shared.domain.lifecycle import IN_PROMOTION
 from shared.domain.outcomes import Succeeded
 from shared.domain.policy import EndpointCheck, JobCheck
 from shared.domain.references import deployment_name, in_workspace
-from shared.domain.rules import approval
+from shared.domain.rules import approval, remedy
 from shared.domain.rules.candidate import deployment_of, reject
 from shared.domain.rules.checks import judge_endpoint, judge_metrics
 from shared.domain.signals import CommandFinished, ModelRegistered
@@ -24,13 +24,14 @@ from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
 RULE = "promotion"
+WAITING_MAX = 5  # versions that wait for their turn; older ones are superseded
 
 
 def on_registered(situation: Situation, signal: ModelRegistered) -> Ruling:
     """Start a promotion, hold it, or say why this registration starts none."""
     refusal = _no_candidate(situation, signal)
     if refusal:
-        return ignore(situation, RULE, refusal)
+        return _refuse(situation, situation.facts.versions.get(signal.model_version), refusal)
     facts = situation.facts
     version = facts.versions.get(signal.model_version) or Version(
         version=signal.model_version,
@@ -61,6 +62,18 @@ def _no_candidate(situation: Situation, signal: ModelRegistered) -> Reason | Non
     return None
 
 
+def _refuse(situation: Situation, known: Version | None, refusal: Reason) -> Ruling:
+    """A version that waited for its turn will never have it; a remedy that hoped for it has failed."""
+    if known is None or known.state != "registered" or refusal.code != "older_than_champion":
+        return ignore(situation, RULE, refusal)
+    return Ruling("suppress", RULE, (refusal,), _supersede(situation, situation.facts, known))
+
+
+def _supersede(situation: Situation, facts: Facts, version: Version) -> Facts:
+    ended = version.after("superseded", situation.now)
+    return remedy.candidate_lost(situation, facts.with_version(ended), ended)
+
+
 def _another_in_promotion(facts: Facts, version: Version) -> tuple[Reason, ...]:
     others = [v.version for v in facts.versions.values() if v.state in IN_PROMOTION and v.version != version.version]
     if not others:
@@ -72,8 +85,23 @@ def _hold(situation: Situation, facts: Facts, version: Version, reasons: tuple[R
     due = guards.until(reasons, situation.now)
     if any(reason.code == "promotion_under_way" for reason in reasons):
         due = min(due, situation.now + situation.workload.promotion.rollout.bake)
-    hold, held = situation.wait(f"version {version.version}", due, facts)
-    return Ruling("hold", RULE, reasons, held, planned=_start(situation, version).commands, holds=(hold,))
+    facts, released = _make_room(situation, facts)
+    hold, held = situation.wait(_about(version), due, facts)
+    planned = _start(situation, version).commands
+    return Ruling("hold", RULE, reasons, held, planned=planned, holds=(hold,), released=released)
+
+
+def _make_room(situation: Situation, facts: Facts) -> tuple[Facts, tuple[str, ...]]:
+    """The oldest versions that wait are superseded beyond the limit, and the holds that would wake them released."""
+    waiting = sorted((v for v in facts.versions.values() if v.state == "registered"), key=lambda v: v.registered_at)
+    surplus = waiting[:-WAITING_MAX]
+    for version in surplus:
+        facts = _supersede(situation, facts, version)
+    return facts, tuple(situation.wake("retry", _about(version), situation.now).id for version in surplus)
+
+
+def _about(version: Version) -> str:
+    return f"version {version.version}"
 
 
 def _start(situation: Situation, version: Version) -> Ruling:
@@ -188,9 +216,12 @@ def _on_check(situation: Situation, signal: CommandFinished, version: Version) -
 
 def _judge_check(situation: Situation, signal: CommandFinished, version: Version) -> CheckResult:
     position = next(n for n, known in enumerate(version.checks) if known.command_id == signal.command_id)
-    known, rule = version.checks[position], situation.workload.promotion.staging.checks[position]
+    known, rules = version.checks[position], situation.workload.promotion.staging.checks
     if not isinstance(signal.outcome, Succeeded):
         return replace(known, passed=False, detail=signal.outcome.reason)
+    if position >= len(rules):
+        return replace(known, passed=False, detail="the policy has changed and no longer says what is enough")
+    rule = rules[position]
     metrics = {name: value for name, value in signal.outcome.data.items() if isinstance(value, float | int)}
     if isinstance(rule, JobCheck):
         judged = judge_metrics(metrics, rule.metrics, has_champion=bool(situation.facts.champion))

@@ -10,6 +10,7 @@ from shared.domain.decisions import Hold, Reason
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts, Incident, IncidentKind, Version
 from shared.domain.ids import derive
+from shared.domain.limits import COUNT_MAX
 from shared.domain.outcomes import Succeeded
 from shared.domain.policy import Retraining
 from shared.domain.references import in_workspace
@@ -18,7 +19,7 @@ from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
 RULE = "remedy"
-RETRAINS_KEPT_MAX = 50
+RETRAINS_KEPT_MAX = COUNT_MAX
 
 
 def open_and_retrain(
@@ -71,7 +72,8 @@ def _retrain(situation: Situation, facts: Facts, incident: Incident, why: tuple[
     retraining = situation.workload.retrain
     assert retraining is not None  # noqa: S101  # the caller looked
     command = _retrain_command(situation, retraining, incident)
-    facts = facts.with_incident(replace(incident, state="remedying", remedy=command.id))
+    ordered = replace(incident, state="remedying", version=facts.champion, remedy=command.id)
+    facts = facts.with_incident(replace(ordered, remedy_version="", verification=""))
     facts = replace(facts, retrained_at=(*facts.retrained_at, situation.now)[-RETRAINS_KEPT_MAX:])
     title = f"{situation.workload.name}: retraining because of {incident.kind.replace('_', ' ')}"
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in why})
@@ -97,6 +99,9 @@ def on_retrained(situation: Situation, signal: CommandFinished) -> Ruling:
         reason = because("retrain_failed", signal.outcome.reason)
         return _close(situation, situation.facts, incident, "failed", reason)
     version = str(signal.outcome.data.get("model_version", ""))
+    if not version:
+        reason = because("no_model", "the training succeeded and registered no model version")
+        return _close(situation, situation.facts, incident, "failed", reason)
     facts = situation.facts.with_incident(replace(incident, remedy_version=version))
     reason = because("trained", f"the training made version {version}")
     known = facts.versions.get(version)

@@ -65,9 +65,9 @@ def _on_probed(situation: Situation, signal: CommandFinished, version: Version) 
     moved = replace(version.after("probe_passed", situation.now), awaiting=())
     facts = situation.facts.with_version(moved)
     champion = facts.champion
-    steps = situation.workload.promotion.rollout.steps
-    rollout = Rollout(version=version.version, champion=champion, step=0 if champion else len(steps) - 1)
-    return _set_traffic(situation, facts, rollout, because("probe", judged.detail))
+    percent = situation.workload.promotion.rollout.steps[0] if champion else 100
+    rollout = Rollout(version=version.version, champion=champion)
+    return _set_traffic(situation, facts, rollout, percent, because("probe", judged.detail))
 
 
 def _absolute(limits: Analysis) -> EndpointCheck:
@@ -87,8 +87,7 @@ def traffic_for(rollout: Rollout, percent: int) -> dict[str, int]:
     return shares
 
 
-def _set_traffic(situation: Situation, facts: Facts, rollout: Rollout, *reasons: Reason) -> Ruling:
-    percent = situation.workload.promotion.rollout.steps[rollout.step]
+def _set_traffic(situation: Situation, facts: Facts, rollout: Rollout, percent: int, *reasons: Reason) -> Ruling:
     production = situation.workload.environments.production
     command = situation.order(
         SetTraffic,
@@ -98,7 +97,7 @@ def _set_traffic(situation: Situation, facts: Facts, rollout: Rollout, *reasons:
         endpoint=production.endpoint,
         traffic=traffic_for(rollout, percent),
     )
-    pending = replace(rollout, pending=command.id, step_started_at=None, looks=0)
+    pending = replace(rollout, percent=percent, pending=command.id, step_started_at=None, looks=0)
     pending = replace(pending, failures=0, inconclusive=0, no_data=0)
     return Ruling("act", RULE, reasons, replace(facts, rollout=pending), commands=(command,))
 
@@ -113,9 +112,8 @@ def on_traffic_set(situation: Situation, signal: CommandFinished) -> Ruling:
     started = replace(rollout, pending="", step_started_at=situation.now)
     if not rollout.champion:
         return _complete(situation, started, because("first_version", "there is no champion to compare with"))
-    percent = situation.workload.promotion.rollout.steps[rollout.step]
     reason = because(
-        "baking", f"{percent} % is in force and is watched for {situation.workload.promotion.rollout.bake}"
+        "baking", f"{rollout.percent} % is in force and is watched for {situation.workload.promotion.rollout.bake}"
     )
     facts = replace(situation.facts, rollout=started)
     return Ruling("act", RULE, (reason,), facts, holds=(_bake(situation, started),))
@@ -166,9 +164,12 @@ def _beyond_limit(rollout: Rollout, limits: Analysis) -> bool:
 
 
 def _advance(situation: Situation, rollout: Rollout, judged: Judgement) -> Ruling:
-    if rollout.step + 1 < len(situation.workload.promotion.rollout.steps):
-        return _set_traffic(situation, situation.facts, replace(rollout, step=rollout.step + 1), *judged.reasons)
-    return _complete(situation, rollout, *judged.reasons)
+    steps = situation.workload.promotion.rollout.steps  # these may be others than when the rollout began
+    percent = next((step for step in steps if step > rollout.percent), None)
+    if percent is None:
+        return _complete(situation, rollout, *judged.reasons)
+    onward = replace(rollout, step=rollout.step + 1)
+    return _set_traffic(situation, situation.facts, onward, percent, *judged.reasons)
 
 
 def _complete(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
@@ -271,7 +272,8 @@ def on_standby_ended(situation: Situation, signal: HoldElapsed) -> Ruling:
     if standby is None or standby.state != "standby":
         return ignore(situation, RULE, because("stale", "this version is no standby any more"))
     facts = situation.facts.with_version(standby.after("standby_ended", situation.now))
-    facts = replace(facts, standby="", standby_until=None)
+    if facts.standby == standby.version:  # a newer standby may have taken its place, and stays reachable
+        facts = replace(facts, standby="", standby_until=None)
     removal = _remove(situation, standby.deployment)
     reason = because("standby_ended", f"version {standby.version} was kept warm as long as the policy says")
     return Ruling("act", RULE, (reason,), facts, commands=(removal,))

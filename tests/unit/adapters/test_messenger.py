@@ -31,7 +31,7 @@ def messenger(azure, postbox):
     teams = TeamsWebhooks({"mlops": azure.url + MLOPS, "platform": azure.url + PLATFORM}, 1.0)
     azure.on("POST", MLOPS, Answer(202))
     azure.on("POST", PLATFORM, Answer(202))
-    return ChannelMessenger(teams, postbox, lambda approval_id: f"https://outerloop.example/approvals/{approval_id}")
+    return ChannelMessenger(teams, postbox, lambda asked: f"https://outerloop.example/approvals/{asked.approval_id}")
 
 
 def card_of(asked):
@@ -94,11 +94,19 @@ async def test_a_delivery_that_nobody_confirmed_is_unknown(messenger, postbox):
 
 @pytest.mark.parametrize("channel", ["pager:1", "teams", "", "email:a@b.c"])
 async def test_a_channel_that_is_not_set_up_is_named(azure, channel):
-    messenger = ChannelMessenger(TeamsWebhooks({}, 1.0), None, lambda approval_id: approval_id)
+    messenger = ChannelMessenger(TeamsWebhooks({}, 1.0), None, lambda asked: asked.approval_id)
     outcome = await messenger.send(notify(channel))
     assert isinstance(outcome, Failed)
     assert not outcome.retryable
     assert outcome.reason.startswith(f"{channel}: ")
+
+
+async def test_an_approval_without_a_usable_link_is_not_sent(azure):
+    teams = TeamsWebhooks({"mlops": azure.url + MLOPS}, 1.0)
+    outcome = await ChannelMessenger(teams, None, lambda _: "not set").send(request_approval("teams:mlops"))
+    assert isinstance(outcome, Failed)
+    assert not outcome.retryable
+    assert azure.asked == []
 
 
 async def test_a_persona_without_channels_is_a_failure_and_not_silence(messenger):

@@ -106,6 +106,13 @@ async def test_a_server_that_is_not_there_may_be_tried_again():
     assert outcome.retryable
 
 
+async def test_an_address_cannot_smuggle_a_header_in(mailbox, port):
+    outcome = await mailer(port).send("a@b.c\r\nBcc: everyone@example.com", MAIL, "command-1")
+    assert isinstance(outcome, Failed)
+    assert not outcome.retryable
+    assert mailbox.messages == []
+
+
 def test_the_password_is_not_shown():
     server = SmtpServer("mail.example", 587, "a@example.com", 3.0, user="app", password="pa55word")
     assert "pa55word" not in repr(server)

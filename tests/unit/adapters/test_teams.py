@@ -80,6 +80,11 @@ async def test_a_workflow_that_is_not_reached_has_heard_nothing():
     assert outcome.retryable
 
 
+async def test_an_address_that_is_none_is_for_a_person_to_correct():
+    outcome = await TeamsWebhooks({"mlops": "not an address?sig=s3cret"}, 1.0).post("mlops", MESSAGE)
+    assert outcome == Failed(retryable=False, reason="the web hook set for the channel 'mlops' is not an address")
+
+
 async def test_the_signature_is_in_no_reason_and_no_log(azure, teams, caplog):
     caplog.set_level(logging.DEBUG)
     logging.getLogger("httpx").setLevel(logging.DEBUG)

@@ -1,0 +1,121 @@
+"""``python -m local run`` plays the closed loop and judges it; ``python -m local dev`` leaves it running.
+
+Owns the command line, the order of the chapters and the exit code: 0 only if every step happened.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from local.story import chapters, verdict
+from local.story.clients import Callers, Control
+from local.story.data import Flights
+from local.story.progress import Progress, timeline
+from local.story.state import LoopState
+from local.story.world import ROOT, StoryError, World, running
+from shared.adapters.sqlite_store import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+Chapter = Callable[[chapters.Story], Awaitable[None]]
+WHOLE: tuple[Chapter, ...] = (
+    chapters.first_version,
+    chapters.drift,
+    chapters.remedy,
+    chapters.broken_version,
+    chapters.afterwards,
+)
+
+
+@asynccontextmanager
+async def telling(world: World, progress: Progress, broken: str) -> "AsyncIterator[chapters.Story]":
+    """A story ready to be told: events subscribed, flights loaded, the app's store open for reading."""
+    control, store = Control(world), SqliteStore(world.settings["OUTERLOOP_STORE"])
+    await store.open()
+    try:
+        await control.order("subscribe", url=world.settings["STORY_EVENT_GRID_URL"])
+        progress.say("Event Grid is subscribed: its handshake was answered")
+        flights = await asyncio.to_thread(Flights, world.state / "data")
+        progress.say("the flights of January to August 2013 are loaded")
+        yield chapters.Story(world, control, LoopState(store), flights, progress, Callers(world), broken)
+    finally:
+        await store.close()
+
+
+async def run(world: World, progress: Progress, broken: str) -> bool:
+    """Play every chapter, print the timeline and the summary; True when every step happened."""
+    async with telling(world, progress, broken) as story:
+        failure = await _play(story)
+        progress.show(await timeline(story.state))
+        checks = verdict.judge(evidence := await verdict.gather(story.control, story.state))
+    figures = verdict.auc_figures(evidence)
+    if figures:
+        progress.show(f"AUC on the same later flights: version 2 {figures[0]:.4f}, version 1 {figures[1]:.4f}")
+    for check in checks:
+        mark = Text("yes ", "green") if check.passed else Text("NO  ", "bold red")
+        progress.show(mark + Text(f"{check.name}  [{check.seen}]"))
+    if failure:
+        progress.show(Text(f"The story stopped: {failure}", "bold red"))
+    passed = failure is None and all(check.passed for check in checks)
+    progress.show(f"{'Every step happened' if passed else 'Not every step happened'}, in {progress.seconds:.0f} s.")
+    return passed
+
+
+async def _play(story: chapters.Story) -> StoryError | None:
+    try:
+        for chapter in WHOLE:
+            await chapter(story)
+    except StoryError as error:
+        return error
+    return None
+
+
+async def dev(world: World, progress: Progress) -> bool:
+    """Play the first chapters, then leave everything running until Ctrl-C."""
+    async with telling(world, progress, "row_by_row") as story:
+        failure = await _play(story)
+        if failure:
+            progress.show(Text(f"The story stopped: {failure}", "bold red"))
+        progress.show(f"\nThe loop is running. Open {world.app_url}/api/dashboard   (Ctrl-C stops it)")
+        await asyncio.Event().wait()
+    return True
+
+
+def main() -> int:
+    """Run the command line; returns the exit code."""
+    options = _options()
+    logging.basicConfig(level=logging.ERROR)
+    progress = Progress()
+    state = options.state or Path(tempfile.mkdtemp(prefix="outerloop-"))
+    progress.show(f"Everything that happens is kept in {state}")
+    try:
+        with running(state) as world:
+            progress.say("the local Azure and the app host are up")
+            work = run(world, progress, options.inference) if options.what == "run" else dev(world, progress)
+            return 0 if asyncio.run(work) else 1
+    except KeyboardInterrupt:
+        return 0 if options.what == "dev" else 130
+    except StoryError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("what", choices=["run", "dev"])
+    parser.add_argument("--state", type=Path, default=ROOT / ".state" / "run", help="folder, emptied first")
+    parser.add_argument("--inference", default="row_by_row", help="how version 3 scores; vectorised is not broken")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

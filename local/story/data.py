@@ -1,0 +1,55 @@
+"""The flights of the story, month by month: as files that training reads, and as rows that callers send.
+
+Owns the months of the story. The join, the features and the label are the example's (``examples/flight_delays/data.py``).
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from local.story.clients import Control
+from local.story.world import DEVELOPMENT, EXAMPLE
+
+MONTHS = range(1, 9)  # January to August
+
+
+class Flights:
+    """Every month once as a file and once as scoring rows. Loading takes some seconds."""
+
+    def __init__(self, folder: Path) -> None:
+        self._example = _example_data()
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        frame = self._example.labelled_rows(MONTHS)
+        self._months = {month: frame[frame["event_time"].str[5:7] == f"{month:02d}"] for month in MONTHS}
+
+    def rows(self, month: int) -> list[dict[str, Any]]:
+        """The rows of a month as callers send them, in order of time, without labels."""
+        return list(self._example.request_rows(self._months[month]))
+
+    async def publish_labels(self, control: Control, through: int) -> None:
+        """Everything labelled up to a month becomes a new version of the data asset ``flights-labelled``."""
+        folder = self._folder / f"through-2013-{through:02d}"
+        folder.mkdir()
+        for month in range(1, through + 1):
+            path = self._folder / f"2013-{month:02d}.csv.gz"
+            if not path.exists():
+                self._months[month].to_csv(
+                    path, index=False, compression={"method": "gzip", "mtime": 0, "compresslevel": 1}
+                )
+            (folder / path.name).hardlink_to(path)
+        version = f"2013-{through:02d}"
+        await control.order(
+            "data-assets", workspace=DEVELOPMENT, name="flights-labelled", version=version, folder=str(folder)
+        )
+
+
+def _example_data() -> Any:
+    spec = importlib.util.spec_from_file_location("flight_delays_data", EXAMPLE / "data.py")
+    assert spec is not None  # noqa: S101  # the file is part of this repository
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,33 @@
+"""What a data scientist does: submit a training job from the registered component.
+
+Owns the submission, through the product's own adapter and the real SDK, so that it is what ``az ml job create`` would send.
+"""
+
+import os
+from datetime import UTC, datetime
+
+from local.story.world import DEVELOPMENT, StoryError, World
+from shared.domain.commands import Retrain
+from shared.domain.outcomes import Started
+from shared.runtime import azure_machine_learning
+from shared.settings import read_settings
+
+
+async def submit_training(world: World, name: str, inputs: dict[str, str]) -> None:
+    """Start a training job on the newest labelled data; its model output is registered as flight-delay."""
+    os.environ.update(world.settings)
+    workspace = azure_machine_learning(read_settings())
+    job = Retrain(
+        id=name,
+        workload="flight-delay",
+        reason="a data scientist's own job",
+        workspace=DEVELOPMENT,
+        component="azureml:flight_train@latest",
+        data="azureml:flights-labelled@latest",
+        experiment="flight-delay",
+        model="flight-delay",
+        inputs=inputs,
+    )
+    outcome = await workspace.begin(job, datetime.now(UTC))
+    if not isinstance(outcome, Started):
+        raise StoryError(f"the training job was not accepted: {outcome}")

@@ -1,0 +1,214 @@
+"""Whether the story happened: read from the target's own journal and from the ledger, never from what the driver printed.
+
+Owns the list of what must be true at the end. Each check names what it wanted and what it saw.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from local.story.clients import Control
+from local.story.state import LoopState
+from local.story.world import PRODUCTION
+from shared.domain.decisions import Decision
+from shared.domain.facts import Facts, Incident
+
+EXPECTED_TRAFFIC = [
+    {"version-1": 100},
+    {"version-1": 90, "version-2": 10},
+    {"version-1": 50, "version-2": 50},
+    {"version-2": 100},
+    {"version-2": 90, "version-3": 10},
+    {"version-2": 100},
+]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that the checks look at."""
+
+    journal: list[dict[str, Any]]
+    cards: list[dict[str, Any]]
+    mails: list[dict[str, Any]]
+    dropped: list[dict[str, Any]]
+    jobs: list[dict[str, Any]]
+    decisions: list[Decision]
+    facts: Facts
+    rejected: int
+
+    def effects(self, name: str) -> list[dict[str, Any]]:
+        """The journal's entries of one kind of effect."""
+        return [entry for entry in self.journal if entry["effect"] == name]
+
+    def heard(self, kind: str) -> list[Decision]:
+        """The decisions that one kind of signal brought about."""
+        return [decision for decision in self.decisions if decision.cause_kind == kind]
+
+    @property
+    def drift_incident(self) -> Incident | None:
+        """The first data drift incident."""
+        return next((known for known in self.facts.incidents if known.kind == "data_drift"), None)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must be true, and what was seen."""
+
+    name: str
+    passed: bool
+    seen: str
+
+
+async def gather(control: Control, state: LoopState) -> Evidence:
+    """Collect the evidence of a story that has come to rest."""
+    return Evidence(
+        journal=await control.look("journal"),
+        cards=await control.look("cards"),
+        mails=await control.look("mails"),
+        dropped=await control.look("dropped"),
+        jobs=await control.look("jobs"),
+        decisions=await state.decisions(),
+        facts=await state.facts(),
+        rejected=await state.rejected(),
+    )
+
+
+def judge(evidence: Evidence) -> list[Check]:
+    """Every check, in the order of the story."""
+    return [check(evidence) for check in CHECKS]
+
+
+def production_traffic(evidence: Evidence) -> list[dict[str, int]]:
+    """Every traffic map that was written to the production endpoint, shares of nothing left out."""
+    writes = [entry for entry in evidence.effects("traffic_set") if PRODUCTION.lower() in entry["target"].lower()]
+    return [{name: share for name, share in write["detail"]["traffic"].items() if share} for write in writes]
+
+
+def auc_figures(evidence: Evidence) -> tuple[float, float] | None:
+    """Version 2's and version 1's AUC on the same later rows, as the comparison job logged them."""
+    incident = evidence.drift_incident
+    for job in evidence.jobs:
+        if incident and job["name"] == incident.verification and "auc" in job["metrics"]:
+            return float(job["metrics"]["auc"]), float(job["metrics"]["auc_champion"])
+    return None
+
+
+def _registered(evidence: Evidence) -> Check:
+    versions = sorted(entry["target"].rsplit("/", 1)[-1] for entry in evidence.effects("model_registered"))
+    decided = len(evidence.heard("ModelRegistered"))
+    seen = f"{len(versions)} registered, {decided} decisions about them"
+    return Check(
+        "three versions were registered by jobs, and each was decided on once", len(versions) == decided == 3, seen
+    )
+
+
+def _staged(evidence: Evidence) -> Check:
+    checked = [v for v in evidence.facts.versions.values() if v.checks and all(check.passed for check in v.checks)]
+    seen = "; ".join(f"{v.version}: {check.name} {check.detail}" for v in checked for check in v.checks)
+    return Check("each version passed the endpoint check and the evaluation in staging", len(checked) == 3, seen)
+
+
+def _asked(evidence: Evidence) -> Check:
+    cards = [card for card in evidence.cards if "for production?" in str(card)]
+    mails = [mail for mail in evidence.mails if "for production?" in str(mail)]
+    seen = f"{len(cards)} cards, {len(mails)} mails"
+    return Check("three approvals were asked for, by card and by mail, each once", len(cards) == len(mails) == 3, seen)
+
+
+def _answered(evidence: Evidence) -> Check:
+    answers = evidence.heard("ApprovalAnswered")
+    acted = [answer for answer in answers if answer.verdict == "act"]
+    outsiders = [a for a in answers if any(reason.code == "not_in_group" for reason in a.reasons)]
+    seen = f"{len(answers)} answers, {len(acted)} decided, {len(outsiders)} from outside the group"
+    return Check("each version was approved by people of the group, and by nobody else", len(acted) == 3, seen)
+
+
+def _traffic(evidence: Evidence) -> Check:
+    seen = production_traffic(evidence)
+    name = "traffic moved 100; 10, 50, 100; 10 and back by one write, and nothing else was written"
+    return Check(name, seen == EXPECTED_TRAFFIC, str(seen))
+
+
+def _drifted(evidence: Evidence) -> Check:
+    incidents = [known for known in evidence.facts.incidents if known.kind == "data_drift"]
+    detail = incidents[0].detail if incidents else "no incident"
+    return Check("drift opened one incident", len(incidents) == 1, f"{len(incidents)}: {detail}")
+
+
+def _retrained(evidence: Evidence) -> Check:
+    ours = [
+        entry for entry in evidence.effects("job_started") if "retrain" in str(entry).lower() or _is_training(entry)
+    ]
+    names = [entry["target"].rsplit("/", 1)[-1] for entry in ours]
+    incident = evidence.drift_incident
+    remedies = names.count(incident.remedy) if incident else 0
+    return Check("one retraining was started for it, and started once", remedies == 1 and len(names) == 3, f"{names}")
+
+
+def _is_training(entry: dict[str, Any]) -> bool:
+    return "flight_train" in str(entry)
+
+
+def _deduplicated(evidence: Evidence) -> Check:
+    decisions = evidence.heard("MonitorBreached")
+    repeats = evidence.drift_incident.repeats if evidence.drift_incident else 0
+    suppressed = [decision for decision in decisions if decision.verdict == "suppress"]
+    passed = len(decisions) == len(suppressed) == 1 and repeats >= 1
+    name = "Azure ML's own drift event, delivered twice, was counted once into the open incident"
+    return Check(name, passed, f"{len(decisions)} decisions, {repeats} repeats")
+
+
+def _helped(evidence: Evidence) -> Check:
+    figures, incident = auc_figures(evidence), evidence.drift_incident
+    closed = incident.closed_as if incident else "no incident"
+    better = bool(figures and figures[0] > figures[1])
+    seen = f"closed as {closed}; AUC of version 2 and 1: {figures}"
+    return Check(
+        "the incident closed as helped, because version 2 is better on later rows", better and closed == "helped", seen
+    )
+
+
+def _caught(evidence: Evidence) -> Check:
+    states = {version.version: version.state for version in evidence.facts.versions.values()}
+    told = [card for card in evidence.cards if "version 3 was rolled back" in str(card)]
+    passed = states == {"1": "standby", "2": "serving", "3": "rolled_back"} and len(told) == 1
+    return Check("version 3 was rolled back, and people were told why, once", passed, f"{states}, {len(told)} cards")
+
+
+def _held(evidence: Evidence) -> Check:
+    held = [d for d in evidence.heard("OperatorAsked") if d.verdict == "hold"]
+    seen = "; ".join(reason.text for decision in held for reason in decision.reasons)
+    return Check(
+        "a retraining asked for too soon was held by the cooldown", "cooldown" in seen, seen or "nothing was held"
+    )
+
+
+def _once(evidence: Evidence) -> Check:
+    repeated = evidence.effects("repeated")
+    jobs = Counter(entry["target"] for entry in evidence.effects("job_started"))
+    doubled = [target for target, times in jobs.items() if times > 1]
+    seen = f"{len(repeated)} repeated effects, jobs started twice: {doubled}"
+    return Check("everything was delivered twice, and nothing was done twice", not repeated and not doubled, seen)
+
+
+def _nothing_lost(evidence: Evidence) -> Check:
+    seen = f"{len(evidence.dropped)} events dropped, {evidence.rejected} deliveries rejected"
+    return Check("nothing was dropped or rejected", not evidence.dropped and not evidence.rejected, seen)
+
+
+CHECKS: tuple[Callable[[Evidence], Check], ...] = (
+    _registered,
+    _staged,
+    _asked,
+    _answered,
+    _traffic,
+    _drifted,
+    _retrained,
+    _deduplicated,
+    _helped,
+    _caught,
+    _held,
+    _once,
+    _nothing_lost,
+)

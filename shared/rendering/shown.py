@@ -1,0 +1,132 @@
+"""What people are shown of the loop: questions, workloads, holds, the ledger, explanations.
+
+Owns the shapes that pages, the status route and the command line print. Services fill them; nothing here knows a store.
+Times are UTC; traffic is in percent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from shared.domain.decisions import Decision, Reason
+from shared.domain.facts import ApprovalAsked, Incident, Version
+from shared.domain.records import CommandRow, RejectedRow, SignalRow
+
+
+@dataclass(frozen=True, slots=True)
+class ShownQuestion:
+    """A question with its evidence, and why this person may not say yes, if so. ``may_reject``: a no would count."""
+
+    workload: str
+    version: str
+    asked: ApprovalAsked
+    objections: tuple[Reason, ...]
+    may_reject: bool
+
+    @property
+    def evidence_digest(self) -> str:
+        """The digest of what is shown."""
+        return self.asked.evidence_digest
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """A question that waits for people, and the address of the page that answers it."""
+
+    workload: str
+    version: str
+    approval_id: str
+    asked_at: datetime
+    expires_at: datetime
+    quorum: int
+    said_yes: tuple[str, ...]
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownHold:
+    """A moment that is waited for, what happens then, and every guard that made it necessary."""
+
+    id: str
+    due: datetime
+    purpose: str
+    about: str
+    then: str
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRollout:
+    """A rollout under way. ``step`` counts from 1; ``in_force_since`` is None until Azure has set the step's traffic."""
+
+    version: str
+    champion: str
+    step: int
+    steps: int
+    percent: int
+    in_force_since: datetime | None
+    look_at: datetime | None
+    failures: int
+    inconclusive: int
+    no_data: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownWorkload:
+    """One workload: who serves, what is under way, what waits. ``mode`` is empty when the policy no longer names it."""
+
+    name: str
+    task: str
+    mode: str
+    paused: bool
+    champion: str
+    standby: str
+    standby_until: datetime | None
+    traffic: Mapping[str, int]
+    rollout: ShownRollout | None
+    versions: tuple[Version, ...]
+    incidents: tuple[Incident, ...]
+    holds: tuple[ShownHold, ...]
+    questions: tuple[OpenQuestion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A decision, and its commands as far as they have come."""
+
+    decision: Decision
+    commands: tuple[CommandRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Everything on one page, newest first. Bodies of rejections are left out: they may hold telemetry."""
+
+    at: datetime
+    workloads: tuple[ShownWorkload, ...]
+    ledger: tuple[LedgerEntry, ...]
+    rejected: tuple[RejectedRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedDecision:
+    """A decision with what it heard, what came of it, and what is known now of what it concerns.
+
+    ``hold`` is the wait that it left behind, as long as that lasts.
+    """
+
+    entry: LedgerEntry
+    signal: SignalRow | None
+    hold: ShownHold | None
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer to "why?": every decision about one id, oldest first."""
+
+    id: str
+    about: Literal["decision", "command", "incident", "signal", "hold"]
+    decisions: tuple[ExplainedDecision, ...]
+    incident: Incident | None = None

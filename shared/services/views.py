@@ -1,0 +1,174 @@
+"""What people may see of the store: workloads, holds with their reasons, open questions, the ledger, rejections.
+
+Owns the reading. Changes nothing, decides nothing, and knows nothing of pages (``rendering.pages``) or terminals (``cli``).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from shared.domain.decisions import Decision, Hold, Reason
+from shared.domain.facts import Facts, Rollout
+from shared.domain.ids import derive
+from shared.domain.policy import Policy, Workload
+from shared.domain.records import RejectedRow
+from shared.domain.routing import subject_of, workload_of
+from shared.domain.signals import HoldElapsed
+from shared.domain.values import replace
+from shared.ports import Store
+from shared.rendering.shown import Dashboard, LedgerEntry, OpenQuestion, ShownHold, ShownRollout, ShownWorkload
+
+Link = Callable[[str, str], str]
+"""The address of the page that answers an approval: (workload, approval id)."""
+
+LOOK_BACK_MAX = 300  # decisions of a subject that are searched for the reasons of its holds
+LEDGER_SHOWN = 50
+REJECTED_SHOWN = 20
+
+THEN = {
+    "retry": "it is evaluated again",
+    "bake": "the step of the rollout is judged",
+    "approval_expiry": "the question expires, and the version is rejected",
+    "standby_expiry": "the warm standby is removed",
+    "verify_deadline": "the incident is closed without proof that its remedy helped",
+}
+
+
+async def dashboard(store: Store, policy: Policy, now: datetime, link: Link) -> Dashboard:
+    """Everything on one page. Raises StoreUnavailableError."""
+    shown = await workloads(store, policy, link)
+    newest = await ledger(store, None, LEDGER_SHOWN)
+    refused = [replace(row, body=b"") for row in await rejected(store, REJECTED_SHOWN)]
+    return Dashboard(now, tuple(shown), tuple(newest), tuple(refused))
+
+
+async def workloads(store: Store, policy: Policy, link: Link) -> list[ShownWorkload]:
+    """Every workload of the policy, then those that only the store still knows, by name."""
+    named = [known.name for known in policy.workloads]
+    known = sorted(workload_of(subject) for subject in await store.subjects())
+    return [await workload(store, policy, name, link) for name in [*named, *(n for n in known if n and n not in named)]]
+
+
+async def workload(store: Store, policy: Policy, name: str, link: Link) -> ShownWorkload:
+    """One workload as it is known now."""
+    facts = (await store.facts(subject_of(name))).value
+    settings = next((known for known in policy.workloads if known.name == name), None)
+    holds = await shown_holds(store, subject_of(name))
+    return ShownWorkload(
+        name=name,
+        task=settings.task if settings else "",
+        mode=settings.mode if settings else "",
+        paused=facts.paused,
+        champion=facts.champion,
+        standby=facts.standby,
+        standby_until=facts.standby_until,
+        traffic=_traffic(facts, settings),
+        rollout=_rollout(facts.rollout, settings, holds) if facts.rollout else None,
+        versions=tuple(reversed(facts.versions.values())),
+        incidents=tuple(reversed(facts.incidents)),
+        holds=tuple(holds),
+        questions=_questions(name, facts, link),
+    )
+
+
+def _questions(name: str, facts: Facts, link: Link) -> tuple[OpenQuestion, ...]:
+    return tuple(
+        OpenQuestion(
+            workload=name,
+            version=version.version,
+            approval_id=version.approval.id,
+            asked_at=version.approval.asked_at,
+            expires_at=version.approval.expires_at,
+            quorum=version.approval.quorum,
+            said_yes=tuple(answer.by for answer in version.approval.answers),
+            link=link(name, version.approval.id),
+        )
+        for version in facts.versions.values()
+        if version.approval and version.state == "awaiting_approval"
+    )
+
+
+async def questions(store: Store, policy: Policy, link: Link) -> list[OpenQuestion]:
+    """Every question that waits for a person, the one that expires first at the front."""
+    found = [question for shown in await workloads(store, policy, link) for question in shown.questions]
+    return sorted(found, key=lambda question: question.expires_at)
+
+
+def _traffic(facts: Facts, settings: Workload | None) -> Mapping[str, int]:
+    """The percent of each version that Azure last confirmed: while a step is being set, that of the step before."""
+    rollout = facts.rollout
+    if rollout is None:
+        return {facts.champion: 100} if facts.champion else {}
+    steps = settings.promotion.rollout.steps if settings else ()
+    in_force = rollout.step if rollout.step_started_at else rollout.step - 1
+    taken = steps[in_force] if rollout.champion and 0 <= in_force < len(steps) else 0
+    if not rollout.champion:
+        return {}
+    return {rollout.champion: 100 - taken, rollout.version: taken}
+
+
+def _rollout(rollout: Rollout, settings: Workload | None, holds: list[ShownHold]) -> ShownRollout:
+    steps = settings.promotion.rollout.steps if settings else ()
+    return ShownRollout(
+        version=rollout.version,
+        champion=rollout.champion,
+        step=rollout.step + 1,
+        steps=len(steps),
+        percent=steps[rollout.step] if rollout.step < len(steps) else 0,
+        in_force_since=rollout.step_started_at,
+        look_at=next((hold.due for hold in holds if hold.purpose == "bake"), None),
+        failures=rollout.failures,
+        inconclusive=rollout.inconclusive,
+        no_data=rollout.no_data,
+    )
+
+
+async def shown_holds(store: Store, subject: str) -> list[ShownHold]:
+    """What a subject waits for, earliest first, each with the reasons of the decision that held it last."""
+    waiting = await store.holds(subject)
+    held_by = await _reasons_by_cause(store, subject) if waiting else {}
+    return [_shown_hold(hold, _reasons(hold, subject, held_by)) for hold in waiting]
+
+
+def _shown_hold(hold: Hold, reasons: tuple[Reason, ...]) -> ShownHold:
+    signal = hold.signal
+    return ShownHold(hold.id, hold.due, signal.purpose, signal.about, THEN[signal.purpose], reasons)
+
+
+async def _reasons_by_cause(store: Store, subject: str) -> dict[str, tuple[Reason, ...]]:
+    """The reasons of held decisions, by the hold whose end they answered or the signal that they answered."""
+    found: dict[str, tuple[Reason, ...]] = {}
+    for decision in await store.decisions(subject, LOOK_BACK_MAX):
+        if decision.verdict == "hold":
+            found[await hold_or_cause(store, decision)] = decision.reasons
+    return found
+
+
+async def hold_or_cause(store: Store, decision: Decision) -> str:
+    """The hold whose end a decision is about, or else the key of its signal."""
+    if decision.cause_kind != "HoldElapsed":
+        return decision.cause
+    row = await store.signal(decision.cause)
+    return row.signal.hold_id if row and isinstance(row.signal, HoldElapsed) else decision.cause
+
+
+def _reasons(hold: Hold, subject: str, held_by: Mapping[str, tuple[Reason, ...]]) -> tuple[Reason, ...]:
+    if hold.signal.purpose == "bake":
+        step, _, looks = hold.signal.about.rpartition("/")
+        before = derive("hold", subject, "bake", f"{step}/{int(looks) - 1}")  # each look is a hold of its own
+        return held_by.get(before, ())
+    return held_by.get(hold.id) or held_by.get(hold.retries, ())
+
+
+async def ledger(store: Store, subject: str | None, limit: int) -> list[LedgerEntry]:
+    """The newest decisions first, of one subject or of all, with their commands."""
+    return [await entry_of(store, decision) for decision in reversed(await store.decisions(subject, limit))]
+
+
+async def entry_of(store: Store, decision: Decision) -> LedgerEntry:
+    """A decision with its commands as far as they have come."""
+    return LedgerEntry(decision, tuple(await store.commands(decision.id)))
+
+
+async def rejected(store: Store, limit: int) -> list[RejectedRow]:
+    """The newest rejections first."""
+    return await store.rejected(limit)

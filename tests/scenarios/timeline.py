@@ -1,0 +1,227 @@
+"""Whole stories on virtual time: signals go in, commands meet a scripted Azure, holds elapse when they are due.
+
+A pure driver of ``evaluate``: it keeps what the store keeps (inbox, facts, holds, ledger) in plain dictionaries, and stands
+still between two calls. It knows nothing of processes, queues or wires: those have tests of their own.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.domain import routing
+from shared.domain.commands import Command, kind_of
+from shared.domain.decisions import Decision, Evaluation, Hold
+from shared.domain.durations import parse_duration
+from shared.domain.evaluate import evaluate
+from shared.domain.facts import Facts
+from shared.domain.ids import derive
+from shared.domain.observations import TrafficSample
+from shared.domain.outcomes import Final, Succeeded
+from shared.domain.policy import Policy
+from shared.domain.references import deployment_name
+from shared.domain.signals import CommandFinished, HoldElapsed, Signal
+from shared.domain.situation import Situation
+from shared.domain.values import encode
+from shared.parsing.policy_file import policy_digest
+from tests.unit.domain.builders import HEALTHY, NOW, POLICY, SUBJECT, answered
+
+STEPS_MAX = 5_000  # of one call; beyond it the loop is chasing its own tail
+
+Answer = Final | Callable[[Any], Final | None] | None
+
+
+class ScriptedAzure:
+    """Answers each kind of command with what the script says, or with success; remembers the traffic."""
+
+    def __init__(self) -> None:
+        self.traffic: dict[str, int] = {}
+        self.samples: dict[str, TrafficSample] = {}
+        self.orders: list[Command] = []
+        self._script: dict[str, deque[Answer]] = {}
+        self._usual: dict[str, Answer] = {
+            "CheckEndpoint": Succeeded(data={"latency_p95_ms": 40.0, "error_rate": 0.0}),
+            "RunEvaluation": self._evaluate,
+        }
+
+    def serves(self, version: str, sample: TrafficSample) -> None:
+        """From now on the version's deployment serves like that."""
+        self.samples[deployment_name(version)] = sample
+
+    def next(self, kind: str, *answers: Answer) -> None:
+        """The next commands of a kind are answered like that; None leaves one unanswered."""
+        self._script.setdefault(kind, deque()).extend(answers)
+
+    def always(self, kind: str, answer: Answer) -> None:
+        """Every command of a kind is answered like that unless ``next`` says otherwise."""
+        self._usual[kind] = answer
+
+    def carry_out(self, command: Command) -> Final | None:
+        """The outcome of a command; None while it is under way."""
+        self.orders.append(command)
+        kind = kind_of(command)
+        script = self._script.get(kind)
+        answer = script.popleft() if script else self._usual.get(kind, Succeeded())
+        outcome = answer(command) if callable(answer) else answer
+        if isinstance(outcome, Succeeded) and kind in {"SetTraffic", "RollBackTraffic"}:
+            self.traffic = dict(command.traffic)
+        return outcome
+
+    @staticmethod
+    def _evaluate(command: Any) -> Final:
+        if command.on == "later":
+            return Succeeded(data={"auc": 0.71, "auc_champion": 0.66})
+        return Succeeded(data={"auc": 0.70, "auc_vs_champion": 0.01})
+
+
+class Timeline:
+    """One workload from its beginning. ``at`` moves time, ``push`` makes something heard, ``expect`` looks."""
+
+    def __init__(self, policy: Policy = POLICY, facts: Facts | None = None, azure: ScriptedAzure | None = None) -> None:
+        self.policy, self.facts, self.azure = policy, facts or Facts(), azure or ScriptedAzure()
+        self.now: datetime = NOW
+        self.ledger: list[Decision] = []
+        self.holds: dict[str, Hold] = {}
+        self.facts_bytes_max = 0
+        self._signals: dict[str, Signal] = {}
+        self._queue: deque[Signal] = deque()
+        self._news = 0  # where in the ledger the last step began
+
+    def at(self, text: str) -> "Timeline":
+        """Move on to so long after the beginning; what falls due on the way happens at its own moment."""
+        until = NOW + parse_duration(text)
+        assert until >= self.now, f"it is {self.now - NOW} already: time does not run backwards"
+        self._news = len(self.ledger)
+        for _ in range(STEPS_MAX):
+            due = min((hold for hold in self.holds.values() if hold.due <= until), key=_earliest, default=None)
+            if due is None:
+                self.now = until
+                return self
+            self.now = max(self.now, due.due)
+            self._hear(due.signal)
+        raise AssertionError("holds keep waking each other")
+
+    def push(self, *signals: Signal) -> "Timeline":
+        """Let signals be heard now, one after the other, each with everything that follows at once."""
+        self._news = len(self.ledger)
+        for signal in signals:
+            self._hear(signal)
+        return self
+
+    def approve(self, number: str, **fields: Any) -> "Timeline":
+        """A person who saw the evidence answers the question about a version."""
+        question = self.facts.versions[number].approval
+        assert question is not None
+        fields = {"approval_id": question.id, "evidence_digest": question.evidence_digest, **fields}
+        return self.push(answered(fields.pop("answer", "approve"), **fields))
+
+    def finish(self, command: Command, outcome: Final | None = None) -> "Timeline":
+        """A command that was left unanswered comes to its end."""
+        return self.push(self._told(command, outcome or Succeeded()))
+
+    def expect(self, **wanted: Any) -> "Timeline":
+        """Compare what is known with what should be; the names are those of ``seen``."""
+        seen = self.seen()
+        assert {name: seen[name] for name in wanted} == wanted
+        return self
+
+    def expect_reason(self, code: str) -> "Timeline":
+        """The last step left this reason in the ledger."""
+        assert code in self.reasons(), f"{code} is not among {self.reasons()}"
+        return self
+
+    def expect_ordered(self, kind: str, times: int = 1) -> "Timeline":
+        """The last step ordered so many commands of a kind."""
+        commands = [kind_of(command) for decision in self.ledger[self._news :] for command in decision.commands]
+        assert commands.count(kind) == times, f"{kind} x {times} is not {commands}"
+        return self
+
+    def seen(self) -> dict[str, Any]:
+        """What is known now, in short."""
+        return {
+            "champion": self.facts.champion,
+            "standby": self.facts.standby,
+            "versions": {number: known.state for number, known in self.facts.versions.items()},
+            "incidents": [known.closed_as or known.state for known in self.facts.incidents],
+            "traffic": self.azure.traffic,
+            "percent": self.facts.rollout.percent if self.facts.rollout else None,
+            "paused": self.facts.paused,
+        }
+
+    def reasons(self) -> list[str]:
+        """The codes of every reason of the last step."""
+        return [reason.code for decision in self.ledger[self._news :] for reason in decision.reasons]
+
+    def commands(self, kind: str = "") -> list[Any]:
+        """Every command that was ordered so far, of one kind or of all."""
+        every = [command for decision in self.ledger for command in decision.commands]
+        return [command for command in every if kind in ("", kind_of(command))]
+
+    def _hear(self, signal: Signal) -> None:
+        self._queue.append(signal)
+        for _ in range(STEPS_MAX):
+            if not self._queue:
+                return
+            self._take(self._queue.popleft())
+        raise AssertionError("one signal brought about more than anybody can follow")
+
+    def _take(self, signal: Signal) -> None:
+        if signal.dedup_key in self._signals:
+            if isinstance(signal, HoldElapsed):
+                self.holds.pop(signal.hold_id, None)
+            return
+        self._signals[signal.dedup_key] = signal
+        if routing.out_of_scope(self.policy, signal) or SUBJECT not in routing.route(self.policy, signal):
+            return
+        self._commit(evaluate(self._situation(signal)))
+
+    def _situation(self, signal: Signal) -> Situation:
+        held = self.facts.held.get(signal.hold_id) if isinstance(signal, HoldElapsed) else None
+        return Situation(
+            policy=self.policy,
+            policy_digest=policy_digest(self.policy),
+            workload=self.policy.workloads[0],
+            subject=SUBJECT,
+            signal=signal,
+            facts=self.facts,
+            now=self.now,
+            original=self._signals.get(held.dedup_key) if held else None,
+            traffic=self._traffic(),
+        )
+
+    def _traffic(self) -> Mapping[str, TrafficSample]:
+        serving = {name for name, percent in self.azure.traffic.items() if percent}
+        return {name: self.azure.samples.get(name, HEALTHY) for name in serving}
+
+    def _commit(self, evaluation: Evaluation) -> None:
+        self.facts = evaluation.facts
+        self.facts_bytes_max = max(self.facts_bytes_max, len(encode(evaluation.facts)))
+        self.ledger.append(evaluation.decision)
+        for hold_id in evaluation.released:
+            self.holds.pop(hold_id, None)
+        self.holds.update({hold.id: hold for hold in evaluation.holds})
+        for command in evaluation.decision.commands:
+            outcome = self.azure.carry_out(command)
+            if outcome is not None:
+                self._queue.append(self._told(command, outcome))
+
+    def _told(self, command: Command, outcome: Final) -> CommandFinished:
+        return CommandFinished(
+            source="outerloop/commands",
+            dedup_key=derive("signal", "finished", command.id),
+            occurred_at=self.now,
+            subject=SUBJECT,
+            workload=command.workload,
+            command_id=command.id,
+            command_kind=kind_of(command),
+            outcome=outcome,
+        )
+
+
+def _earliest(hold: Hold) -> tuple[datetime, str]:
+    return hold.due, hold.id
+
+
+def told_in_order(timeline: Timeline, signals: Iterable[Signal]) -> Facts:
+    """The facts after these signals, heard one after the other at one moment."""
+    return timeline.push(*signals).facts

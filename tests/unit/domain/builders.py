@@ -1,0 +1,322 @@
+"""Policies, facts, signals and situations that the tests of the core speak about.
+
+The policy is the example's own file, so a change of the grammar shows here first.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hypothesis import HealthCheck, settings
+
+from shared.domain.durations import parse_duration
+from shared.domain.facts import ApprovalAsked, CheckResult, Facts, HeldSignal, Incident, Rollout, Version, WindowSeen
+from shared.domain.observations import TrafficSample
+from shared.domain.outcomes import Failed, Succeeded
+from shared.domain.policy import Policy
+from shared.domain.references import deployment_name
+from shared.domain.signals import (
+    ApprovalAnswered,
+    Breach,
+    CommandFinished,
+    FeatureScore,
+    HoldElapsed,
+    ModelRegistered,
+    MonitorBreached,
+    OperatorAsked,
+    WindowClosed,
+)
+from shared.domain.situation import Situation
+from shared.parsing.policy_file import policy_digest, read_policy
+
+steady = settings(  # the same examples each time, however busy the machine
+    deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], max_examples=60
+)
+
+POLICY_FILE = Path(__file__).parents[3] / "examples" / "flight_delays" / "policy.yaml"
+POLICY_TEXT = POLICY_FILE.read_text(encoding="utf-8")
+POLICY = read_policy("policy.yaml", POLICY_TEXT)
+WORKLOAD = POLICY.workloads[0]
+SUBJECT = "workload/flight-delay"
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+DEVELOPMENT = WORKLOAD.environments.development.workspace.lower()
+PRODUCTION = WORKLOAD.environments.production.workspace.lower()
+ENGINEERS = POLICY.personas["ml_engineers"].group
+FEATURES = ("distance", "dep_time", "carrier", "origin")
+
+HEALTHY = TrafficSample(
+    requests=2000,
+    failed=2,
+    latency_p50_ms=20,
+    latency_p95_ms=40,
+    latency_p95_ms_lower=38,
+    latency_p95_ms_upper=43,
+)
+BROKEN = TrafficSample(
+    requests=400,
+    failed=120,
+    latency_p50_ms=20,
+    latency_p95_ms=40,
+    latency_p95_ms_lower=36,
+    latency_p95_ms_upper=46,
+)
+SCARCE = TrafficSample(
+    requests=3, latency_p50_ms=20, latency_p95_ms=40, latency_p95_ms_lower=20, latency_p95_ms_upper=60
+)
+
+
+def after(text: str) -> datetime:
+    """The moment so long after NOW."""
+    return NOW + parse_duration(text)
+
+
+def changed(base: Any, changes: Any) -> Any:
+    """Nested mappings with some keys changed; a key set to None disappears, other values are replaced whole."""
+    if not (isinstance(base, dict) and isinstance(changes, dict)):
+        return changes
+    merged = {**base, **{key: changed(base.get(key), value) for key, value in changes.items()}}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def raw_policy(workload: Mapping[str, Any] | None = None, **top: Any) -> dict[str, Any]:
+    """The example's policy before validation, with changes to its workload and to its top level."""
+    raw = yaml.safe_load(POLICY_TEXT)
+    raw["workloads"][0] = changed(raw["workloads"][0], dict(workload or {}))
+    return changed(raw, top)
+
+
+def policy_with(**workload: Any) -> Policy:
+    """The example's policy with changes to its workload."""
+    return Policy.model_validate(raw_policy(workload))
+
+
+def drift_rule(**changes: Any) -> dict[str, Any]:
+    """The example's drift rule, before validation, with changes."""
+    return changed(yaml.safe_load(POLICY_TEXT)["workloads"][0]["monitoring"][0], changes)
+
+
+def situation(signal: Any, facts: Facts | None = None, **fields: Any) -> Situation:
+    """One signal for the workload of a policy."""
+    policy = fields.pop("policy", POLICY)
+    return Situation(
+        policy=policy,
+        policy_digest=policy_digest(policy),
+        workload=policy.workloads[0],
+        subject=SUBJECT,
+        signal=signal,
+        facts=facts or Facts(),
+        now=fields.pop("now", NOW),
+        **fields,
+    )
+
+
+def retried(signal: Any, facts: Facts, about: str, **fields: Any) -> Situation:
+    """The end of a hold whose signal is evaluated again, with the facts that know of the hold."""
+    waking = situation(signal, facts).wait(about, fields.get("now", NOW), facts)
+    hold, facts = waking
+    return situation(hold.signal, facts, original=signal, **fields)
+
+
+def version(number: str = "1", state: Any = "serving", **fields: Any) -> Version:
+    """One version of the model, registered an hour later than the version before it."""
+    registered_at = NOW - timedelta(days=9) + timedelta(hours=int(number)) if number.isdigit() else NOW
+    fields = {"author": "ada@contoso.com", "deployment": deployment_name(number), **fields}
+    return Version(
+        version=number, model="flight-delay", state=state, since=NOW, **{"registered_at": registered_at, **fields}
+    )
+
+
+def known(*versions: Version, **fields: Any) -> Facts:
+    """Facts with these versions; the one that serves is the champion."""
+    champion = next((v.version for v in versions if v.state == "serving"), "")
+    standby = next((v.version for v in versions if v.state == "standby"), "")
+    fields = {"champion": champion, "standby": standby, **fields}
+    if standby:
+        fields.setdefault("standby_until", NOW + timedelta(days=3))
+    return Facts(versions={v.version: v for v in versions}, **fields)
+
+
+def serving(number: str = "1", **fields: Any) -> Facts:
+    """Facts in which one version serves all traffic."""
+    return known(version(number), **fields)
+
+
+def rolling(number: str = "2", over: str = "1", **rollout: Any) -> Facts:
+    """Facts in which a version takes over from another: its first step is in force unless told otherwise."""
+    fields = {"percent": 10, "step_started_at": NOW, **rollout}
+    versions = [version(number, "rolling_out"), *([version(over)] if over else [])]
+    return known(*versions, rollout=Rollout(version=number, champion=over, **fields))
+
+
+def awaiting(number: str = "2", *others: Version, **fields: Any) -> Facts:
+    """Facts in which a version waits for a person."""
+    asked = {
+        "id": "question",
+        "evidence_digest": "digest",
+        "asked_at": NOW,
+        "expires_at": NOW + timedelta(days=2),
+        **fields.pop("asked", {}),
+    }
+    waiting = version(number, "awaiting_approval", approval=ApprovalAsked(**asked), checks=CHECKS, **fields)
+    return known(waiting, *others)
+
+
+CHECKS = (CheckResult(name="endpoint", command_id="check-0", passed=True, detail="good"),)
+
+
+def incident(state: Any = "remedying", **fields: Any) -> Incident:
+    """An incident of data drift on version 1."""
+    return Incident(
+        **{"id": "incident", "kind": "data_drift", "state": state, "opened_at": NOW, "version": "1", **fields}
+    )
+
+
+def held(dedup_key: str, about: str) -> HeldSignal:
+    """A signal that waits."""
+    return HeldSignal(dedup_key=dedup_key, about=about)
+
+
+def registered(number: str = "1", **fields: Any) -> ModelRegistered:
+    """A model version was registered in development."""
+    return ModelRegistered(
+        **{
+            "source": DEVELOPMENT,
+            "dedup_key": f"registered-{number}",
+            "occurred_at": NOW + timedelta(seconds=int(number)) if number.isdigit() else NOW,
+            "workspace": DEVELOPMENT,
+            "model_name": "flight-delay",
+            "model_version": number,
+            "tags": {"author": "ada@contoso.com"},
+            **fields,
+        }
+    )
+
+
+def finished(command_id: str, kind: str, outcome: Any = None, **data: Any) -> CommandFinished:
+    """A command came to its end, well unless told otherwise."""
+    return CommandFinished(
+        source="outerloop/commands",
+        dedup_key=f"finished-{command_id}",
+        occurred_at=NOW,
+        workload="flight-delay",
+        command_id=command_id,
+        command_kind=kind,
+        outcome=outcome or Succeeded(data=data),
+    )
+
+
+def failure(reason: str = "the quota is used up") -> Failed:
+    """A failure that no retry mends."""
+    return Failed(retryable=False, reason=reason)
+
+
+def elapsed(purpose: Any, about: str, **fields: Any) -> HoldElapsed:
+    """A moment came that a decision had asked to be woken at."""
+    return HoldElapsed(
+        source="outerloop/holds",
+        dedup_key=f"elapsed-{purpose}-{about}",
+        occurred_at=NOW,
+        workload="flight-delay",
+        hold_id=fields.pop("hold_id", "hold"),
+        purpose=purpose,
+        about=about,
+        **fields,
+    )
+
+
+def asked(action: Any, **fields: Any) -> OperatorAsked:
+    """A person asked for something."""
+    key = fields.pop("dedup_key", f"asked-{action}")
+    return OperatorAsked(
+        source="outerloop/cli",
+        dedup_key=key,
+        occurred_at=NOW,
+        workload="flight-delay",
+        action=action,
+        by="grace@contoso.com",
+        **fields,
+    )
+
+
+def answered(answer: Any = "approve", **fields: Any) -> ApprovalAnswered:
+    """A person who may answer did."""
+    who = fields.get("by", "grace@contoso.com")
+    return ApprovalAnswered(
+        **{
+            "source": "outerloop/approvals",
+            "dedup_key": f"answer-{who}-{answer}",
+            "occurred_at": NOW,
+            "workload": "flight-delay",
+            "approval_id": "question",
+            "answer": answer,
+            "by": who,
+            "evidence_digest": "digest",
+            "groups": (ENGINEERS,),
+            **fields,
+        }
+    )
+
+
+def window(month: int, *, drifted: int = 0, number: str = "1", **fields: Any) -> WindowClosed:
+    """A month of one version's telemetry ended, in which so many of four features drifted."""
+    start = datetime(2026, month, 1, tzinfo=UTC)
+    scores = [FeatureScore(feature=name, score=0.5 if n < drifted else 0.01) for n, name in enumerate(FEATURES)]
+    return WindowClosed(
+        **{
+            "source": "outerloop/telemetry",
+            "dedup_key": f"window-{number}-{month}-{drifted}",
+            "occurred_at": start + timedelta(days=28),
+            "workspace": PRODUCTION,
+            "endpoint": "flight-delay",
+            "deployment": deployment_name(number),
+            "window": "1mo",
+            "start": start,
+            "end": start + timedelta(days=28),
+            "rows": 10_000,
+            "scores": tuple(scores),
+            **fields,
+        }
+    )
+
+
+def breached(run: str = "run-1", **fields: Any) -> MonitorBreached:
+    """Azure ML's own monitor found drift."""
+    return MonitorBreached(
+        **{
+            "source": PRODUCTION,
+            "dedup_key": f"breached-{run}",
+            "occurred_at": NOW,
+            "workspace": PRODUCTION,
+            "run_id": run,
+            "monitor_signal": "flight_delay_drift",
+            "breaches": (Breach(metric="psi", value=0.4, threshold=0.2, group="carrier"),),
+            **fields,
+        }
+    )
+
+
+def seen(month: int, verdict: Any = "detected") -> WindowSeen:
+    """What one month said."""
+    share = 0.5 if verdict == "detected" else 0.0
+    return WindowSeen(start=datetime(2026, month, 1, tzinfo=UTC), verdict=verdict, share=share, rows=10_000)
+
+
+def codes(reasons: Any) -> list[str]:
+    """The codes of the reasons of a decision, an evaluation or a ruling."""
+    found = getattr(reasons, "decision", reasons)
+    return [reason.code for reason in getattr(found, "reasons", found)]
+
+
+def kinds(commands: Any) -> list[str]:
+    """The kinds of the commands of a decision, an evaluation or a ruling."""
+    found = getattr(commands, "decision", commands)
+    return [type(command).__name__ for command in getattr(found, "commands", found)]
+
+
+def ordered(commands: Any, kind: str) -> Any:
+    """The one command of a kind."""
+    found = getattr(commands, "decision", commands)
+    (command,) = [one for one in getattr(found, "commands", found) if type(one).__name__ == kind]
+    return command

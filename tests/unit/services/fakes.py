@@ -1,0 +1,255 @@
+"""Hand-written doubles of the ports, and the services of one instance wired to them on the real embedded store."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from shared.adapters.sqlite_store import SqliteStore
+from shared.domain.commands import kind_of
+from shared.domain.decisions import Decision, Evaluation
+from shared.domain.facts import Facts
+from shared.domain.ids import decision_id
+from shared.domain.outcomes import Succeeded
+from shared.domain.policy import Policy
+from shared.parsing.policy_file import policy_digest, read_policy
+from shared.ports import LoadedPolicy, Stored, StoreUnavailableError
+from shared.services.aggregate import Aggregator
+from shared.services.answers import AnswerPage
+from shared.services.decide import Decider
+from shared.services.execute import Executor, Hands, Loop
+from shared.services.ingest import Ingest
+from shared.services.sweep import Sweeper
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "flight_delays"
+WORKLOAD = "flight-delay"
+SUBJECT = f"workload/{WORKLOAD}"
+
+
+class FakeClock:
+    """Stands still until a test moves it."""
+
+    def __init__(self, now=NOON):
+        self.at = now
+
+    def now(self):
+        return self.at
+
+    def pass_seconds(self, seconds):
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One queued command."""
+
+    subject: str
+    command_id: str
+    delay_seconds: float
+
+
+class FakeQueue:
+    """Records what is sent; while it is ``down`` it takes nothing."""
+
+    def __init__(self):
+        self.sent, self.down = [], False
+
+    async def send(self, subject, command_id, delay_seconds=0.0):
+        if self.down:
+            raise StoreUnavailableError("the queue is down")
+        self.sent.append(Sent(subject, command_id, delay_seconds))
+
+    @property
+    def ids(self):
+        return [sent.command_id for sent in self.sent]
+
+
+class Scripted:
+    """Answers from a script by kind of command, then ``Succeeded``; keeps a journal of what was asked."""
+
+    def __init__(self):
+        self.journal, self._script = [], defaultdict(list)
+
+    def answers(self, kind, *outcomes):
+        self._script[kind].extend(outcomes)
+
+    def _next(self, verb, command):
+        self.journal.append((verb, command.id))
+        outcomes = self._script[kind_of(command)]
+        outcome = outcomes.pop(0) if outcomes else Succeeded()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+class FakeWorkspace(Scripted):
+    """Azure ML by script. ``tags`` are what training runs left behind."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.meanwhile = {}, None
+
+    async def begin(self, command, now):
+        if self.meanwhile:
+            await self.meanwhile()
+        return self._next("begin", command)
+
+    async def look(self, command, operation, now):
+        return self._next(f"look {operation}", command)
+
+    async def read_reference(self, command):
+        self.journal.append(("read", command.id))
+        return self.tags
+
+
+class FakeProber(Scripted):
+    """Measures what the script says."""
+
+    def __init__(self):
+        super().__init__()
+        self.bodies = []
+
+    async def probe(self, command, body):
+        self.bodies.append(body)
+        return self._next("probe", command)
+
+
+class FakeMessenger(Scripted):
+    """Delivers to nobody."""
+
+    async def send(self, message):
+        return self._next("send", message)
+
+
+class FixedPolicy:
+    """The policy of the flight-delay example, which a test may replace."""
+
+    def __init__(self):
+        self.loaded = _loaded(read_policy("policy.yaml", (EXAMPLE / "policy.yaml").read_text(encoding="utf-8")))
+
+    async def current(self):
+        return self.loaded
+
+    def change(self, old, new):
+        """The same file with one text in the place of another."""
+        text = (EXAMPLE / "policy.yaml").read_text(encoding="utf-8")
+        assert old in text
+        self.loaded = _loaded(read_policy("policy.yaml", text.replace(old, new)))
+
+    @property
+    def environments(self):
+        return self.loaded.policy.workload(WORKLOAD).environments
+
+
+def _loaded(policy: Policy) -> LoadedPolicy:
+    return LoadedPolicy(policy, policy_digest(policy), {"sample_request.json": '{"rows": []}'})
+
+
+class ContestedStore(SqliteStore):
+    """The embedded store with a rival who writes the facts just before each of our first commits."""
+
+    def __init__(self, path, rivals):
+        super().__init__(path)
+        self.rivals, self.commits = rivals, 0
+
+    async def commit(self, evaluation, facts_etag):
+        self.commits += 1
+        if self.rivals > 0:
+            self.rivals -= 1
+            stored = await self.facts(evaluation.decision.subject)
+            await super().commit(decided(f"rival-{self.rivals}", facts=stored.value), stored.etag)
+        await super().commit(evaluation, facts_etag)
+
+
+class LaggingStore(SqliteStore):
+    """The embedded store as an instance sees it that reads just before another instance commits."""
+
+    async def decision(self, decision_id):
+        return None
+
+
+class SlippingCursor(SqliteStore):
+    """The embedded store with other instances that take the same partition at the same time, so many times."""
+
+    rivals = 1
+
+    async def append_delta(self, delta, cursor_etag):
+        if self.rivals:
+            self.rivals -= 1
+            await super().append_delta(delta, cursor_etag)
+        await super().append_delta(delta, cursor_etag)
+
+
+def decided(cause, *commands, facts=None, holds=(), at=NOON, subject=SUBJECT):
+    """A decision as it is committed."""
+    decision = Decision(
+        id=decision_id(cause, subject),
+        cause=cause,
+        cause_kind="OperatorAsked",
+        subject=subject,
+        verdict="act",
+        rule="test",
+        reasons=(),
+        commands=commands,
+        decided_at=at,
+    )
+    return Evaluation(decision=decision, facts=facts or Facts(), holds=tuple(holds))
+
+
+@dataclass
+class World:
+    """One instance of the application on a store that it may share with others."""
+
+    store: SqliteStore
+    clock: FakeClock = field(default_factory=FakeClock)
+    queue: FakeQueue = field(default_factory=FakeQueue)
+    policies: FixedPolicy = field(default_factory=FixedPolicy)
+    workspace: FakeWorkspace = field(default_factory=FakeWorkspace)
+    prober: FakeProber = field(default_factory=FakeProber)
+    messenger: FakeMessenger = field(default_factory=FakeMessenger)
+
+    def __post_init__(self):
+        store, queue, clock, policies = self.store, self.queue, self.clock, self.policies
+        self.aggregator = Aggregator(store, clock, policies)
+        self.decider = Decider(store, queue, clock, policies, self.aggregator)
+        self.ingest = Ingest(store, clock, policies, self.decider)
+        hands, loop = Hands(self.workspace, self.prober, self.messenger), Loop(self.decider, self.aggregator)
+        self.executor = Executor(store, queue, clock, policies, loop, hands)
+        self.sweeper = Sweeper(store, queue, clock, self.decider, self.ingest, self.aggregator)
+        self.answers = AnswerPage(store, policies, clock)
+
+    def another(self, store=None):
+        """A second instance: same store, queue, clock and Azure, its own memory."""
+        return World(
+            store or self.store,
+            self.clock,
+            self.queue,
+            self.policies,
+            self.workspace,
+            self.prober,
+            self.messenger,
+        )
+
+    async def facts(self):
+        return (await self.store.facts(SUBJECT)).value
+
+    async def order(self, *commands, cause="cause", facts=None, holds=()):
+        """Commit a decision with these commands, on top of the facts as they are, and send nothing."""
+        stored: Stored[Facts] = await self.store.facts(SUBJECT)
+        kept = stored.value if facts is None else facts
+        await self.store.commit(
+            decided(cause, *commands, facts=kept, holds=holds, at=self.clock.now()),
+            stored.etag,
+        )
+
+    async def row(self, command):
+        return await self.store.command(SUBJECT, command.id)
+
+    async def run(self, command, owner="worker"):
+        """One step of a command, as the queue would bring it about."""
+        return await self.executor.run(SUBJECT, command.id, owner)
+
+    async def ledger(self):
+        """Every decision, by cause."""
+        return {decision.cause: decision for decision in await self.store.decisions(None, 1000)}

@@ -1,0 +1,167 @@
+"""Each accepted signal gets one decision for each subject, whoever else writes and wherever a crash hits."""
+
+import logging
+
+import pytest
+
+from shared.adapters.sqlite_store import SqliteStore
+from shared.domain.ids import decision_id
+from shared.domain.records import SignalRow
+from shared.domain.routing import UNMATCHED
+from shared.ports import StoreUnavailableError
+from shared.services.decide import TRIES_MAX
+from tests.unit.services.fakes import NOON, SUBJECT, ContestedStore, LaggingStore, World
+from tests.unit.services.signals import asked, hold, registered, rolling_out, serving, window
+
+
+def row(signal):
+    return SignalRow(signal=signal, received_at=NOON)
+
+
+async def accepted(world, signal):
+    await world.store.insert_signal(row(signal))
+    return row(signal)
+
+
+async def contested(rivals):
+    store = ContestedStore(":memory:", rivals)
+    await store.open()
+    return store
+
+
+async def test_a_conflict_is_decided_again_on_the_new_facts():
+    store = await contested(rivals=3)
+    world = World(store)
+    assert await world.decider.decide(await accepted(world, registered()))
+    assert store.commits == 4
+    assert (await world.facts()).versions["7"].state == "staging"
+    await store.close()
+
+
+async def test_after_too_many_conflicts_the_signal_is_left_undecided():
+    store = await contested(rivals=TRIES_MAX)
+    world = World(store)
+    assert not await world.decider.decide(await accepted(world, registered()))
+    assert not (await store.signal("registered-7")).decided
+    assert world.queue.sent == []
+    await store.close()
+
+
+async def test_what_was_left_undecided_is_decided_by_the_next_sweep():
+    store = await contested(rivals=TRIES_MAX)
+    world = World(store)
+    await world.ingest.take("event_grid", b"{}", [registered()])
+    world.clock.pass_seconds(31)
+    assert (await world.sweeper.run()).decided == 1
+    assert (await store.signal("registered-7")).decided
+    await store.close()
+
+
+async def test_when_another_instance_has_decided_nothing_is_sent_again(tmp_path):
+    path = str(tmp_path / "outerloop.db")
+    first, lagging = World(SqliteStore(path)), LaggingStore(path)
+    await first.store.open()
+    await lagging.open()
+    second = first.another(lagging)
+    left = await accepted(first, registered())
+    await first.decider.decide(left)
+    sent = list(first.queue.sent)
+    assert await second.decider.decide(left)
+    assert first.queue.sent == sent
+    assert len(await first.store.decisions(None, 10)) == 1
+    await first.store.close()
+    await lagging.close()
+
+
+async def test_a_signal_is_routed_once_though_the_policy_changes(world):
+    left = await accepted(world, registered())
+    await world.store.set_route("registered-7", (SUBJECT,), "the digest of then")
+    world.policies.change("model: flight-delay*", "model: another*")
+    assert await world.decider.decide(left)
+    assert (await world.store.signal("registered-7")).policy_digest == "the digest of then"
+    assert (await world.ledger())["registered-7"].subject == SUBJECT
+
+
+async def test_a_signal_of_a_workload_that_has_gone_is_recorded_as_unmatched(world):
+    left = await accepted(world, registered())
+    await world.store.set_route("registered-7", ("workload/gone",), "")
+    assert await world.decider.decide(left)
+    decision = await world.store.decision(decision_id("registered-7", "workload/gone"))
+    assert decision.verdict == "no_match"
+
+
+async def test_a_signal_in_scope_that_no_workload_cares_for_is_recorded(world):
+    world.policies.change("model: flight-delay*", "model: another*")
+    assert await world.decider.decide(await accepted(world, registered()))
+    decision = (await world.ledger())["registered-7"]
+    assert (decision.subject, decision.verdict) == (UNMATCHED, "no_match")
+
+
+async def test_the_decision_names_the_policy_that_it_was_made_by(world):
+    await world.decider.decide(await accepted(world, registered()))
+    assert (await world.ledger())["registered-7"].policy_digest == world.policies.loaded.digest
+
+
+async def test_a_signal_that_breaks_a_limit_is_logged_and_left(world, caplog):
+    endless = registered(tags={"author": "a" * 100_000})
+    with caplog.at_level(logging.ERROR):
+        assert not await world.decider.decide(await accepted(world, endless))
+    assert "registered-7" in caplog.text
+    assert not (await world.store.signal("registered-7")).decided
+
+
+async def test_with_the_store_down_it_raises(world, store):
+    left = await accepted(world, registered())
+    await store.close()
+    with pytest.raises(StoreUnavailableError):
+        await world.decider.decide(left)
+
+
+async def test_a_decision_that_could_not_be_sent_is_in_the_ledger_all_the_same(world):
+    left = await accepted(world, registered())
+    world.queue.down = True
+    with pytest.raises(StoreUnavailableError):
+        await world.decider.decide(left)
+    assert (await world.ledger())["registered-7"].verdict == "act"
+
+
+async def test_a_preview_writes_nothing(world):
+    (previewed,) = await world.decider.preview(world.policies.loaded, registered())
+    assert previewed.decision.verdict == "act"
+    assert previewed.decision.commands
+    assert await world.store.decisions(None, 10) == []
+    assert await world.store.subjects() == []
+    assert world.queue.sent == []
+
+
+async def test_a_preview_says_what_the_decision_will_say(world):
+    (previewed,) = await world.decider.preview(world.policies.loaded, registered())
+    await world.decider.decide(await accepted(world, registered()))
+    assert (await world.ledger())["registered-7"] == previewed.decision
+
+
+async def test_the_end_of_a_retry_evaluates_the_signal_that_waited(world):
+    await world.ingest.tell(asked("pause"))
+    await world.ingest.take("event_grid", b"{}", [registered()])
+    assert (await world.ledger())["registered-7"].verdict == "hold"
+    (waiting,) = await world.store.holds(SUBJECT)
+    await world.ingest.tell(asked("resume"))
+    world.clock.pass_seconds(1)
+    assert (await world.sweeper.run()).woken == 1
+    assert (await world.facts()).versions["7"].state == "staging"
+    assert waiting.retries == "registered-7"
+    assert await world.store.holds(SUBJECT) == []
+
+
+async def test_a_look_at_a_step_that_has_not_begun_is_given_no_traffic(world):
+    await world.order(facts=rolling_out(pending="traffic-1"))
+    woken = hold(purpose="bake", about="2/0/0").signal
+    assert await world.decider.decide(await accepted(world, woken))
+    assert (await world.ledger())[woken.dedup_key].verdict == "suppress"
+
+
+async def test_windows_of_the_champion_are_remembered(world):
+    await world.order(facts=serving())
+    await world.decider.decide(await accepted(world, window(1)))
+    (seen,) = (await world.facts()).windows["1"]
+    assert seen.verdict == "pass"
