@@ -94,6 +94,7 @@ def main() -> int:
     """Run the command line; returns the exit code."""
     options = _options()
     logging.basicConfig(level=logging.ERROR)
+    logging.getLogger("azure.ai.ml._utils._experimental").setLevel(logging.ERROR)
     progress = Progress()
     state = options.state or Path(tempfile.mkdtemp(prefix="outerloop-"))
     progress.show(f"Everything that happens is kept in {state}")

@@ -3,6 +3,7 @@
 Owns the names of the app settings and their defaults. Secrets come in as Key Vault references and are never printed.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,31 +38,47 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process. Raises SettingsError that names what is missing."""
+    """The settings of this process. Raises SettingsError that names what is missing or no number."""
     values = os.environ if environment is None else environment  # noqa: TID251  # the one place that reads it
     if values.get("WEBSITE_INSTANCE_ID") and not values.get(f"{PREFIX}STORE"):
         raise SettingsError(f"{PREFIX}STORE must be set in Azure: the embedded store lives on one machine's disk")
-    overlay = values.get(f"{PREFIX}POLICY_OVERLAY")
+    overlay = _text(values, "POLICY_OVERLAY")
     return Settings(
         policy=Path(_needed(values, "POLICY", "the path of the policy file")),
         overlay=Path(overlay) if overlay else None,
-        store=values.get(f"{PREFIX}STORE", ".state/outerloop.db"),
-        public_url=values.get(f"{PREFIX}PUBLIC_URL", "http://127.0.0.1:7071").rstrip("/"),
-        signing_key=values.get(f"{PREFIX}SIGNING_KEY", ""),
-        arm_url=values.get(f"{PREFIX}ARM_URL", "").rstrip("/"),
-        poll_seconds=float(values.get(f"{PREFIX}POLL_SECONDS", "15")),
+        store=_text(values, "STORE", ".state/outerloop.db"),
+        public_url=_text(values, "PUBLIC_URL", "http://127.0.0.1:7071").rstrip("/"),
+        signing_key=_text(values, "SIGNING_KEY"),
+        arm_url=_text(values, "ARM_URL").rstrip("/"),
+        poll_seconds=_number(values, "POLL_SECONDS", 15.0),
         teams_urls={key.removeprefix(TEAMS).lower(): url for key, url in values.items() if key.startswith(TEAMS)},
-        smtp_host=values.get(f"{PREFIX}SMTP_HOST", ""),
-        smtp_port=int(values.get(f"{PREFIX}SMTP_PORT", "587")),
-        smtp_user=values.get(f"{PREFIX}SMTP_USER", ""),
-        smtp_password=values.get(f"{PREFIX}SMTP_PASSWORD", ""),
-        mail_sender=values.get(f"{PREFIX}MAIL_SENDER", "outerloop@localhost"),
-        dashboard_open=values.get(f"{PREFIX}DASHBOARD", "") == "open",
+        smtp_host=_text(values, "SMTP_HOST"),
+        smtp_port=int(_number(values, "SMTP_PORT", 587)),
+        smtp_user=_text(values, "SMTP_USER"),
+        smtp_password=_text(values, "SMTP_PASSWORD"),
+        mail_sender=_text(values, "MAIL_SENDER", "outerloop@localhost"),
+        dashboard_open=_text(values, "DASHBOARD") == "open",
     )
 
 
+def _text(values: Mapping[str, str], name: str, default: str = "") -> str:
+    """A setting; one that is empty, as deployment templates leave them, is as good as none."""
+    return values.get(PREFIX + name) or default
+
+
+def _number(values: Mapping[str, str], name: str, default: float) -> float:
+    text = _text(values, name, str(default))
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise SettingsError(f"{PREFIX}{name} is {text!r}: write a number above 0")
+    return number
+
+
 def _needed(values: Mapping[str, str], name: str, meaning: str) -> str:
-    value = values.get(PREFIX + name)
+    value = _text(values, name)
     if not value:
         raise SettingsError(f"set {PREFIX}{name}: {meaning}")
     return value

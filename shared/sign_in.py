@@ -42,6 +42,7 @@ def person_of(headers: Mapping[str, str], environment: Mapping[str, str] | None 
 def _groups(principal: str) -> tuple[str, ...]:
     try:
         claims = json.loads(base64.b64decode(principal, validate=True))["claims"]
-        return tuple(claim["val"] for claim in claims if claim["typ"] in GROUP_CLAIMS)
-    except (binascii.Error, ValueError, KeyError, TypeError):
+        found = [claim["val"] for claim in claims if claim["typ"] in GROUP_CLAIMS]
+    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
         return ()
+    return tuple(group for group in found if isinstance(group, str))

@@ -51,7 +51,7 @@ class Deployments:
 
     def __init__(self, state_dir: Path, environment: Mapping[str, str]) -> None:
         self._state_dir = state_dir / "deployments"
-        self._environment = dict(environment)
+        self._environment = environment
         self._serving: dict[str, Serving] = {}  # by resource id, lower case
 
     async def start(
@@ -64,7 +64,7 @@ class Deployments:
         Raises:
             DeploymentFailed: init() failed or took over 60 seconds; the predecessor, if any, goes on serving.
         """
-        variables = self._environment | _platform_variables(key, model) | dict(environment)
+        variables = dict(self._environment) | _platform_variables(key, model) | dict(environment)
         variables["PYTHONPATH"] = _python_path(environment.get("PYTHONPATH", self._environment.get("PYTHONPATH", "")))
         successor = await self._launch(key, code, script, variables)
         predecessor = self._serving.get(key.resource_id.lower())

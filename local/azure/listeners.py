@@ -18,7 +18,7 @@ _FAREWELL_SECONDS = 0.5
 
 def bind_loopback() -> socket.socket:
     """A listening socket on a free port of 127.0.0.1."""
-    bound = socket.socket()
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.bind(("127.0.0.1", 0))
     return bound
 

@@ -81,7 +81,8 @@ class LocalAzure:
         self._journal = Journal(self._state / "journal.jsonl")
         self._event_grid = EventGrid(deliveries=2, seed=0)
         self._event_hubs = EventHubsServer(dict.fromkeys(self._seed.hubs, _PARTITIONS), secrets.token_urlsafe(32))
-        self._deployments = Deployments(self._state, self._inherited)
+        self._serving_environment = dict(self._inherited)
+        self._deployments = Deployments(self._state, self._serving_environment)
         ids = [secrets.token_hex(16) for _ in range(4)]
         self._identity = ManagedIdentity(*ids)
         self._teams = TeamsSink(self._journal, self._seed.channels)
@@ -143,6 +144,9 @@ class LocalAzure:
     async def start(self) -> None:
         """Serve everything, then write ``azure.json``."""
         await self._event_hubs.start()
+        # What a team would set on its deployments: where the emitter of a scoring script sends what it records.
+        self._serving_environment["OUTERLOOP_TELEMETRY_CONNECTION"] = self._event_hubs.connection_string
+        self._serving_environment["OUTERLOOP_TELEMETRY_HUB"] = self._seed.hubs[0]
         smtp_port = await self._smtp.start()
         everything = Route("/{path:path}", self._arm().__call__, methods=_METHODS)
         outside = Starlette(routes=[*self._router.routes, *self._teams.routes, everything])

@@ -74,7 +74,7 @@ class HttpEntry:
 
 
 class _Endpoint:
-    """The functions of one path, by method; Azure has no 405: a method that nobody takes is not found."""
+    """The functions of one path, by method; Azure answers 404, not 405, to other methods (azure-functions-host issue 10098)."""
 
     def __init__(self, entry: HttpEntry, functions: Mapping[str, Function]) -> None:
         self._entry = entry

@@ -8,7 +8,7 @@ of ``MessageSource``.
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from local.host.bindings import Function
@@ -132,18 +132,18 @@ class QueueListener:
             await self._source.move_to_poison(message.id, message.pop_receipt)
 
     async def _succeeds(self, message: Message) -> bool:
-        lock = timedelta(seconds=self._host_json.message_lock_seconds)
-        return await self._invoker.succeeds(self._function, queue_argument(message, lock))
+        hidden_until = datetime.now(UTC) + timedelta(seconds=self._host_json.message_lock_seconds)
+        return await self._invoker.succeeds(self._function, queue_argument(message, hidden_until))
 
 
-def queue_argument(message: Message, lock: timedelta) -> Any:
+def queue_argument(message: Message, hidden_until: datetime) -> Any:
     """A ``func.QueueMessage`` with the metadata that Azure's extension gives."""
     metadata = {
         "Id": text(message.id),
         "PopReceipt": text(message.pop_receipt),
         "DequeueCount": document(message.dequeue_count),
         "InsertionTime": document(message.inserted_at.isoformat()),
-        "NextVisibleTime": document((message.inserted_at + lock).isoformat()),
+        "NextVisibleTime": document(hidden_until.isoformat()),
         "ExpirationTime": document((message.inserted_at + _LIFETIME).isoformat()),
     }
     return decode("queueTrigger", text(message.body), metadata)

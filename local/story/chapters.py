@@ -16,7 +16,7 @@ from shared.domain.facts import Facts, Incident, Version
 
 STAGING_SECONDS, ROLLOUT_SECONDS, DRIFT_SECONDS, REMEDY_SECONDS = 120.0, 120.0, 60.0, 90.0
 FULL_SPEED = None
-STEADY_PER_SECOND = 25.0  # requests, while a rollout compares two versions
+STEADY_PER_SECOND = 12.0  # requests, while a rollout compares two versions
 MONITOR_SIGNAL = "flight_delay_data_drift"
 
 
@@ -112,7 +112,7 @@ async def drift(story: Story) -> None:
         story.sent_rows[month] = await story.callers.score(story.flights.rows(month), FULL_SPEED)
         say(f"{story.sent_rows[month]} flights of month {month} were scored by the live endpoint")
     await story.flights.publish_labels(story.control, 5)
-    june = story.flights.rows(6)[:4000]  # enough to move the watermark two days into June
+    june = story.flights.rows(6)[:1500]  # enough to move the watermark more than a day into June
     story.sent_rows[6] = await story.callers.score(june, FULL_SPEED)
     incident = await story.wait_incident("remedying", DRIFT_SECONDS)
     say(f"drift: {incident.detail}")
@@ -158,7 +158,7 @@ async def remedy(story: Story) -> None:
     rest = story.flights.rows(6)[story.sent_rows[6] :]
     story.sent_rows[6] += await story.callers.score(rest, FULL_SPEED)
     await story.flights.publish_labels(story.control, 6)
-    story.sent_rows[7] = await story.callers.score(story.flights.rows(7)[:4000], FULL_SPEED)
+    story.sent_rows[7] = await story.callers.score(story.flights.rows(7)[:1500], FULL_SPEED)
     incident = await story.wait_incident("closed", REMEDY_SECONDS)
     say(f"the incident is closed as {incident.closed_as}")
     if incident.closed_as != "helped":

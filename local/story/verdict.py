@@ -137,17 +137,12 @@ def _drifted(evidence: Evidence) -> Check:
 
 
 def _retrained(evidence: Evidence) -> Check:
-    ours = [
-        entry for entry in evidence.effects("job_started") if "retrain" in str(entry).lower() or _is_training(entry)
-    ]
-    names = [entry["target"].rsplit("/", 1)[-1] for entry in ours]
+    started = [entry["target"].rsplit("/", 1)[-1] for entry in evidence.effects("job_started")]
+    training = {entry["detail"]["job"] for entry in evidence.effects("model_registered")}
     incident = evidence.drift_incident
-    remedies = names.count(incident.remedy) if incident else 0
-    return Check("one retraining was started for it, and started once", remedies == 1 and len(names) == 3, f"{names}")
-
-
-def _is_training(entry: dict[str, Any]) -> bool:
-    return "flight_train" in str(entry)
+    remedies = started.count(incident.remedy) if incident else 0
+    passed = remedies == 1 and len(training) == 3
+    return Check("one retraining was started for it, and started once", passed, f"{remedies} started; trained by {sorted(training)}")
 
 
 def _deduplicated(evidence: Evidence) -> Check:

@@ -6,7 +6,7 @@ Owns reading and re-reading them. A text that does not validate never replaces o
 import logging
 from pathlib import Path
 
-from shared.parsing.policy_file import PolicyError, policy_digest, read_policy
+from shared.parsing.policy_file import policy_digest, read_policy
 from shared.ports import LoadedPolicy
 
 log = logging.getLogger(__name__)
@@ -22,25 +22,36 @@ class PolicyFolder:
         self._stamp: tuple[int, ...] = ()
 
     async def current(self) -> LoadedPolicy:
-        """The newest policy that validates. Raises PolicyError or OSError when there never was one."""
-        files = [self._policy, *([self._overlay] if self._overlay else [])]
+        """The newest policy that validates. Raises PolicyError, another ValueError or OSError when there never was one."""
         try:
-            stamp = tuple(file.stat().st_mtime_ns for file in files)
+            stamp = tuple(file.stat().st_mtime_ns for file in self._files())
             if self._loaded is None or stamp != self._stamp:
                 self._loaded, self._stamp = self._read(), stamp
-        except (PolicyError, OSError):
+        except (ValueError, OSError):  # PolicyError is a ValueError, and so are bytes that are no text
             if self._loaded is None:
                 raise
             log.exception("the policy does not validate: the one before stays in force")
         return self._loaded
 
+    def _files(self) -> list[Path]:
+        return [self._policy, *([self._overlay] if self._overlay else []), *self._bodies()]
+
+    def _bodies(self) -> list[Path]:
+        return sorted(self._policy.parent.glob("*.json"))
+
     def _read(self) -> LoadedPolicy:
         text = self._policy.read_text(encoding="utf-8")
         overlay = (self._overlay.name, self._overlay.read_text(encoding="utf-8")) if self._overlay else None
         policy = read_policy(self._policy.name, text, overlay)
-        payloads = {
-            path.name: path.read_text(encoding="utf-8")
-            for path in sorted(self._policy.parent.glob("*.json"))
-            if path.stat().st_size <= PAYLOAD_BYTES_MAX
-        }
+        payloads = {path.name: body for path in self._bodies() if (body := _text_of(path)) is not None}
         return LoadedPolicy(policy, policy_digest(policy), payloads)
+
+
+def _text_of(path: Path) -> str | None:
+    """The text of a request body; None for a file that is too large or no text, and so is none."""
+    if path.stat().st_size > PAYLOAD_BYTES_MAX:
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return None

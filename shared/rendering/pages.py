@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).resolve().parent.parent / "web"
 
 TONES: Mapping[str, str] = {
-    **dict.fromkeys(("act", "serving", "helped", "Succeeded", "yes"), "good"),
+    **dict.fromkeys(("act", "serving", "helped", "Succeeded", "passed"), "good"),
     **dict.fromkeys(("hold", "awaiting_approval", "standby", "paused", "observe", "verifying", "waiting"), "wait"),
     **dict.fromkeys(("escalate", "rejected", "rolled_back", "Failed", "Unknown", "open", "worse", "failed"), "bad"),
     **dict.fromkeys(("staging", "testing", "deploying", "probing", "rolling_out", "remedying", "Started"), "busy"),

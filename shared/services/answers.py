@@ -47,12 +47,13 @@ class AnswerPage:
     def signal(
         self, question: Question, person: str, groups: tuple[str, ...], answer: str, digest: str, comment: str
     ) -> ApprovalAnswered | None:
-        """The answer as a signal, the same for the same person, answer and evidence; None when it is neither yes nor no."""
+        """The answer as a signal, the same for the same person, groups, answer and evidence; None when it is neither yes nor no."""
         if answer not in ("approve", "reject"):
             return None
         return ApprovalAnswered(
             source="outerloop/approvals",
-            dedup_key=derive("answer", question.approval_id, person.lower(), answer, digest),
+            # With the groups: who joins the right one after a refusal may answer again.
+            dedup_key=derive("answer", question.approval_id, person.lower(), answer, digest, *sorted(groups)),
             occurred_at=self._clock.now(),
             subject=subject_of(question.workload),
             workload=question.workload,

@@ -98,22 +98,24 @@ def _traffic(facts: Facts, settings: Workload | None) -> Mapping[str, int]:
     rollout = facts.rollout
     if rollout is None:
         return {facts.champion: 100} if facts.champion else {}
-    steps = settings.promotion.rollout.steps if settings else ()
-    in_force = rollout.step if rollout.step_started_at else rollout.step - 1
-    taken = steps[in_force] if rollout.champion and 0 <= in_force < len(steps) else 0
     if not rollout.champion:
         return {}
+    taken = rollout.percent if rollout.step_started_at else _step_before(rollout, settings)
     return {rollout.champion: 100 - taken, rollout.version: taken}
 
 
+def _step_before(rollout: Rollout, settings: Workload | None) -> int:
+    steps = settings.promotion.rollout.steps if settings and rollout.step else ()
+    return max((step for step in steps if step < rollout.percent), default=0)
+
+
 def _rollout(rollout: Rollout, settings: Workload | None, holds: list[ShownHold]) -> ShownRollout:
-    steps = settings.promotion.rollout.steps if settings else ()
     return ShownRollout(
         version=rollout.version,
         champion=rollout.champion,
         step=rollout.step + 1,
-        steps=len(steps),
-        percent=steps[rollout.step] if rollout.step < len(steps) else 0,
+        steps=len(settings.promotion.rollout.steps) if settings and rollout.champion else 1,
+        percent=rollout.percent,
         in_force_since=rollout.step_started_at,
         look_at=next((hold.due for hold in holds if hold.purpose == "bake"), None),
         failures=rollout.failures,

@@ -62,7 +62,7 @@ async def send(store: Path, command_id: str) -> None:
     await database.close()
 
 
-async def test_every_trigger_of_an_app_is_driven(tmp_path: Path):
+async def test_every_trigger_of_an_app_is_driven(tmp_path: Path) -> None:
     app = write_app(tmp_path, EVERY_TRIGGER)
     server = EventHubsServer(hubs={"telemetry": 2}, key="k")
     await server.start()
@@ -86,7 +86,7 @@ async def test_every_trigger_of_an_app_is_driven(tmp_path: Path):
     assert sorted(module_of(app).seen) == expected
 
 
-async def test_the_key_stays_the_same_when_the_host_starts_again(tmp_path: Path):
+async def test_the_key_stays_the_same_when_the_host_starts_again(tmp_path: Path) -> None:
     keys = []
     for _ in range(2):
         async with hosting(Options(write_app(tmp_path, HELLO), tmp_path / "state", {})) as (host, _):
@@ -95,7 +95,7 @@ async def test_the_key_stays_the_same_when_the_host_starts_again(tmp_path: Path)
     assert len(keys[0]) >= 32
 
 
-async def test_of_several_queue_triggers_the_setting_names_the_one_that_is_driven(tmp_path: Path):
+async def test_of_several_queue_triggers_the_setting_names_the_one_that_is_driven(tmp_path: Path) -> None:
     app = write_app(tmp_path, QUEUES.format(name="events") + QUEUES.format(name="commands"))
     store = tmp_path / "store.db"
     await send(store, "c-1")
@@ -115,14 +115,14 @@ async def test_of_several_queue_triggers_the_setting_names_the_one_that_is_drive
 )
 async def test_an_app_whose_settings_are_missing_does_not_start(
     tmp_path: Path, source: str, settings: dict[str, str], reason: str
-):
+) -> None:
     with pytest.raises(IndexingError, match=reason):
         async with hosting(Options(write_app(tmp_path, source), tmp_path / "state", settings)):
             pass
     assert not (tmp_path / "state" / "app_host.json").exists()
 
 
-async def test_a_store_that_cannot_be_opened_and_a_port_that_is_taken_are_refused(tmp_path: Path):
+async def test_a_store_that_cannot_be_opened_and_a_port_that_is_taken_are_refused(tmp_path: Path) -> None:
     settings = {"OUTERLOOP_STORE": str(tmp_path / "missing" / "store.db")}
     with pytest.raises(StoreUnavailableError):
         async with hosting(Options(write_app(tmp_path, QUEUES.format(name="a")), tmp_path / "state", settings)):
@@ -142,7 +142,7 @@ def process(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True)
 
 
-def test_the_process_says_where_it_listens_and_stops_cleanly_when_terminated(tmp_path: Path):
+def test_the_process_says_where_it_listens_and_stops_cleanly_when_terminated(tmp_path: Path) -> None:
     (tmp_path / "function_app.py").write_text(PREAMBLE + HELLO)
     host = process(tmp_path)
     try:
@@ -160,7 +160,7 @@ def test_the_process_says_where_it_listens_and_stops_cleanly_when_terminated(tmp
     assert "Traceback" not in errors
 
 
-def test_the_process_ends_with_one_line_when_the_app_cannot_be_hosted(tmp_path: Path):
+def test_the_process_ends_with_one_line_when_the_app_cannot_be_hosted(tmp_path: Path) -> None:
     (tmp_path / "other.py").write_text("broken = 1 / 0")
     host = process(tmp_path, "--app", "other:app")
     _, errors = host.communicate(timeout=20)
@@ -168,7 +168,7 @@ def test_the_process_ends_with_one_line_when_the_app_cannot_be_hosted(tmp_path: 
     assert errors.strip() == "cannot host other:app: importing other failed: ZeroDivisionError('division by zero')"
 
 
-def test_nothing_of_a_host_is_left_in_the_event_loop_after_its_stop(tmp_path: Path):
+def test_nothing_of_a_host_is_left_in_the_event_loop_after_its_stop(tmp_path: Path) -> None:
     async def start_and_stop() -> int:
         async with hosting(Options(write_app(tmp_path, HELLO), tmp_path / "state", {})) as (_, client):
             await client.get("/api/hello")

@@ -141,20 +141,20 @@ NOT_HERE = {
 
 
 @pytest.mark.parametrize(("source", "reason"), (REFUSED | NOT_HERE).values(), ids=(REFUSED | NOT_HERE).keys())
-def test_an_app_that_cannot_be_hosted_is_refused_with_a_reason(tmp_path: Path, source: str, reason: str):
+def test_an_app_that_cannot_be_hosted_is_refused_with_a_reason(tmp_path: Path, source: str, reason: str) -> None:
     with pytest.raises(IndexingError) as refusal:
         index_of(tmp_path, source)
     assert reason in str(refusal.value)
 
 
-def test_an_app_that_is_nowhere_is_refused():
+def test_an_app_that_is_nowhere_is_refused() -> None:
     from local.host.bindings import index  # noqa: PLC0415
 
     with pytest.raises(IndexingError, match="no_such_function_app"):
         index("no_such_function_app:app", {})
 
 
-def test_settings_are_filled_in_and_retry_policies_read(tmp_path: Path):
+def test_settings_are_filled_in_and_retry_policies_read(tmp_path: Path) -> None:
     found = index_of(
         tmp_path,
         HUB_TRIGGER
@@ -178,14 +178,14 @@ async def on_telemetry(events: typing.List[func.EventHubEvent], context: func.Co
     assert found.folder == tmp_path
 
 
-def test_a_connection_is_a_setting_that_is_there(tmp_path: Path):
+def test_a_connection_is_a_setting_that_is_there(tmp_path: Path) -> None:
     source = HUB_TRIGGER + "def f(events: typing.List[func.EventHubEvent]) -> None: ..."
     (function,) = index_of(tmp_path, source, HUB="h").functions
     with pytest.raises(IndexingError, match="HUBS"):
         connection_string(function.trigger, {})
 
 
-def test_functions_of_blueprints_and_without_annotations_are_indexed(tmp_path: Path):
+def test_functions_of_blueprints_and_without_annotations_are_indexed(tmp_path: Path) -> None:
     found = index_of(
         tmp_path,
         """

@@ -149,7 +149,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         await server.stop()
 
 
-def test_events_carry_what_azures_converter_gives_them(outcomes: dict[str, list[Any]]):
+def test_events_carry_what_azures_converter_gives_them(outcomes: dict[str, list[Any]]) -> None:
     (event,) = outcomes["metadata"]
     assert event.get_body().decode() == "{'a': 'ä'}"
     assert (event.sequence_number, event.partition_key) == (0, "one")
@@ -166,38 +166,38 @@ def test_events_carry_what_azures_converter_gives_them(outcomes: dict[str, list[
     assert json.dumps(metadata)  # as in Azure, it is plain data
 
 
-def test_bytes_that_are_no_text_survive_only_a_binary_trigger(outcomes: dict[str, list[Any]]):
+def test_bytes_that_are_no_text_survive_only_a_binary_trigger(outcomes: dict[str, list[Any]]) -> None:
     assert [body for _, _, body, _ in outcomes["binary"]] == [b"\x00\xff"]
     assert [body for _, _, body, _ in outcomes["text"]] == [b"\x00\xef\xbf\xbd"]
 
 
-def test_a_batch_is_no_larger_than_host_json_says(outcomes: dict[str, list[Any]]):
+def test_a_batch_is_no_larger_than_host_json_says(outcomes: dict[str, list[Any]]) -> None:
     assert [number for _, number, _, _ in outcomes["small-batches"]] == list(range(10))
     assert max(size for *_, size in outcomes["small-batches"]) <= 4
 
 
-def test_the_checkpoint_passes_a_failure_unless_there_is_a_retry_policy(outcomes: dict[str, list[Any]]):
+def test_the_checkpoint_passes_a_failure_unless_there_is_a_retry_policy(outcomes: dict[str, list[Any]]) -> None:
     assert outcomes["fails"] == [[0]]
 
 
-def test_a_retry_policy_pauses_the_partition_until_the_batch_is_taken(outcomes: dict[str, list[Any]]):
+def test_a_retry_policy_pauses_the_partition_until_the_batch_is_taken(outcomes: dict[str, list[Any]]) -> None:
     tries = [(0, 0, -1), (0, 1, -1), (0, 2, -1), (1, 0, -1), (1, 1, -1), (1, 2, -1)]
     assert outcomes["retries-forever"] == tries
 
 
-def test_retries_end_with_the_count_and_the_checkpoint_passes(outcomes: dict[str, list[Any]]):
+def test_retries_end_with_the_count_and_the_checkpoint_passes(outcomes: dict[str, list[Any]]) -> None:
     assert outcomes["retries-once"] == [(0, 0, 1), (0, 1, 1)]
 
 
-def test_hostile_delivery_repeats_every_second_batch(outcomes: dict[str, list[Any]]):
+def test_hostile_delivery_repeats_every_second_batch(outcomes: dict[str, list[Any]]) -> None:
     assert [number for _, number, _, _ in outcomes["hostile"]] == [0, 1, 1, 2, 3, 3]
 
 
-def test_a_hub_that_was_made_anew_is_read_from_its_beginning(outcomes: dict[str, list[Any]]):
+def test_a_hub_that_was_made_anew_is_read_from_its_beginning(outcomes: dict[str, list[Any]]) -> None:
     assert [number for _, number, _, _ in outcomes["made-anew"]] == [0]
 
 
-async def test_every_partition_is_read_from_its_beginning_and_then_from_its_checkpoint(stage: Stage):
+async def test_every_partition_is_read_from_its_beginning_and_then_from_its_checkpoint(stage: Stage) -> None:
     for number in range(6):
         stage.server.publish("telemetry", b"%d" % number)
     case = Case(TAKES, (), 6)
@@ -212,7 +212,7 @@ async def test_every_partition_is_read_from_its_beginning_and_then_from_its_chec
         assert seen() == [("0", 3, b"later", 1)]
 
 
-async def test_a_call_under_way_at_the_stop_ends_and_its_checkpoint_is_kept(stage: Stage):
+async def test_a_call_under_way_at_the_stop_ends_and_its_checkpoint_is_kept(stage: Stage) -> None:
     stage.server.publish("telemetry", b"x")
     async with stage.reading("telemetry", Case(SLOW, (), 1)) as seen:
         await eventually(seen)
@@ -221,7 +221,7 @@ async def test_a_call_under_way_at_the_stop_ends_and_its_checkpoint_is_kept(stag
     assert stage.checkpoints() == {"telemetry/$Default/0": 0}
 
 
-async def test_a_partition_is_read_again_after_the_namespace_was_gone(stage: Stage):
+async def test_a_partition_is_read_again_after_the_namespace_was_gone(stage: Stage) -> None:
     port = int(stage.server.connection_string.split(":")[2].split(";")[0])
     async with stage.reading("telemetry", Case(TAKES, (), 2)) as seen:
         stage.server.publish("telemetry", b"before")

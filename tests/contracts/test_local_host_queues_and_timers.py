@@ -1,11 +1,12 @@
-"""Queue and timer triggers of the local host, and the small parts that all triggers stand on."""
+"""Queue and timer triggers of the local host: settlement, limits, poison; schedules, missed runs, no overlap."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,16 @@ from typing import Any
 import pytest
 
 from local.host.bindings import Function, IndexingError
-from local.host.durations import seconds_of
-from local.host.host_json import HostJson, HostJsonError, read_host_json
-from local.host.invocation import Invoker, ReturnError
-from local.host.queues import QueueListener
-from local.host.retries import retry_policy
+from local.host.host_json import HostJson
+from local.host.invocation import Invoker
+from local.host.queues import Message, QueueListener
 from local.host.schedules import schedule_of
 from local.host.state_file import StateFile
-from local.host.supervision import supervise
 from local.host.timers import TimerListener
 from shared.adapters.sqlite_database import SqliteDatabase
 from shared.adapters.sqlite_queue import SqliteQueue
 from shared.adapters.system_clock import SystemClock
+from shared.ports import StoreUnavailableError
 from tests.contracts.host_under_test import eventually, index_of, module_of
 
 QUEUE = '@app.queue_trigger(arg_name="message", queue_name="commands", connection="STORE")'
@@ -70,7 +69,8 @@ NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
 
 
 def noted(function: Function) -> list[Any]:
-    return module_of(function.call.__module__).seen
+    seen: list[Any] = module_of(function.call.__module__).seen
+    return seen
 
 
 @asynccontextmanager
@@ -97,7 +97,7 @@ async def queue_at(folder: Path) -> AsyncIterator[SqliteQueue]:
         await database.close()
 
 
-async def test_a_message_that_is_taken_is_deleted(tmp_path: Path):
+async def test_a_message_that_is_taken_is_deleted(tmp_path: Path) -> None:
     (function,) = index_of(tmp_path, COMMAND).functions
     async with queue_at(tmp_path) as queue:
         await queue.send("workload/m", "c-1")
@@ -109,7 +109,7 @@ async def test_a_message_that_is_taken_is_deleted(tmp_path: Path):
         assert await queue.receive(10, 0) == []
 
 
-async def test_a_message_that_fails_comes_again_until_it_is_poison(tmp_path: Path):
+async def test_a_message_that_fails_comes_again_until_it_is_poison(tmp_path: Path) -> None:
     (function,) = index_of(tmp_path, COMMAND).functions
     host_json = HostJson(message_tries_max=3, message_lock_seconds=0.05)
     async with queue_at(tmp_path) as queue:
@@ -120,7 +120,7 @@ async def test_a_message_that_fails_comes_again_until_it_is_poison(tmp_path: Pat
         assert [json.loads(message.body)["command_id"] for message in await queue.poison()] == ["bad-1"]
 
 
-async def test_a_message_that_took_the_host_down_too_often_is_poison_without_a_call(tmp_path: Path):
+async def test_a_message_that_took_the_host_down_too_often_is_poison_without_a_call(tmp_path: Path) -> None:
     (function,) = index_of(tmp_path, COMMAND).functions
     async with queue_at(tmp_path) as queue:
         await queue.send("workload/m", "c-1")
@@ -133,7 +133,7 @@ async def test_a_message_that_took_the_host_down_too_often_is_poison_without_a_c
         assert len(await queue.poison()) == 1
 
 
-async def test_no_more_messages_at_once_than_host_json_allows(tmp_path: Path):
+async def test_no_more_messages_at_once_than_host_json_allows(tmp_path: Path) -> None:
     (function,) = index_of(tmp_path, AT_ONCE).functions
     async with queue_at(tmp_path) as queue:
         for number in range(9):
@@ -143,7 +143,7 @@ async def test_no_more_messages_at_once_than_host_json_allows(tmp_path: Path):
         assert max(noted(function)) == 3
 
 
-async def test_a_message_under_way_at_the_stop_is_finished_and_deleted(tmp_path: Path):
+async def test_a_message_under_way_at_the_stop_is_finished_and_deleted(tmp_path: Path) -> None:
     (function,) = index_of(tmp_path, SLOW).functions
     async with queue_at(tmp_path) as queue:
         await queue.send("workload/m", "c-1")
@@ -155,7 +155,7 @@ async def test_a_message_under_way_at_the_stop_is_finished_and_deleted(tmp_path:
 
 async def test_a_message_that_outlives_its_lock_is_reported_and_comes_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     (function,) = index_of(tmp_path, SLOW).functions
     host_json = HostJson(message_lock_seconds=0.1)
     async with queue_at(tmp_path) as queue:
@@ -165,7 +165,7 @@ async def test_a_message_that_outlives_its_lock_is_reported_and_comes_again(
     assert "ran longer than the message was hidden" in caplog.text
 
 
-async def test_an_interval_timer_runs_again_and_again_and_never_over_itself(tmp_path: Path):
+async def test_an_interval_timer_runs_again_and_again_and_never_over_itself(tmp_path: Path) -> None:
     source = TICK.format(schedule="00:00:00.05", at_start=False, seconds=0.1)
     (function,) = index_of(tmp_path, source).functions
     status = StateFile(tmp_path / "timers.json")
@@ -176,7 +176,7 @@ async def test_an_interval_timer_runs_again_and_again_and_never_over_itself(tmp_
     assert not any(timer.past_due for timer in noted(function))
 
 
-async def test_a_timer_runs_on_start_up_when_it_says_so(tmp_path: Path):
+async def test_a_timer_runs_on_start_up_when_it_says_so(tmp_path: Path) -> None:
     source = TICK.format(schedule="0 0 0 1 1 *", at_start=True, seconds=0)
     (function,) = index_of(tmp_path, source).functions
     status = StateFile(tmp_path / "timers.json")
@@ -185,7 +185,7 @@ async def test_a_timer_runs_on_start_up_when_it_says_so(tmp_path: Path):
     assert [timer.past_due for timer in noted(function)] == [False]
 
 
-async def test_a_run_that_was_missed_is_made_up_for_and_is_past_due(tmp_path: Path):
+async def test_a_run_that_was_missed_is_made_up_for_and_is_past_due(tmp_path: Path) -> None:
     source = TICK.format(schedule="0 0 0 1 1 *", at_start=False, seconds=0)
     (function,) = index_of(tmp_path, source).functions
     status = StateFile(tmp_path / "timers.json")
@@ -196,7 +196,7 @@ async def test_a_run_that_was_missed_is_made_up_for_and_is_past_due(tmp_path: Pa
     assert [timer.past_due for timer in noted(function)] == [True]
 
 
-def test_a_timer_with_an_unreadable_schedule_is_refused(tmp_path: Path):
+def test_a_timer_with_an_unreadable_schedule_is_refused(tmp_path: Path) -> None:
     (function,) = index_of(tmp_path, TICK.format(schedule="whenever", at_start=False, seconds=0)).functions
     with pytest.raises(IndexingError, match="whenever"):
         TimerListener(function, StateFile(tmp_path / "t.json"), Invoker(None))  # type: ignore[arg-type]
@@ -213,97 +213,74 @@ def test_a_timer_with_an_unreadable_schedule_is_refused(tmp_path: Path):
         ("1.00:00:00", NOW + timedelta(days=1)),
     ],
 )
-def test_a_schedule_is_read_as_ncrontab_or_as_a_time_span(schedule: str, due: datetime):
+def test_a_schedule_is_read_as_ncrontab_or_as_a_time_span(schedule: str, due: datetime) -> None:
     assert schedule_of(schedule)(NOW) == due
 
 
 @pytest.mark.parametrize(
     "schedule", ["", "* * *", "0 0 0 31 2 *", "0 99 * * * *", "0 0 0 1 * MON", "00:00:00", "1:2:3"]
 )
-def test_a_schedule_that_is_none_is_refused(schedule: str):
+def test_a_schedule_that_is_none_is_refused(schedule: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         schedule_of(schedule)
 
 
-def test_time_spans_are_read_in_full():
-    assert seconds_of("2.01:00:01.5000000") == 2 * 86400 + 3600 + 1.5
+class BrokenQueue:
+    """A queue whose store fails whenever a message is to be settled."""
+
+    def __init__(self, queue: SqliteQueue) -> None:
+        self._queue = queue
+
+    async def receive(self, limit: int, visibility_seconds: float) -> Sequence[Message]:
+        return await self._queue.receive(limit, visibility_seconds)
+
+    async def delete(self, message_id: str, pop_receipt: str) -> None:
+        raise StoreUnavailableError(f"no disk for {message_id} ({pop_receipt})")
+
+    async def move_to_poison(self, message_id: str, pop_receipt: str) -> None:
+        raise StoreUnavailableError(f"no disk for {message_id} ({pop_receipt})")
 
 
-def test_host_json_is_obeyed_and_its_defaults_are_azures(tmp_path: Path):
-    assert read_host_json(tmp_path) == HostJson()
-    extensions = {
-        "http": {"routePrefix": "v1/"},
-        "eventHubs": {"maxEventBatchSize": 7},
-        "queues": {"batchSize": 32, "visibilityTimeout": "00:00:05", "maxDequeueCount": 2},
-    }
-    (tmp_path / "host.json").write_text(json.dumps({"version": "2.0", "extensions": extensions}))
-    assert read_host_json(tmp_path) == HostJson("v1", 7, 8, 5.0, 2)
+async def test_a_message_that_cannot_be_settled_comes_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (function,) = index_of(tmp_path, COMMAND).functions
+    host_json = HostJson(message_lock_seconds=0.05)
+    async with queue_at(tmp_path) as queue:
+        await queue.send("workload/m", "c-1")
+        async with listening(lambda invoker: QueueListener(function, BrokenQueue(queue), invoker, host_json)):
+            await eventually(lambda: len(noted(function)) == 2)
+    assert noted(function) == [("c-1", 1), ("c-1", 2)]
+    assert "will come again" in caplog.text
 
 
-@pytest.mark.parametrize(
-    "queues", ['{"batchSize": 0}', '{"batchSize": "8"}', '{"visibilityTimeout": "soon"}', '{"visibilityTimeout": 5}']
-)
-def test_a_host_json_that_cannot_be_obeyed_is_refused(tmp_path: Path, queues: str):
-    (tmp_path / "host.json").write_text('{"extensions": {"queues": ' + queues + "}}")
-    with pytest.raises(HostJsonError, match=r"host\.json"):
-        read_host_json(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "policy",
-    [
-        {"strategy": "sometimes", "max_retry_count": "1"},
-        {"strategy": "fixed_delay", "max_retry_count": "1", "delay_interval": None},
-    ],
-)
-def test_a_retry_policy_that_is_none_is_refused(policy: dict[str, Any]):
-    with pytest.raises(ValueError, match=r"."):
-        retry_policy(policy)
-
-
-async def test_a_function_without_a_return_binding_must_return_nothing(tmp_path: Path):
-    source = QUEUE + "\ndef execute(message: func.QueueMessage): return 7"
+async def test_a_message_carries_the_metadata_of_azures_extension(tmp_path: Path) -> None:
+    source = QUEUE + "\ndef execute(message: func.QueueMessage) -> None: seen.append(message)"
     (function,) = index_of(tmp_path, source).functions
-    with ThreadPoolExecutor(1) as threads:
-        invoker = Invoker(threads)
-        with pytest.raises(ReturnError, match="execute"):
-            await invoker.invoke(function, None)
-        assert not await invoker.succeeds(function, None)
+    async with queue_at(tmp_path) as queue:
+        await queue.send("workload/m", "c-1")
+        async with listening(lambda invoker: QueueListener(function, queue, invoker, HostJson())):
+            await eventually(lambda: noted(function))
+    (message,) = noted(function)
+    assert (message.id, message.pop_receipt, message.dequeue_count) == ("1", "1", 1)
+    assert message.insertion_time.tzinfo is not None
+    assert timedelta(seconds=30) <= message.time_next_visible - message.insertion_time < timedelta(seconds=60)
+    assert message.expiration_time - message.insertion_time == timedelta(days=7)
+    assert message.get_json() == {"subject": "workload/m", "command_id": "c-1"}
 
 
-async def test_work_that_does_not_end_in_time_is_given_up(caplog: pytest.LogCaptureFixture):
-    with ThreadPoolExecutor(1) as threads:
-        invoker = Invoker(threads)
-        task = invoker.begin(asyncio.Event().wait())
-        await invoker.drain(0.01)
-    assert task.cancelled()
-    assert "gave up" in caplog.text
-
-
-async def test_a_listener_that_crashes_is_logged_and_started_again(caplog: pytest.LogCaptureFixture):
-    starts: list[int] = []
-
-    async def listen() -> None:
-        starts.append(len(starts))
-        if len(starts) < 2:
-            raise OSError("on purpose")
-        await asyncio.Event().wait()
-
-    task = asyncio.get_running_loop().create_task(supervise("the listener", listen))
-    await eventually(lambda: len(starts) == 2)
-    task.cancel()
-    await asyncio.wait({task})
-    assert "the listener crashed" in caplog.text
-
-
-def test_a_state_file_is_replaced_whole_and_is_private(tmp_path: Path):
-    file = StateFile(tmp_path / "deep" / "state.json")
-    assert file.read() == {}
-    file.write({"a": 1})
-    file.write({"b": 2})
-    assert file.read() == {"b": 2}
-    assert file.path.stat().st_mode & 0o077 == 0
-    assert [path.name for path in file.path.parent.iterdir()] == ["state.json"]
-    file.path.write_text("[]")
-    with pytest.raises(ValueError, match="JSON object"):
-        file.read()
+async def test_timers_share_a_status_file_without_losing_each_others(tmp_path: Path) -> None:
+    names = ("first", "second", "unmonitored")
+    status = StateFile(tmp_path / "timers.json")
+    listeners = []
+    for name in names:
+        source = TICK.format(schedule="0 0 0 1 1 *", at_start=True, seconds=0).replace("tick", name)
+        if name == "unmonitored":
+            source = source.replace("run_on_startup", "use_monitor=False, run_on_startup")
+        (function,) = index_of(tmp_path, source).functions
+        listeners.append(function)
+    async with AsyncExitStack() as stack:
+        for function in listeners:
+            listener = partial(TimerListener, function, status)
+            await stack.enter_async_context(listening(listener))
+        await eventually(lambda: all(noted(function) for function in listeners))
+        await eventually(lambda: len(status.read()) == 2)
+    assert sorted(status.read()) == ["first", "second"]

@@ -68,7 +68,7 @@ def write(folder: Path, source: str) -> Path:
     return folder
 
 
-def test_the_worker_indexes_and_invokes_an_app_with_every_trigger(tmp_path: Path):
+def test_the_worker_indexes_and_invokes_an_app_with_every_trigger(tmp_path: Path) -> None:
     answer = drive(write(tmp_path, EVERY_TRIGGER))
     assert answer["index"] == {
         "hello": "httpTrigger",
@@ -83,11 +83,11 @@ def test_the_worker_indexes_and_invokes_an_app_with_every_trigger(tmp_path: Path
 
 
 @pytest.mark.parametrize("source", [source for source, _ in REFUSED.values()], ids=REFUSED.keys())
-def test_what_the_local_host_refuses_the_worker_refuses_too(tmp_path: Path, source: str):
+def test_what_the_local_host_refuses_the_worker_refuses_too(tmp_path: Path, source: str) -> None:
     assert drive(write(tmp_path, source)).get("refused")
 
 
-def test_a_failing_function_is_seen_by_the_driver(tmp_path: Path):
+def test_a_failing_function_is_seen_by_the_driver(tmp_path: Path) -> None:
     source = """
     @app.timer_trigger(arg_name="timer", schedule="0 * * * * *")
     def sweep(timer: func.TimerRequest) -> None:
@@ -98,7 +98,7 @@ def test_a_failing_function_is_seen_by_the_driver(tmp_path: Path):
     assert "on purpose" in result["error"]
 
 
-def test_the_worker_indexes_and_invokes_the_app_of_this_repository(tmp_path: Path):
+def test_the_worker_indexes_and_invokes_the_app_of_this_repository(tmp_path: Path) -> None:
     answer = drive(ROOT, **SETTINGS, OUTERLOOP_STORE=str(tmp_path / "store.db"))
     assert answer.get("index") == FUNCTIONS, answer
     failed = {name: result for name, result in answer["results"].items() if not result["ok"]}

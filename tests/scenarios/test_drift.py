@@ -98,7 +98,6 @@ def test_a_training_that_registers_nothing_closes_the_incident():
 
 def test_the_version_may_be_registered_before_the_training_is_known_to_have_ended():
     story = Timeline(facts=serving("1"))
-    story.azure.next("Retrain", None)
     drifted_months(story, 3, 4, 5)
     (training,) = story.commands("Retrain")
     story.push(registered("2")).finish(training, MADE_2).approve("2").at("2h").expect(incidents=["verifying"])
@@ -106,7 +105,6 @@ def test_the_version_may_be_registered_before_the_training_is_known_to_have_ende
 
 def test_the_training_may_be_known_to_have_ended_after_its_version_took_over():
     story = Timeline(facts=serving("1"))
-    story.azure.next("Retrain", None)
     drifted_months(story, 3, 4, 5)
     (training,) = story.commands("Retrain")
     story.push(registered("2")).approve("2").at("2h").expect(champion="2", incidents=["remedying"])
@@ -143,7 +141,6 @@ def test_a_held_remedy_waits_out_a_long_weekend():
 
 def test_drift_of_a_new_champion_is_acted_on_although_an_old_incident_never_was():
     story = Timeline(facts=serving("1"))
-    story.azure.next("SetTraffic", Succeeded())
     story.push(registered("2")).push(asked("pause"))
     drifted_months(story, 3, 4, 5).expect(incidents=["open"])
     story.approve("2").at("2h").expect(champion="2").push(asked("resume")).at("3h").expect(incidents=["open"])

@@ -42,6 +42,7 @@ class ScriptedAzure:
         self._usual: dict[str, Answer] = {
             "CheckEndpoint": Succeeded(data={"latency_p95_ms": 40.0, "error_rate": 0.0}),
             "RunEvaluation": self._evaluate,
+            "Retrain": None,  # training takes long: a story says what came of it
         }
 
     def serves(self, version: str, sample: TrafficSample) -> None:

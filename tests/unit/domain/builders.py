@@ -242,11 +242,11 @@ def asked(action: Any, **fields: Any) -> OperatorAsked:
 
 def answered(answer: Any = "approve", **fields: Any) -> ApprovalAnswered:
     """A person who may answer did."""
-    who = fields.get("by", "grace@contoso.com")
+    who, question = fields.get("by", "grace@contoso.com"), fields.get("approval_id", "question")
     return ApprovalAnswered(
         **{
             "source": "outerloop/approvals",
-            "dedup_key": f"answer-{who}-{answer}",
+            "dedup_key": f"answer-{question}-{who}-{answer}",
             "occurred_at": NOW,
             "workload": "flight-delay",
             "approval_id": "question",

@@ -1,0 +1,66 @@
+"""The command line ``outerloop``: which commands there are, and how they end.
+
+Owns the list. What a command does stands in the module of its concern. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some
+of what was given was refused. Importing this opens nothing; the application is imported when a command needs it.
+"""
+
+import sys
+
+import typer
+
+from shared.cli import files, operate, policies, watch
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+rejected = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="What was heard and could not be taken, kept so that nothing is lost.",
+)
+
+
+@app.callback()
+def outerloop() -> None:
+    """The monitoring-and-action loop of your models: check a policy, try an event, ask why.
+
+    \b
+    Start here:
+      outerloop validate policy.yaml                       is the policy right?
+      outerloop decide --policy policy.yaml event.json     what would happen?
+      outerloop status                                     what is happening?
+      outerloop explain ID                                 why did it (not) happen?
+    """  # noqa: D301  # \b keeps the lines of a paragraph apart
+
+
+app.command("validate", short_help="Is a policy file right? Every fault with file, line and key.")(policies.validate)
+app.command("parse", short_help="What would the loop hear in raw payloads?")(files.parse)
+app.command("decide", short_help="What would be decided about raw payloads, and why?")(files.decide)
+app.command("status", short_help="What is happening: workloads, waits, newest decisions.")(watch.status)
+app.command("explain", short_help="Why did something happen, or not?")(watch.explain)
+app.command("approvals", short_help="Which questions wait for a person, and where to answer.")(watch.approvals)
+rejected.command("list", short_help="The newest first.")(watch.rejected_list)
+app.add_typer(rejected, name="rejected", short_help="What was heard and could not be taken.")
+app.command("ask", short_help="Ask for a retraining, a rollback, a pause or its end.")(operate.ask)
+app.command("schema", short_help="The JSON Schema of the policy file, for editors.")(policies.schema)
+
+
+def main() -> None:
+    """The entry point. A bug of ours also ends in one line, which says where it is, and exit code 1."""
+    try:
+        app(prog_name="outerloop")
+    except Exception as error:  # noqa: BLE001  # the outcome is the line and the exit code
+        typer.echo(f"outerloop: this is a bug, please report it: {_described(error)}", err=True)
+        sys.exit(1)
+
+
+def _described(error: Exception) -> str:
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    where = f" ({frame.tb_frame.f_globals.get('__name__')}, line {frame.tb_lineno})" if frame else ""
+    return f"{type(error).__name__}: {error}{where}"

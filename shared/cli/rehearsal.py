@@ -1,0 +1,106 @@
+"""What would be decided: the live path from a parsed event to its evaluation, stopped before anything is written.
+
+Owns the wiring for it, and the copy of the store that it reads. Facts do not carry over from one event to the next.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from shared.adapters.policy_folder import PolicyFolder
+from shared.adapters.sqlite_queue import SqliteQueue
+from shared.adapters.sqlite_store import SqliteStore
+from shared.adapters.system_clock import SystemClock
+from shared.cli.problems import CommandError
+from shared.domain import routing
+from shared.domain.decisions import Decision
+from shared.domain.signals import Rejected, Signal, SubscriptionValidation, TelemetryReceived, kind_of
+from shared.parsing import Parsed
+from shared.ports import LoadedPolicy, Store
+from shared.rendering.plain import plain
+from shared.services.aggregate import Aggregator
+from shared.services.decide import Decider
+
+Answer = dict[str, Any]
+
+NEVER_DECIDED = {
+    TelemetryReceived: "telemetry is aggregated; what is decided on are the windows that close",
+    SubscriptionValidation: "the handshake is answered at once",
+}
+
+
+async def rehearse(policy: Path, overlay: Path | None, store: Path | None, parsed: Iterable[Parsed]) -> list[Answer]:
+    """One answer for each element, and for each subject if it concerns several.
+
+    Raises PolicyError, OSError, CommandError or StoreUnavailableError.
+    """
+    with TemporaryDirectory(prefix="outerloop-") as folder:
+        opened = SqliteStore(_copied(store, Path(folder) / "store.db") if store else ":memory:")
+        await opened.open()
+        try:
+            return await _answers(opened, PolicyFolder(policy, overlay), parsed)
+        finally:
+            await opened.close()
+
+
+def _copied(store: Path, copy: Path) -> str:
+    """A copy of the store as it is now: opening the file itself could create or change it."""
+    try:
+        address = f"{store.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except sqlite3.DatabaseError as error:
+        raise CommandError(f"{store} cannot be read as a store: {error}") from None
+    return str(copy)
+
+
+async def _answers(store: SqliteStore, policies: PolicyFolder, parsed: Iterable[Parsed]) -> list[Answer]:
+    clock, loaded = SystemClock(), await policies.current()
+    aggregator = Aggregator(store, clock, policies)
+    decider = Decider(store, SqliteQueue(store.database, clock), clock, policies, aggregator)
+    return [answer for element in parsed for answer in await _answer(decider, store, loaded, element)]
+
+
+async def _answer(decider: Decider, store: Store, loaded: LoadedPolicy, element: Parsed) -> list[Answer]:
+    if isinstance(element, Rejected):
+        return [_refused(element, "parsing")]
+    if type(element) in NEVER_DECIDED:
+        return [_passed_over(element, "not_decided", NEVER_DECIDED[type(element)])]
+    refusal = routing.out_of_scope(loaded.policy, element)
+    if refusal:
+        return [_refused(refusal, "scope")]
+    if await store.signal(element.dedup_key):
+        return [
+            _passed_over(element, "repeated", f"the store has heard this before: outerloop explain {element.dedup_key}")
+        ]
+    return [_decided(element, evaluation.decision) for evaluation in await decider.preview(loaded, element)]
+
+
+def _refused(refusal: Rejected, rule: str) -> Answer:
+    return _shape("Rejected", "rejected", rule, [{"code": refusal.reason, "text": refusal.detail}])
+
+
+def _passed_over(signal: Signal, code: str, text: str) -> Answer:
+    return _shape(kind_of(signal), "no_match", "none", [{"code": code, "text": text}])
+
+
+def _decided(signal: Signal, decision: Decision) -> Answer:
+    shape = _shape(kind_of(signal), decision.verdict, decision.rule, plain(decision.reasons))
+    commands, planned = plain(decision.commands), plain(decision.planned)
+    return shape | {"commands": commands, "planned": planned, "subject": decision.subject, "id": decision.id}
+
+
+def _shape(kind: str, decision: str, rule: str, reasons: list[dict[str, Any]]) -> Answer:
+    return {
+        "kind": kind,
+        "decision": decision,
+        "rule": rule,
+        "reasons": reasons,
+        "commands": [],
+        "planned": [],
+        "subject": "",
+        "id": "",
+    }

@@ -1,0 +1,110 @@
+import pytest
+
+from shared.domain.policy import Policy
+from shared.domain.routing import UNMATCHED, out_of_scope, route, subject_of, workload_of
+from shared.domain.signals import JobStatusChanged, ModelDeployed, SubscriptionValidation, TelemetryReceived
+from shared.domain.values import replace
+from tests.unit.domain.builders import (
+    DEVELOPMENT,
+    NOW,
+    POLICY,
+    PRODUCTION,
+    SUBJECT,
+    answered,
+    asked,
+    breached,
+    changed,
+    elapsed,
+    finished,
+    raw_policy,
+    registered,
+    window,
+)
+
+HEARD = {"source": "s", "dedup_key": "k", "occurred_at": NOW}
+ELSEWHERE = DEVELOPMENT.replace("flights-dev", "somebody-elses")
+JOB = JobStatusChanged(**HEARD, workspace=DEVELOPMENT, run_id="r", status="Completed")
+DEPLOYED = ModelDeployed(**HEARD, workspace=PRODUCTION, service_name="flight-delay")
+
+
+def two_workloads():
+    """The example, and a second workload for the same model that watches another endpoint."""
+    raw = raw_policy()
+    second = changed(raw["workloads"][0], {"name": "flight-delay-eu"})
+    second["environments"]["production"]["endpoint"] = "flight-delay-eu"
+    raw["workloads"].append(second)
+    return Policy.model_validate(raw)
+
+
+def test_a_subject_names_its_workload():
+    assert subject_of("flight-delay") == SUBJECT
+    assert workload_of(SUBJECT) == "flight-delay"
+    assert workload_of("budget/mlops") == workload_of(UNMATCHED) == ""
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        registered(),
+        window(3),
+        breached(),
+        asked("pause"),
+        answered(),
+        elapsed("bake", "x"),
+        finished("c", "Notify"),
+        JOB,
+        DEPLOYED,
+    ],
+    ids=lambda signal: type(signal).__name__,
+)
+def test_what_concerns_the_workload_is_routed_to_it(signal):
+    assert out_of_scope(POLICY, signal) is None
+    assert route(POLICY, signal) == (SUBJECT,)
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        registered(model_name="house-prices"),
+        registered(model_name="Flight-delay"),
+        window(3, endpoint="house-prices"),
+        window(3, workspace=DEVELOPMENT),
+        breached(monitor_signal="house_prices_drift"),
+        SubscriptionValidation(**HEARD, validation_code="c"),
+        TelemetryReceived(**HEARD, rows_by_category={}),
+    ],
+)
+def test_what_concerns_nobody_is_kept_as_unmatched(signal):
+    assert route(POLICY, signal) == (UNMATCHED,)
+
+
+@pytest.mark.parametrize("name", ["flight-delay", "flight-delay-eu", "flight-delayed"])
+def test_a_model_is_matched_by_the_policys_glob(name):
+    assert route(POLICY, registered(model_name=name)) == (SUBJECT,)
+
+
+def test_an_endpoint_is_found_in_whatever_case_azure_writes_it():
+    assert route(POLICY, window(3, endpoint="Flight-Delay")) == (SUBJECT,)
+
+
+def test_one_signal_may_concern_two_workloads():
+    assert route(two_workloads(), registered()) == (SUBJECT, "workload/flight-delay-eu")
+    assert route(two_workloads(), window(3)) == (SUBJECT,)
+    assert route(two_workloads(), window(3, endpoint="flight-delay-eu")) == ("workload/flight-delay-eu",)
+
+
+@pytest.mark.parametrize("workspace", [ELSEWHERE, ""])
+@pytest.mark.parametrize("make", [registered, breached, lambda **fields: window(3, **fields)])
+def test_a_workspace_that_the_policy_does_not_name_may_steer_nothing(make, workspace):
+    rejected = out_of_scope(POLICY, make(workspace=workspace))
+    assert rejected.reason == "out_of_scope"
+    assert "environments:" in rejected.detail
+
+
+def test_a_workspace_is_in_scope_in_whatever_case_it_is_written():
+    assert out_of_scope(POLICY, registered(workspace=DEVELOPMENT.upper())) is None
+
+
+def test_a_workload_that_does_not_exist_is_out_of_scope():
+    rejected = out_of_scope(POLICY, replace(asked("retrain"), workload="house-prices"))
+    assert "no workload 'house-prices'" in rejected.detail

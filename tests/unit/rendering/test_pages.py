@@ -1,0 +1,304 @@
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from shared.domain.commands import DeployModel, Notify
+from shared.domain.decisions import Decision, Reason
+from shared.domain.facts import Answer, ApprovalAsked, CheckResult, Incident, Version
+from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
+from shared.domain.records import CommandRow, RejectedRow
+from shared.domain.values import replace
+from shared.rendering.pages import (
+    answered_page,
+    approval_page,
+    command_detail,
+    command_state,
+    dashboard_page,
+    message_page,
+    reason_text,
+)
+from shared.rendering.shown import (
+    Dashboard,
+    LedgerEntry,
+    OpenQuestion,
+    ShownHold,
+    ShownQuestion,
+    ShownRollout,
+    ShownWorkload,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOSTILE = '<script>alert("x")</script>'
+ASKED = ApprovalAsked(
+    id="a1",
+    evidence_digest="d" * 64,
+    asked_at=NOON,
+    expires_at=NOON + timedelta(days=2),
+    evidence={"model": "flight-delay version 7", "check: endpoint": "latency_p95_ms 20 (at most 500)"},
+    quorum=2,
+    answers=(Answer(by="grace", at=NOON),),
+)
+QUESTION = ShownQuestion("flight-delay", "7", ASKED, (), may_reject=True)
+NOT_IN_GROUP = Reason(code="not_in_group", text="eve is not in the group g that may answer")
+NOTIFY = Notify(
+    id="n1", workload="flight-delay", reason="tell", persona="p", channels=("email:x",), title="Drift", facts={}
+)
+COOLDOWN = Reason(
+    code="cooldown", text="too soon", observed=3.0, limit="12h", until=NOON + timedelta(hours=9), release="waiting"
+)
+DECISION = Decision(
+    id="dec1",
+    cause="sig1",
+    cause_kind="WindowClosed",
+    subject="workload/flight-delay",
+    verdict="hold",
+    rule="data_drift",
+    reasons=(COOLDOWN,),
+    decided_at=NOON,
+)
+
+
+def golden(name):
+    return (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def row(outcome=None, state="finished"):
+    return CommandRow(
+        command=NOTIFY,
+        subject=DECISION.subject,
+        decision="dec1",
+        state=state,
+        depth=0,
+        created_at=NOON,
+        outcome=outcome,
+    )
+
+
+def workload(**changes):
+    parts = {
+        "name": "flight-delay",
+        "task": "classical",
+        "mode": "act",
+        "paused": False,
+        "champion": "",
+        "standby": "",
+        "standby_until": None,
+        "traffic": {},
+        "rollout": None,
+        "versions": (),
+        "incidents": (),
+        "holds": (),
+        "questions": (),
+    }
+    return ShownWorkload(**(parts | changes))
+
+
+def busy_workload():
+    check = CheckResult(name="endpoint", command_id="c", passed=True, detail="fine")
+    versions = (
+        Version(version="7", model="m", state="rolling_out", since=NOON, registered_at=NOON, checks=(check,)),
+        Version(version="6", model="m", state="serving", since=NOON, registered_at=NOON, author="ada"),
+    )
+    incident = Incident(id="inc1", kind="data_drift", state="verifying", opened_at=NOON, detail="psi", version="6")
+    hold = ShownHold("h1", NOON + timedelta(hours=9), "retry", "incident inc1", "it is evaluated again", (COOLDOWN,))
+    question = OpenQuestion("flight-delay", "8", "a1", NOON, NOON, 2, ("grace",), "https://outerloop.example/a?b=1&c=2")
+    return workload(
+        paused=True,
+        champion="6",
+        standby="5",
+        standby_until=NOON,
+        traffic={"6": 90, "7": 10},
+        rollout=ShownRollout("7", "6", 1, 3, 10, NOON, NOON + timedelta(minutes=30), 0, 1, 2),
+        versions=versions,
+        incidents=(incident,),
+        holds=(hold,),
+        questions=(question,),
+    )
+
+
+def dashboard(*workloads):
+    entries = (LedgerEntry(DECISION, (row(Succeeded(data={"sent": 2.0})),)),)
+    rejected = (
+        RejectedRow(id="r", channel="event_grid", reason="malformed_json", detail="x", received_at=NOON, body=b""),
+    )
+    return Dashboard(NOON, workloads, entries, rejected)
+
+
+PAGES = {
+    "approval.html": lambda: approval_page(QUESTION, "signed-form"),
+    "approval.refused.html": lambda: approval_page(
+        ShownQuestion("flight-delay", "7", ASKED, (NOT_IN_GROUP,), may_reject=False), "signed-form"
+    ),
+    "answered.html": lambda: answered_page(DECISION),
+    "message.html": lambda: message_page("sign in first"),
+    "dashboard.html": lambda: dashboard_page(dashboard(busy_workload())),
+    "dashboard.empty.html": lambda: dashboard_page(Dashboard(NOON, (workload(),), (), ())),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_exactly_the_golden_one(name):
+    assert body_of(PAGES[name]()) == golden(name)
+
+
+def body_of(html):
+    """The page without its style sheet, which goldens need not repeat."""
+    return re.sub(r"<style>.*</style>\n", "", html, flags=re.DOTALL) + "\n"
+
+
+class Balanced(HTMLParser):
+    """Fails on a tag that closes what is not open."""
+
+    void = frozenset({"meta", "input", "br"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.links = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.void:
+            self.open.append(tag)
+        self.links += [value for name, value in attrs if name in ("href", "src", "action")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_tag_is_closed_in_order(name):
+    parser = Balanced()
+    parser.feed(PAGES[name]())
+    assert parser.open == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_needs_nothing_but_itself(name):
+    parser = Balanced()
+    page = PAGES[name]()
+    parser.feed(page)
+    assert "<script" not in page
+    assert "url(" not in page
+    assert "@import" not in page
+    assert all(link.startswith("https://outerloop.example/") for link in parser.links)
+
+
+def test_the_form_goes_back_to_where_it_came_from_with_what_it_carries():
+    page = approval_page(QUESTION, 'a"b')
+    assert '<form method="post">' in page
+    assert '<input type="hidden" name="form" value="a&#34;b">' in page
+    assert 'name="comment"' in page
+
+
+def buttons(page):
+    return re.findall(r'name="answer" value="(\w+)"', page)
+
+
+def test_whoever_may_answer_has_both_buttons():
+    assert buttons(approval_page(QUESTION, "f")) == ["approve", "reject"]
+
+
+def test_an_author_may_only_say_no():
+    own = Reason(code="own_work", text="ada made this version: somebody else has to approve it")
+    page = approval_page(ShownQuestion("flight-delay", "7", ASKED, (own,), may_reject=True), "f")
+    assert buttons(page) == ["reject"]
+    assert "ada made this version" in page
+
+
+def test_an_outsider_has_no_buttons_and_is_told_why():
+    page = approval_page(ShownQuestion("flight-delay", "7", ASKED, (NOT_IN_GROUP,), may_reject=False), "f")
+    assert buttons(page) == []
+    assert "<form" not in page
+    assert "eve is not in the group" in page
+
+
+def test_evidence_from_outside_is_escaped():
+    asked = replace(ASKED, evidence={HOSTILE: HOSTILE})
+    page = approval_page(ShownQuestion(HOSTILE, HOSTILE, asked, (), may_reject=True), HOSTILE)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_everything_on_the_dashboard_is_escaped():
+    reason = Reason(code="x", text=HOSTILE, release=HOSTILE)
+    entry = LedgerEntry(
+        replace(DECISION, reasons=(reason,), subject=HOSTILE), (row(Failed(retryable=False, reason=HOSTILE)),)
+    )
+    page = dashboard_page(Dashboard(NOON, (workload(name=HOSTILE, champion=HOSTILE),), (entry,), ()))
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 5
+
+
+DEPLOY = DeployModel(
+    id="c",
+    workload="w",
+    reason="approved by grace",
+    workspace="ws",
+    endpoint="e",
+    deployment="version-7",
+    model_ref="m",
+    version="7",
+    environment="env",
+    code="code",
+    scoring_script="score.py",
+    instance_type="t",
+    instance_count=1,
+)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "codes", "headline"),
+    [
+        ("act", ["approved"], "Approved"),
+        ("suppress", ["approved", "quorum"], "Your yes counts"),
+        ("act", ["refused"], "Rejected"),
+        ("suppress", ["not_in_group"], "does not count"),
+    ],
+)
+def test_an_answer_is_told_what_became_of_it(verdict, codes, headline):
+    reasons = tuple(Reason(code=code, text=code) for code in codes)
+    page = answered_page(replace(DECISION, verdict=verdict, reasons=reasons, commands=(DEPLOY,)))
+    assert headline in page
+    assert "DeployModel: approved by grace" in page
+
+
+def test_an_answer_that_is_not_decided_yet_is_said_to_be_stored():
+    assert "is stored" in answered_page(None)
+
+
+def test_the_dashboard_loads_itself_again_and_other_pages_do_not():
+    assert 'http-equiv="refresh"' in PAGES["dashboard.html"]()
+    assert 'http-equiv="refresh"' not in PAGES["approval.html"]()
+
+
+def test_a_reason_says_what_was_seen_the_limit_the_end_and_the_release():
+    text = "too soon (observed 3, limit 12h); until 2026-03-01 21:00:00 UTC; release: waiting"
+    assert reason_text(COOLDOWN) == text
+    assert reason_text(Reason(code="x", text="plain")) == "plain"
+    assert reason_text(Reason(code="x", text="t", limit=0.15)) == "t (limit 0.15)"
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "detail"),
+    [
+        (row(None, "pending"), "pending", ""),
+        (row(None, "claimed"), "claimed", ""),
+        (row(Started(operation="o", look_again_at=NOON), "started"), "Started", ""),
+        (row(Succeeded(data={"auc": 0.74, "job": "j"})), "Succeeded", "auc 0.74, job j"),
+        (row(Failed(retryable=True, reason="429"), "pending"), "Failed", "429"),
+        (row(Unknown(reason="time-out"), "pending"), "Unknown", "time-out"),
+        (row(Skipped(reason="lease")), "Skipped", "lease"),
+    ],
+)
+def test_a_command_is_shown_as_far_as_it_has_come(given, state, detail):
+    assert (command_state(given), command_detail(given)) == (state, detail)
+
+
+def test_importing_the_pages_does_not_import_jinja():
+    code = "import sys, shared.rendering.pages; sys.exit('jinja2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -1,0 +1,207 @@
+import pytest
+
+from shared.domain.decisions import Hold
+from shared.domain.facts import Facts, Rollout, Version
+from shared.domain.ids import derive
+from shared.domain.outcomes import Failed
+from shared.domain.records import RejectedRow, SignalRow
+from shared.domain.signals import HoldElapsed
+from shared.domain.values import replace
+from shared.rendering.plain import plain
+from shared.services import views
+from tests.contracts.store_samples import commit, evaluation, notify
+from tests.unit.filled_store import START, SUBJECT, WORKLOAD, FilledStore, opened
+
+
+def link(workload, approval_id):
+    return f"https://outerloop.example/{workload}/{approval_id}"
+
+
+@pytest.fixture
+async def loop():
+    store = await opened()
+    yield FilledStore(store)
+    await store.close()
+
+
+async def shown(loop):
+    return await views.workload(loop.store, await loop.policy(), WORKLOAD, link)
+
+
+async def with_rollout(loop, **changes):
+    """A rollout of version 2 over version 1, at the step that the changes say."""
+    versions = {
+        name: Version(version=name, model="m", state=state, since=START, registered_at=START)
+        for name, state in (("1", "serving"), ("2", "rolling_out"))
+    }
+    rollout = Rollout(version="2", champion="1", percent=10)
+    facts = Facts(champion="1", versions=versions, rollout=replace(rollout, **changes))
+    await commit(loop.store, evaluation("rollout-begins", subject=SUBJECT, facts=facts))
+
+
+async def test_a_workload_that_was_never_heard_of_is_shown_empty(loop):
+    seen = await shown(loop)
+    assert (seen.name, seen.mode, seen.task) == (WORKLOAD, "act", "classical")
+    assert (seen.champion, seen.traffic, seen.rollout) == ("", {}, None)
+    assert (seen.versions, seen.incidents, seen.holds, seen.questions) == ((), (), (), ())
+
+
+async def test_the_champion_has_all_of_the_traffic_while_nothing_rolls_out(loop):
+    await loop.until_serving("1")
+    seen = await shown(loop)
+    assert seen.champion == "1"
+    assert seen.traffic == {"1": 100}
+    assert [(version.version, version.state) for version in seen.versions] == [("1", "serving")]
+
+
+async def test_a_step_in_force_shows_its_share_of_the_traffic(loop):
+    await with_rollout(loop, step=1, percent=50, step_started_at=START)
+    seen = await shown(loop)
+    assert seen.traffic == {"1": 50, "2": 50}
+    assert (seen.rollout.step, seen.rollout.steps, seen.rollout.percent) == (2, 3, 50)
+    assert seen.rollout.in_force_since == START
+
+
+async def test_while_a_step_is_being_set_the_one_before_is_in_force(loop):
+    await with_rollout(loop, step=1, percent=50, pending="c")
+    seen = await shown(loop)
+    assert seen.traffic == {"1": 90, "2": 10}
+    assert seen.rollout.in_force_since is None
+
+
+async def test_while_the_first_step_is_being_set_the_champion_has_everything(loop):
+    await with_rollout(loop, step=0, percent=10, pending="c")
+    assert (await shown(loop)).traffic == {"1": 100, "2": 0}
+
+
+async def test_a_first_version_has_one_step_and_no_traffic_until_it_is_done(loop):
+    await with_rollout(loop, champion="", percent=100, pending="c")
+    seen = await shown(loop)
+    assert seen.traffic == {}
+    assert (seen.rollout.step, seen.rollout.steps) == (1, 1)
+
+
+async def test_a_question_is_open_with_its_link_until_it_is_answered(loop):
+    asked = await loop.until_approval("1")
+    (question,) = await views.questions(loop.store, await loop.policy(), link)
+    assert (question.version, question.approval_id, question.quorum) == ("1", asked.id, 1)
+    assert question.link == f"https://outerloop.example/{WORKLOAD}/{asked.id}"
+    assert question.expires_at == asked.expires_at
+
+    await loop.approve("1")
+    assert await views.questions(loop.store, await loop.policy(), link) == []
+
+
+async def test_an_open_question_waits_for_its_expiry(loop):
+    asked = await loop.until_approval("1")
+    (hold,) = (await shown(loop)).holds
+    assert (hold.purpose, hold.due) == ("approval_expiry", asked.expires_at)
+    assert "rejected" in hold.then
+
+
+async def test_a_held_decision_shows_every_guard_that_holds_it(loop):
+    await loop.ask("pause")
+    await loop.register("1")
+    (hold,) = (await shown(loop)).holds
+    assert hold.about == "version 1"
+    assert [reason.code for reason in hold.reasons] == ["paused"]
+    assert hold.reasons[0].release == "outerloop ask resume"
+
+
+async def test_a_hold_that_was_renewed_shows_the_newest_reasons(loop):
+    await loop.ask("pause")
+    await loop.register("1")
+    (hold,) = await loop.store.holds(SUBJECT)
+    loop.later(hours=2)
+    await loop.tell(hold.signal)
+    (renewed,) = (await shown(loop)).holds
+    assert renewed.id == hold.id
+    assert renewed.due > hold.due
+    assert [reason.code for reason in renewed.reasons] == ["paused"]
+
+
+async def test_a_second_look_at_a_step_shows_why_the_first_was_not_enough(loop):
+    await with_rollout(loop, step=0, percent=10, step_started_at=START, looks=1)
+    first, second = (derive("hold", SUBJECT, "bake", f"2/0/{look}") for look in (0, 1))
+
+    def bake(hold_id, look):
+        signal = HoldElapsed(
+            source="outerloop/holds",
+            dedup_key=f"elapsed-{look}",
+            occurred_at=START,
+            workload=WORKLOAD,
+            hold_id=hold_id,
+            purpose="bake",
+            about=f"2/0/{look}",
+        )
+        return Hold(id=hold_id, due=START, signal=signal)
+
+    ended = SignalRow(signal=bake(first, 0).signal, received_at=START)
+    await loop.store.insert_signal(ended)
+    held = evaluation("not-enough", subject=SUBJECT, facts=await loop.facts(), holds=(bake(second, 1),))
+    decision = replace(held.decision, cause=ended.signal.dedup_key, cause_kind="HoldElapsed")
+    await commit(loop.store, replace(held, decision=decision))
+
+    (hold,) = (await shown(loop)).holds
+    assert hold.purpose == "bake"
+    assert [reason.code for reason in hold.reasons] == ["cooldown"]
+    assert (await shown(loop)).rollout.look_at == START
+
+
+async def test_an_incident_is_shown_with_what_it_is_about(loop):
+    await loop.until_serving("1")
+    await loop.drift()
+    (incident,) = (await shown(loop)).incidents
+    assert (incident.kind, incident.state, incident.version) == ("data_drift", "remedying", "1")
+
+
+async def test_the_ledger_has_the_newest_first_with_their_commands(loop):
+    await loop.until_approval("1")
+    entries = await views.ledger(loop.store, SUBJECT, 100)
+    times = [entry.decision.decided_at for entry in entries]
+    assert times == sorted(times, reverse=True)
+    first = entries[-1]
+    assert [type(row.command).__name__ for row in first.commands] == ["ShareModel", "RecordReference"]
+    assert {row.state for row in first.commands} == {"finished"}
+
+
+async def test_the_ledger_is_as_long_as_asked_for(loop):
+    await loop.until_approval("1")
+    assert len(await views.ledger(loop.store, None, 2)) == 2
+
+
+async def test_a_command_that_failed_shows_its_outcome(loop):
+    await loop.register("1")
+    await loop.finish("ShareModel", outcome=Failed(retryable=False, reason="the registry is gone"))
+    newest = await views.ledger(loop.store, SUBJECT, 10)
+    outcomes = [row.outcome for entry in newest for row in entry.commands if row.state == "finished"]
+    assert outcomes == [Failed(retryable=False, reason="the registry is gone")]
+
+
+async def test_a_workload_that_left_the_policy_is_still_shown(loop):
+    await commit(loop.store, evaluation("old", notify("n"), subject="workload/retired-model"))
+    seen = await views.workloads(loop.store, await loop.policy(), link)
+    assert [(known.name, known.mode) for known in seen] == [(WORKLOAD, "act"), ("retired-model", "")]
+
+
+async def test_signals_that_match_nothing_are_no_workload(loop):
+    await commit(loop.store, evaluation("u", subject="unmatched"))
+    assert [known.name for known in await views.workloads(loop.store, await loop.policy(), link)] == [WORKLOAD]
+
+
+async def test_the_dashboard_leaves_the_bodies_of_rejections_out(loop):
+    row = RejectedRow(
+        id="r", channel="event_hubs", reason="malformed_json", detail="x", received_at=START, body=b"secret rows"
+    )
+    await loop.store.add_rejected(row)
+    view = await views.dashboard(loop.store, await loop.policy(), START, link)
+    assert [refused.body for refused in view.rejected] == [b""]
+    assert "secret" not in str(plain(view))
+    assert (await views.rejected(loop.store, 1))[0].body == b"secret rows"
+
+
+async def test_looking_changes_nothing(loop):
+    await loop.until_approval("1")
+    before = await loop.store.facts(SUBJECT)
+    await views.dashboard(loop.store, await loop.policy(), START, link)
+    assert (await loop.store.facts(SUBJECT)).etag == before.etag

@@ -1,0 +1,273 @@
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from shared.cli import app
+from shared.domain.records import RejectedRow
+from shared.signing import ApprovalLinks, Question
+from tests.unit.filled_store import POLICY, START, SUBJECT, WORKLOAD, FilledStore, opened
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "a-key-of-this-test"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return {
+        "OUTERLOOP_POLICY": str(POLICY),
+        "OUTERLOOP_POLICY_OVERLAY": "",
+        "OUTERLOOP_STORE": str(tmp_path / "store.db"),
+        "OUTERLOOP_SIGNING_KEY": KEY,
+        "OUTERLOOP_PUBLIC_URL": "https://outerloop.example",
+    }
+
+
+@pytest.fixture
+def outerloop(settings):
+    def run(*arguments, **changes):
+        return CliRunner().invoke(app, list(arguments), env=settings | changes)
+
+    return run
+
+
+@pytest.fixture
+def filled(settings):
+    """Lets something happen on the store that the command line will look at, and returns what came of it."""
+
+    async def happen(steps):
+        store = await opened(settings["OUTERLOOP_STORE"])
+        try:
+            return await steps(FilledStore(store))
+        finally:
+            await store.close()
+
+    return lambda steps: asyncio.run(happen(steps))
+
+
+async def nothing(loop):
+    pass
+
+
+async def a_paused_candidate(loop):
+    await loop.ask("pause", "migration")
+    return await loop.register("1")
+
+
+def test_without_settings_the_first_missing_one_is_named(outerloop):
+    result = outerloop("status", OUTERLOOP_POLICY="")
+    assert result.exit_code == 1
+    assert "set OUTERLOOP_POLICY" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_store_that_does_not_exist_is_said_and_not_created(outerloop, settings):
+    result = outerloop("status")
+    assert result.exit_code == 1
+    assert "start the app first" in result.stderr
+    assert not Path(settings["OUTERLOOP_STORE"]).exists()
+
+
+def test_a_file_that_is_no_store_is_told_in_one_line(outerloop, settings):
+    Path(settings["OUTERLOOP_STORE"]).write_text("no database " * 100, encoding="utf-8")
+    result = outerloop("status")
+    assert result.exit_code == 1
+    assert "cannot be used" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_status_tells_what_waits_and_every_reason(outerloop, filled):
+    filled(a_paused_candidate)
+    text = outerloop("status").stdout
+    assert "flight-delay (act, PAUSED)" in text
+    assert "waits: version 1; at 2026-03-01 13:00:00 UTC it is evaluated again" in text
+    assert "because the workload is paused; release: outerloop ask resume [paused]" in text
+    assert "hold on ModelRegistered" in text
+
+
+def test_status_of_a_new_store_is_quiet(outerloop, filled):
+    filled(nothing)
+    assert "champion: none yet" in outerloop("status").stdout
+
+
+def test_status_as_json_holds_everything_that_the_page_shows(outerloop, filled):
+    filled(lambda loop: loop.until_serving("1"))
+    view = json.loads(outerloop("status", "--json").stdout)
+    (workload,) = view["workloads"]
+    assert (workload["name"], workload["champion"], workload["traffic"]) == (WORKLOAD, "1", {"1": 100})
+    assert workload["versions"][0]["state"] == "serving"
+    assert view["ledger"][0]["decision"]["subject"] == SUBJECT
+    assert {"kind", "id"} <= view["ledger"][-1]["commands"][0]["command"].keys()
+
+
+def test_explain_tells_a_held_decision_in_full(outerloop, filled):
+    signal = filled(a_paused_candidate)
+    text = outerloop("explain", signal.dedup_key).stdout
+    assert "heard ModelRegistered" in text
+    assert "model_version: 1" in text
+    assert "because the workload is paused; release: outerloop ask resume [paused]" in text
+    assert "would order ShareModel" in text
+    assert "waits until 2026-03-01 13:00:00 UTC" in text
+    assert "version 1: registered since" in text
+
+
+def test_explain_an_incident_with_its_remedy(outerloop, filled):
+    async def drifting(loop):
+        await loop.until_serving("1")
+        await loop.drift()
+        return (await loop.facts()).incidents[0].id
+
+    incident = filled(drifting)
+    text = outerloop("explain", incident).stdout
+    assert f"incident {incident}" in text
+    assert "data_drift, remedying" in text
+    assert "ordered Retrain" in text
+    assert "pending (attempts 0)" in text
+
+
+def test_explain_as_json_carries_reasons_and_commands(outerloop, filled):
+    signal = filled(a_paused_candidate)
+    found = json.loads(outerloop("explain", "--json", signal.dedup_key).stdout)
+    (explained,) = found["decisions"]
+    assert found["about"] == "signal"
+    assert explained["entry"]["decision"]["verdict"] == "hold"
+    assert explained["entry"]["decision"]["reasons"][0]["release"] == "outerloop ask resume"
+    assert explained["hold"]["due"] == "2026-03-01T13:00:00Z"
+
+
+def test_explain_an_id_that_nothing_has(outerloop, filled):
+    filled(nothing)
+    result = outerloop("explain", "beef")
+    assert result.exit_code == 1
+    assert "nothing has the id beef" in result.stderr
+
+
+def test_approvals_lists_links_that_the_app_itself_would_send(outerloop, filled):
+    asked = filled(lambda loop: loop.until_approval("1"))
+    (question,) = json.loads(outerloop("approvals", "--json").stdout)
+    address, _, token = question["link"].rpartition("/")
+    assert address == "https://outerloop.example/api/approvals"
+    assert ApprovalLinks(KEY, "").question(token) == Question(WORKLOAD, asked.id)
+    text = outerloop("approvals").stdout
+    assert question["link"] in text
+    assert "approve version 1 until 2026-03-03 12:00:30 UTC" in text
+
+
+def test_approvals_says_when_there_are_none(outerloop, filled):
+    filled(nothing)
+    assert "No question waits" in outerloop("approvals").stdout
+    assert json.loads(outerloop("approvals", "--json").stdout) == []
+
+
+def test_rejected_list_shows_bodies_only_to_machines(outerloop, filled):
+    row = RejectedRow(
+        id="r", channel="event_grid", reason="malformed_json", detail="a comma", received_at=START, body=b'{"pin": 1}'
+    )
+    filled(lambda loop: loop.store.add_rejected(row))
+    text = outerloop("rejected", "list", COLUMNS="120").stdout
+    assert "malformed_json" in text
+    assert "pin" not in text
+    (found,) = json.loads(outerloop("rejected", "list", "--json").stdout)
+    assert (found["body"], found["times"]) == ('{"pin": 1}', 1)
+
+
+def test_rejected_list_says_when_there_are_none(outerloop, filled):
+    filled(nothing)
+    assert "Nothing was rejected." in outerloop("rejected", "list").stdout
+
+
+def ask(outerloop, action, *more):
+    return outerloop("ask", action, WORKLOAD, "--by", "ada", "--why", "a test", *more)
+
+
+def test_a_pause_is_decided_at_once_and_told(outerloop, filled):
+    filled(nothing)
+    result = ask(outerloop, "pause")
+    assert result.exit_code == 0
+    assert "because ada paused it: a test [asked]" in result.stdout
+    assert filled(lambda loop: loop.facts()).paused
+    assert ask(outerloop, "resume").exit_code == 0
+    assert not filled(lambda loop: loop.facts()).paused
+
+
+def test_a_wish_that_is_refused_ends_with_3_and_says_why(outerloop, filled):
+    filled(nothing)
+    result = ask(outerloop, "rollback")
+    assert result.exit_code == 3
+    assert "no warm standby to go back to" in result.stdout
+
+
+def test_a_retraining_that_is_asked_for_orders_it_and_can_be_explained(outerloop, filled):
+    filled(lambda loop: loop.until_serving("1"))
+    decision = json.loads(ask(outerloop, "retrain", "--json").stdout)
+    assert decision["verdict"] == "act"
+    assert [command["kind"] for command in decision["commands"]] == ["Retrain", "Notify"]
+    assert "ordered Retrain" in outerloop("explain", decision["id"]).stdout
+
+
+def test_the_same_wish_a_second_time_is_a_wish_of_its_own(outerloop, filled):
+    filled(nothing)
+    ids = {json.loads(ask(outerloop, "pause", "--json").stdout)["id"] for _ in range(2)}
+    assert len(ids) == 2
+
+
+def test_a_wish_about_an_unknown_workload_is_refused_before_it_is_stored(outerloop, filled):
+    filled(nothing)
+    result = outerloop("ask", "pause", "fligth-delay", "--by", "ada", "--why", "x")
+    assert result.exit_code == 1
+    assert "it has flight-delay" in result.stderr
+    assert filled(lambda loop: loop.store.rejected(10)) == []
+
+
+@pytest.mark.parametrize("arguments", [("ask", "explode", WORKLOAD), ("ask", "pause", WORKLOAD), ("nonsense",)])
+def test_wrong_usage_ends_with_2(outerloop, arguments):
+    result = outerloop(*arguments)
+    assert result.exit_code == 2
+    assert "Error" in result.stderr
+
+
+REQUESTS = """
+import asyncio, azure.functions as func
+from handlers import dashboard
+async def main():
+    for name in ("dashboard", "status"):
+        function = getattr(dashboard, name)._function
+        request = func.HttpRequest("GET", f"/api/{name}", body=b"", headers={})
+        answer = await function.get_user_function()(request)
+        print(answer.status_code, answer.mimetype, answer.get_body().decode().replace(chr(10), " "))
+asyncio.run(main())
+import os; os._exit(0)
+"""
+
+
+def requested(settings, **changes):
+    """The answers of the dashboard's two routes, from a process of their own."""
+    found = subprocess.run(
+        [sys.executable, "-u", "-c", REQUESTS],
+        check=True,
+        timeout=60,
+        capture_output=True,
+        cwd=ROOT,
+        text=True,
+        env=settings | changes,
+    )
+    return found.stdout.splitlines()
+
+
+def test_the_dashboard_shows_itself_where_it_is_open(settings, filled):
+    filled(a_paused_candidate)
+    page, status = requested(settings, OUTERLOOP_DASHBOARD="open")
+    assert page.startswith("200 text/html <!doctype html>")
+    assert "the workload is paused" in page
+    assert json.loads(status.removeprefix("200 application/json "))["workloads"][0]["paused"]
+
+
+def test_the_dashboard_is_closed_to_whoever_is_not_signed_in(settings, filled):
+    filled(nothing)
+    page, _ = requested(settings)
+    assert page.startswith("403 text/html")
+    assert "flight-delay" not in page

@@ -1,0 +1,105 @@
+"""Settings are read in one place, and say by name what is wrong with them."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.settings import SettingsError, read_settings
+
+LEAST = {"OUTERLOOP_POLICY": "policy.yaml"}
+SECRETS = {
+    "OUTERLOOP_SIGNING_KEY": "secret-key",
+    "OUTERLOOP_SMTP_PASSWORD": "secret-password",
+    "OUTERLOOP_TEAMS_MLOPS": "https://secret-url.example",
+}
+
+
+def test_a_policy_is_enough():
+    settings = read_settings(LEAST)
+    assert settings.policy == Path("policy.yaml")
+    assert settings.overlay is None
+    assert settings.store == ".state/outerloop.db"
+    assert settings.poll_seconds == 15.0
+    assert (settings.arm_url, settings.smtp_host, settings.teams_urls) == ("", "", {})
+    assert not settings.dashboard_open
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_without_a_policy_it_says_which_setting_is_missing(value):
+    with pytest.raises(SettingsError, match="OUTERLOOP_POLICY"):
+        read_settings({} if value is None else {"OUTERLOOP_POLICY": value})
+
+
+def test_in_azure_the_store_must_be_named():
+    with pytest.raises(SettingsError, match="OUTERLOOP_STORE"):
+        read_settings({**LEAST, "WEBSITE_INSTANCE_ID": "abc"})
+    assert read_settings({**LEAST, "WEBSITE_INSTANCE_ID": "abc", "OUTERLOOP_STORE": "somewhere"}).store == "somewhere"
+
+
+def test_every_setting_has_its_place():
+    settings = read_settings(
+        {
+            **LEAST,
+            "OUTERLOOP_POLICY_OVERLAY": "fast.yaml",
+            "OUTERLOOP_STORE": "/data/store.db",
+            "OUTERLOOP_PUBLIC_URL": "https://outerloop.example/",
+            "OUTERLOOP_SIGNING_KEY": "key",
+            "OUTERLOOP_ARM_URL": "https://arm.example/",
+            "OUTERLOOP_POLL_SECONDS": "0.5",
+            "OUTERLOOP_SMTP_HOST": "mail.example",
+            "OUTERLOOP_SMTP_PORT": "25",
+            "OUTERLOOP_SMTP_USER": "user",
+            "OUTERLOOP_SMTP_PASSWORD": "password",
+            "OUTERLOOP_MAIL_SENDER": "loop@contoso.com",
+            "OUTERLOOP_DASHBOARD": "open",
+        }
+    )
+    assert settings.overlay == Path("fast.yaml")
+    assert settings.store == "/data/store.db"
+    assert (settings.public_url, settings.arm_url) == ("https://outerloop.example", "https://arm.example")
+    assert (settings.signing_key, settings.poll_seconds) == ("key", 0.5)
+    assert (settings.smtp_host, settings.smtp_port) == ("mail.example", 25)
+    assert (settings.smtp_user, settings.smtp_password) == ("user", "password")
+    assert settings.mail_sender == "loop@contoso.com"
+    assert settings.dashboard_open
+
+
+def test_every_teams_channel_has_its_address():
+    values = {**LEAST, "OUTERLOOP_TEAMS_MLOPS": "https://a.example", "OUTERLOOP_TEAMS_PLATFORM": "https://b.example"}
+    assert read_settings(values).teams_urls == {"mlops": "https://a.example", "platform": "https://b.example"}
+
+
+@pytest.mark.parametrize("name", ["OUTERLOOP_POLL_SECONDS", "OUTERLOOP_SMTP_PORT"])
+@pytest.mark.parametrize("value", ["soon", "1,5", "nan", "-1", "0"])
+def test_a_number_that_is_none_is_named(name, value):
+    with pytest.raises(SettingsError, match=name):
+        read_settings({**LEAST, name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "default"),
+    [
+        ("OUTERLOOP_POLL_SECONDS", "poll_seconds", 15.0),
+        ("OUTERLOOP_SMTP_PORT", "smtp_port", 587),
+        ("OUTERLOOP_STORE", "store", ".state/outerloop.db"),
+        ("OUTERLOOP_PUBLIC_URL", "public_url", "http://127.0.0.1:7071"),
+        ("OUTERLOOP_MAIL_SENDER", "mail_sender", "outerloop@localhost"),
+    ],
+)
+def test_an_empty_setting_is_as_good_as_none(name, field, default):
+    assert getattr(read_settings({**LEAST, name: ""}), field) == default
+
+
+@pytest.mark.parametrize("value", ["", "true", "closed", "OPEN"])
+def test_the_dashboard_is_open_by_one_word_only(value):
+    assert not read_settings({**LEAST, "OUTERLOOP_DASHBOARD": value}).dashboard_open
+
+
+@pytest.mark.parametrize("value", SECRETS.values())
+def test_secrets_are_not_printed(value):
+    assert value not in repr(read_settings({**LEAST, **SECRETS}))
+
+
+def test_it_reads_the_environment_of_the_process(monkeypatch):
+    monkeypatch.setenv("OUTERLOOP_POLICY", "from-the-environment.yaml")
+    assert read_settings().policy == Path("from-the-environment.yaml")
