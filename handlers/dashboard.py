@@ -14,7 +14,6 @@ from shared.rendering.shown import Dashboard
 from shared.runtime import application
 from shared.services import views
 from shared.sign_in import SignInError, person_of
-from shared.signing import Question
 
 blueprint = func.Blueprint()
 
@@ -39,8 +38,5 @@ async def status(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  #
 async def _view() -> Dashboard:
     app = await application()
     policy = (await app.policies.current()).policy
-
-    def link(workload: str, approval_id: str) -> str:
-        return f"{app.settings.public_url}/api/approvals/{app.links.token(Question(workload, approval_id))}"
-
+    link = views.link_by(app.links, app.settings.public_url)
     return await views.dashboard(app.store, policy, app.clock.now(), link)

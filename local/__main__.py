@@ -74,6 +74,10 @@ async def _play(story: chapters.Story) -> StoryError | None:
     try:
         for chapter in WHOLE:
             await chapter(story)
+            evidence = await verdict.gather(story.control, story.state)
+            broken = [f"{check.name} [{check.seen}]" for check in verdict.invariants(evidence) if not check.passed]
+            if broken:
+                return StoryError("; ".join(broken))
     except StoryError as error:
         return error
     return None

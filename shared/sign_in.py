@@ -31,7 +31,9 @@ def person_of(headers: Mapping[str, str], environment: Mapping[str, str] | None 
     """The person behind a request. Raises SignInError that says what to switch on."""
     values = os.environ if environment is None else environment  # noqa: TID251  # set by the platform, not by us
     if values.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
-        raise SignInError("authentication is not switched on for this app, so nobody can be recognised: switch it on (Easy Auth)")
+        raise SignInError(
+            "authentication is not switched on for this app, so nobody can be recognised: switch it on (Easy Auth)"
+        )
     known = {key.lower(): value for key, value in headers.items()}
     name = known.get("x-ms-client-principal-name", "")
     if not name:

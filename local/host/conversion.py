@@ -27,7 +27,7 @@ def document(value: Any) -> Datum:
 
 def converter(binding: str) -> Any:
     """The converter of a binding type, or None when azure-functions has none of that name."""
-    registry: Any = func.get_binding_registry()  # type: ignore[no-untyped-call]
+    registry: Any = func.get_binding_registry()
     return registry.get(binding)
 
 

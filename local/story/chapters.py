@@ -4,6 +4,8 @@ Owns the order of events. It pushes only from outside, waits for what the loop d
 """
 
 import asyncio
+import os
+import sys
 from dataclasses import dataclass, field
 
 from local.story.clients import Callers, Control, answer_question
@@ -169,7 +171,7 @@ async def _roll_out(story: Story, number: str, rows: list[dict[str, object]], *e
     """Score rows at a steady pace while a version is rolled out; returns how many were sent until it ended."""
 
     async def ended() -> bool:
-        return _state_of(await story.state.facts(), number) in (*ends, "rejected", "rolled_back")
+        return _state_of(await story.state.facts(), number) in (*ends, "serving", "rejected", "rolled_back")
 
     sent = await story.callers.score(rows, STEADY_PER_SECOND, ended)
     await story.wait_version(number, *ends, within_seconds=ROLLOUT_SECONDS)
@@ -213,22 +215,14 @@ async def afterwards(story: Story) -> None:
 
 
 async def _ask_for_retraining(story: Story) -> None:
-    import sys  # noqa: PLC0415
-
-    command = [sys.executable, "-c", "from shared.cli import main; main()", "ask", "retrain", "flight-delay"]
+    command = [sys.executable, "-m", "shared.cli", "ask", "retrain", "flight-delay"]
     options = ["--by", "alice@contoso.com", "--why", "to see what the guards say"]
     process = await asyncio.create_subprocess_exec(
         *command,
         *options,
-        env=_environment(story.world),
+        env={**os.environ, **story.world.settings},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
     output, _ = await process.communicate()
     story.progress.say(f"outerloop ask retrain: {output.decode().strip()}")
-
-
-def _environment(world: World) -> dict[str, str]:
-    import os  # noqa: PLC0415
-
-    return {**os.environ, **world.settings}

@@ -70,7 +70,7 @@ def version_in(facts: Facts, number: str, *wanted: str) -> Version | None:
         return None
     if version.state in wanted:
         return version
-    if version.state in ENDED:
+    if version.state in ENDED or version.state == "serving":
         checks = "; ".join(f"{check.name}: {check.detail}" for check in version.checks)
         raise StoryError(
             f"version {number} ended as {version.state} and should have become {' or '.join(wanted)}. {checks}"

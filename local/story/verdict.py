@@ -79,6 +79,11 @@ def judge(evidence: Evidence) -> list[Check]:
     return [check(evidence) for check in CHECKS]
 
 
+def invariants(evidence: Evidence) -> list[Check]:
+    """What must be true at any moment of the story, so that a fault is seen when it happens."""
+    return [_decided_once(evidence), _once(evidence), _nothing_lost(evidence)]
+
+
 def production_traffic(evidence: Evidence) -> list[dict[str, int]]:
     """Every traffic map that was written to the production endpoint, shares of nothing left out."""
     writes = [entry for entry in evidence.effects("traffic_set") if PRODUCTION.lower() in entry["target"].lower()]
@@ -92,6 +97,12 @@ def auc_figures(evidence: Evidence) -> tuple[float, float] | None:
         if incident and job["name"] == incident.verification and "auc" in job["metrics"]:
             return float(job["metrics"]["auc"]), float(job["metrics"]["auc_champion"])
     return None
+
+
+def _decided_once(evidence: Evidence) -> Check:
+    registered, decided = len(evidence.effects("model_registered")), len(evidence.heard("ModelRegistered"))
+    seen = f"{registered} registered, {decided} decisions about them"
+    return Check("each registration, delivered twice, was decided on at most once", decided <= registered, seen)
 
 
 def _registered(evidence: Evidence) -> Check:
@@ -142,7 +153,11 @@ def _retrained(evidence: Evidence) -> Check:
     incident = evidence.drift_incident
     remedies = started.count(incident.remedy) if incident else 0
     passed = remedies == 1 and len(training) == 3
-    return Check("one retraining was started for it, and started once", passed, f"{remedies} started; trained by {sorted(training)}")
+    return Check(
+        "one retraining was started for it, and started once",
+        passed,
+        f"{remedies} started; trained by {sorted(training)}",
+    )
 
 
 def _deduplicated(evidence: Evidence) -> Check:

@@ -18,11 +18,21 @@ from shared.cli.problems import EXIT_REFUSED, plainly
 from shared.parsing import Channel, Parsed, report_line
 from shared.parsing import parse as parse_body
 
+STANDARD_INPUT = Path("-")
+
+
+def _readable(files: list[Path]) -> list[Path]:
+    """The files as given, each a file or standard input. Anything else is wrong usage."""
+    for file in files:
+        if file != STANDARD_INPUT and not file.is_file():
+            raise typer.BadParameter(
+                f"there is no file {file}: name a file with a raw payload, or - for standard input"
+            )
+    return files
+
+
 Files = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="FILE", exists=True, dir_okay=False, allow_dash=True, help="Raw payloads; - is standard input."
-    ),
+    list[Path], typer.Argument(metavar="FILE", callback=_readable, help="Raw payloads; - is standard input.")
 ]
 Via = Annotated[
     Channel | None, typer.Option("--channel", help="How it came in; found out from the content if left out.")
@@ -51,7 +61,7 @@ def parse(files: Files, as_json: AsJson = False, channel: Via = None) -> None:  
 
 def _read(files: list[Path], channel: Channel | None) -> Iterator[tuple[str, int, Parsed]]:
     for file in files:
-        body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        body = sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()
         for index, parsed in enumerate(parse_body(body, channel)):
             yield str(file), index, parsed
 

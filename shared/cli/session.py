@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from shared.cli.problems import CommandError
+from shared.services.views import Link, link_by
 from shared.settings import Settings, read_settings
-from shared.signing import Question
 
 if TYPE_CHECKING:
     from shared.domain.policy import Policy
@@ -49,10 +49,6 @@ async def policy_of(app: "Application") -> "Policy":
     return (await app.policies.current()).policy
 
 
-def link_of(app: "Application") -> Callable[[str, str], str]:
+def link_of(app: "Application") -> Link:
     """How the application addresses the page of an approval."""
-
-    def link(workload: str, approval_id: str) -> str:
-        return f"{app.settings.public_url}/api/approvals/{app.links.token(Question(workload, approval_id))}"
-
-    return link
+    return link_by(app.links, app.settings.public_url)

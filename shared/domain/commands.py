@@ -61,6 +61,7 @@ class RemoveDeployment(EndpointCommand, frozen=True, kw_only=True):
     """Delete a deployment that has no traffic. Gone already: done."""
 
     deployment: str
+    production: bool = False
 
 
 class CheckEndpoint(EndpointCommand, frozen=True, kw_only=True):

@@ -7,7 +7,16 @@ and judges no signal (``rules``). Field names are the keys of the file; duration
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from shared.domain.durations import format_duration, parse_duration
 from shared.domain.facts import WINDOWS_KEPT_MAX
@@ -26,8 +35,10 @@ def _limit(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(format_duration, return_type=str)]
 LimitText = Annotated[Limit, BeforeValidator(_limit), PlainSerializer(str, return_type=str)]
 Persistence = Annotated[str, StringConstraints(pattern=r"^[1-9]\d? of [1-9]\d?$")]
+WindowLength = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
 ResourceId = Annotated[str, StringConstraints(pattern=r"(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/.+")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
+WindowLength = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
 Task = Literal["classical", "vision", "language"]
 Mode = Literal["observe", "act"]
 
@@ -154,7 +165,7 @@ class DataDrift(Section):
 
     when: Literal["data_drift"]
     metric: Literal["psi"] = "psi"
-    window: str = "1mo"
+    window: WindowLength = "1mo"
     above: float = Field(gt=0)
     suspected_above: float = Field(default=0.1, gt=0)
     share_of_features: float = Field(gt=0, le=1)
@@ -234,6 +245,19 @@ class TelemetrySettings(Section):
 
     traffic_bucket: Duration = timedelta(minutes=1)
     lateness: Duration = timedelta(hours=24)
+
+    @model_validator(mode="after")
+    def _whole_seconds(self) -> "TelemetrySettings":
+        if self.traffic_bucket < timedelta(seconds=1) or self.traffic_bucket % timedelta(seconds=1):
+            raise ValueError("traffic_bucket must be whole seconds, such as 1m")
+        return self
+
+    @field_validator("traffic_bucket")
+    @classmethod
+    def _whole_seconds(cls, bucket: timedelta) -> timedelta:
+        if bucket < timedelta(seconds=1) or bucket % timedelta(seconds=1):
+            raise ValueError(f"{format_duration(bucket)} is no bucket: write whole seconds, at least 1s")
+        return bucket
 
 
 class Workload(Section):

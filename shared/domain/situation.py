@@ -135,16 +135,39 @@ def evaluation(situation: Situation, ruling: Ruling) -> Evaluation:
 
 def unmatched(signal: Signal, subject: str, facts: Facts, policy_digest: str, now: datetime) -> Evaluation:
     """The decision about a signal in scope that no workload cares for: recorded, and nothing else."""
+    reason = because("no_workload", "no workload of the policy matches this signal")
+    return _bare("no_match", reason, signal, subject, facts, policy_digest, now)
+
+
+def failed(situation: Situation, error: Exception) -> Evaluation:
+    """The decision when a rule itself broke: said loudly, with the facts as they were, so that nothing else is held up."""
+    text = f"a rule failed ({type(error).__name__}: {error}): this is a fault of Outerloop, please report it"
+    reason = because("rule_failed", text)
+    return _bare(
+        "escalate",
+        reason,
+        situation.signal,
+        situation.subject,
+        situation.facts,
+        situation.policy_digest,
+        situation.now,
+    )
+
+
+def _bare(  # noqa: PLR0913, PLR0917  # the parts of a decision that no rule made
+    verdict: Verdict, reason: Reason, signal: Signal, subject: str, facts: Facts, policy_digest: str, now: datetime
+) -> Evaluation:
     decision = Decision(
         id=ids.decision_id(signal.dedup_key, subject),
         cause=signal.dedup_key,
         cause_kind=kind_of(signal),
         subject=subject,
-        verdict="no_match",
+        verdict=verdict,
         rule="none",
-        reasons=(because("no_workload", "no workload of the policy matches this signal"),),
+        reasons=(reason,),
         policy_digest=policy_digest,
         decided_at=now,
         depth=signal.depth,
     )
-    return Evaluation(decision=decision, facts=facts)
+    released = (signal.hold_id,) if isinstance(signal, HoldElapsed) else ()
+    return Evaluation(decision=decision, facts=facts, released=released)

@@ -4,7 +4,7 @@ Owns YAML, line numbers and overlays. Reads no files: texts are arguments. The g
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -71,21 +71,44 @@ def _load(file: str, text: str) -> tuple[yaml.Node | None, Any]:
         raise PolicyError([PolicyFault(file, 1, "", f"this is no YAML: {error}")]) from None
     if not isinstance(raw, dict):
         raise PolicyError([PolicyFault(file, 1, "", "a policy is a mapping that begins with version: 1")])
+    repeated = [*_repeated_keys(file, node, (), set())]
+    if repeated:
+        raise PolicyError(repeated)
     return node, raw
+
+
+def _repeated_keys(file: str, node: yaml.Node | None, path: Path, seen: set[int]) -> Iterator[PolicyFault]:
+    """Keys that are written twice: YAML would take the last and say nothing. ``seen`` guards against anchors in a ring."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _repeated_keys(file, item, (*path, number), seen)
+    if isinstance(node, yaml.MappingNode):
+        known: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            here = (*path, name)
+            if name in known:
+                yield PolicyFault(file, key.start_mark.line + 1, _dotted(here), "is written twice")
+            known.add(name)
+            yield from _repeated_keys(file, value, here, seen)
 
 
 def _causes(error: ValidationError) -> list[ErrorDetails]:
     """The errors without those that only follow from others: a list whose one item is wrong also counts as too short."""
     details = error.errors(include_url=False)
-    return [detail for detail in details if detail["type"] != "too_short" or len(details) == 1]
+    return [detail for detail in details if detail["type"] != "too_short"] or details
 
 
 def _fault(file: str, node: yaml.Node | None, detail: ErrorDetails) -> PolicyFault:
-    path = tuple(part for part in detail["loc"] if not (isinstance(part, str) and part in _TAGS))
+    places = zip(detail["loc"], (None, *detail["loc"]), strict=False)
+    path = tuple(part for part, before in places if not (part in _TAGS and isinstance(before, int)))
     return PolicyFault(file, _line(node, path), _dotted(path), _explain(detail, path))
 
 
-_TAGS = frozenset({"endpoint", "job", "function-after"})  # names of union members, which pydantic puts into paths
+_TAGS = frozenset({"endpoint", "job"})  # kinds of checks, which pydantic puts into paths behind the check's number
 
 
 def _explain(detail: ErrorDetails, path: Path) -> str:

@@ -16,7 +16,7 @@ from shared.domain.observations import DeploymentRef, TrafficSample
 from shared.domain.records import SignalRow
 from shared.domain.references import deployment_name
 from shared.domain.signals import HoldElapsed, Signal
-from shared.domain.situation import Situation, unmatched
+from shared.domain.situation import Situation, failed, unmatched
 from shared.ports import (
     AlreadyDecidedError,
     Clock,
@@ -30,6 +30,7 @@ from shared.ports import (
 from shared.services.aggregate import Aggregator
 from shared.services.outbox import send_all
 
+log = logging.getLogger(__name__)
 log = logging.getLogger(__name__)
 TRIES_MAX = 12  # of one commit; then the signal stays undecided and ``sweep`` comes back to it
 
@@ -103,7 +104,12 @@ class Decider:
             facts=facts,
             now=self._clock.now(),
         )
-        return evaluate.evaluate(await self._gather(situation))
+        gathered = await self._gather(situation)
+        try:
+            return evaluate.evaluate(gathered)
+        except Exception as error:
+            log.exception("a rule failed on %s for %s", signal.dedup_key, subject)
+            return failed(gathered, error)
 
     async def _gather(self, situation: Situation) -> Situation:
         """Fetch what the rule for this signal will ask for: the signal that waited, or the traffic of a step."""

@@ -20,6 +20,7 @@ from shared.domain.commands import (
 from shared.domain.effects import AnyCommand, EndpointWrite, Message, WorkspaceCommand
 from shared.domain.ids import derive
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Succeeded, Unknown
+from shared.domain.plans import stale
 from shared.domain.records import CommandRow, SignalRow
 from shared.domain.references import deployment_name
 from shared.domain.routing import workload_of
@@ -82,6 +83,10 @@ class Executor:
 
     async def _step(self, row: CommandRow) -> Outcome:
         command, now = row.command, self._clock.now()
+        if row.state == "pending" and not isinstance(row.outcome, Started):
+            why = stale(command, (await self._store.facts(row.subject)).value)
+            if why:
+                return Skipped(reason=f"stale plan: {why}")
         if isinstance(command, EndpointWrite) and not await take_lease(self._store, command, now, now + LEASE_FOR):
             return Skipped(reason="lease", until=now + LEASE_RETRY)
         if isinstance(row.outcome, Started) and isinstance(command, WorkspaceCommand):

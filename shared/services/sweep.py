@@ -4,7 +4,7 @@ Owns the list of these chores and their order. Each is safe on several instances
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.domain.records import SignalRow
 from shared.ports import Clock, CommandQueue, ConflictError, Store
@@ -14,6 +14,7 @@ from shared.services.ingest import Ingest
 from shared.services.outbox import send_row
 
 BATCH_MAX = 100  # of each chore in one run
+FORGET_EVERY = timedelta(hours=1)
 LEFT_BEHIND_AFTER = timedelta(seconds=30)  # a handler still at work is left alone for so long
 
 
@@ -36,6 +37,7 @@ class Sweeper:
     ) -> None:
         self._store, self._queue, self._clock = store, queue, clock
         self._decider, self._ingest, self._aggregator = decider, ingest, aggregator
+        self._forgot_at: datetime | None = None
 
     async def run(self) -> Swept:
         """One round of every chore."""
@@ -45,7 +47,14 @@ class Sweeper:
         swept.closed = await self._close_windows()
         swept.woken = await self._wake()
         swept.sent = await self._send_unsent()
+        await self._forget()
         return swept
+
+    async def _forget(self) -> None:
+        now = self._clock.now()
+        if self._forgot_at is None or now - self._forgot_at >= FORGET_EVERY:
+            self._forgot_at = now
+            await self._aggregator.forget_old_traffic()
 
     async def _decide_left_behind(self) -> int:
         rows = await self._store.undecided(self._clock.now() - LEFT_BEHIND_AFTER, BATCH_MAX)

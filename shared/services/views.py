@@ -16,6 +16,7 @@ from shared.domain.signals import HoldElapsed
 from shared.domain.values import replace
 from shared.ports import Store
 from shared.rendering.shown import Dashboard, LedgerEntry, OpenQuestion, ShownHold, ShownRollout, ShownWorkload
+from shared.signing import ApprovalLinks, Question
 
 Link = Callable[[str, str], str]
 """The address of the page that answers an approval: (workload, approval id)."""
@@ -31,6 +32,11 @@ THEN = {
     "standby_expiry": "the warm standby is removed",
     "verify_deadline": "the incident is closed without proof that its remedy helped",
 }
+
+
+def link_by(links: ApprovalLinks, public_url: str) -> Link:
+    """How the application itself addresses the pages of approvals."""
+    return lambda workload, approval_id: f"{public_url}/api/approvals/{links.token(Question(workload, approval_id))}"
 
 
 async def dashboard(store: Store, policy: Policy, now: datetime, link: Link) -> Dashboard:

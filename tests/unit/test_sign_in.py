@@ -72,7 +72,9 @@ def test_a_principal_that_cannot_be_read_is_in_no_group(content):
 
 
 def test_a_group_is_a_text():
-    assert person_of(headers(content=principal(("groups", 5), ("groups", None), ("groups", "g1"))), ON).groups == ("g1",)
+    assert person_of(headers(content=principal(("groups", 5), ("groups", None), ("groups", "g1"))), ON).groups == (
+        "g1",
+    )
 
 
 VALUES = st.recursive(

@@ -70,6 +70,8 @@ def on_answer(situation: Situation, signal: ApprovalAnswered) -> Ruling:
     against = objections(signal, version, rule, situation.policy.personas[rule.by], situation.now)
     if against:
         return ignore(situation, RULE, *against)
+    if signal.answer == "approve" and digest_of(evidence_of(situation, version)) != version.approval.evidence_digest:
+        return ask(situation, version)  # what was approved is not what would be done now: ask anew, about that
     if signal.answer == "reject":
         reason = because("refused", f"{signal.by} said no: {signal.comment or 'without a comment'}")
         return reject(situation, version, "approval_refused", reason)

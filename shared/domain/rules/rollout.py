@@ -288,4 +288,5 @@ def _remove(situation: Situation, deployment: str) -> RemoveDeployment:
         workspace=production.workspace,
         endpoint=production.endpoint,
         deployment=deployment,
+        production=True,
     )

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from shared.domain.approvals import digest_of, objections, quorum_for
 from shared.domain.facts import Answer
 from shared.domain.policy import Approval
-from tests.unit.domain.builders import NOW, POLICY, WORKLOAD, after, answered, awaiting, codes, steady
+from tests.unit.domain.builders import NOW, POLICY, WORKLOAD, after, answered, awaiting, codes, steady, version
 
 RULE = WORKLOAD.promotion.approval
 PERSONA = POLICY.personas["ml_engineers"]
@@ -13,8 +13,8 @@ PERSONA = POLICY.personas["ml_engineers"]
 
 def against(answer, now=NOW, rule=RULE, **waiting):
     """The codes of what speaks against an answer about a version that waits."""
-    version = awaiting("2", **waiting).versions["2"]
-    return codes(objections(answer, version, rule, PERSONA, now))
+    asked_about = awaiting("2", **waiting).versions["2"]
+    return codes(objections(answer, asked_about, rule, PERSONA, now))
 
 
 def test_nothing_speaks_against_a_good_answer():
@@ -22,7 +22,8 @@ def test_nothing_speaks_against_a_good_answer():
 
 
 def test_a_version_that_waits_for_nobody_has_no_question():
-    assert against(answered(), approval=None) == ["not_asked"]
+    unasked = version("2", "awaiting_approval")
+    assert codes(objections(answered(), unasked, RULE, PERSONA, NOW)) == ["not_asked"]
 
 
 def test_an_answer_to_another_question_is_none():
@@ -30,8 +31,8 @@ def test_an_answer_to_another_question_is_none():
 
 
 def test_a_version_that_went_on_has_no_question_any_more():
-    version = awaiting("2").versions["2"].after("approved", NOW)
-    assert codes(objections(answered(), version, RULE, PERSONA, NOW)) == ["not_asked"]
+    gone_on = awaiting("2").versions["2"].after("approved", NOW)
+    assert codes(objections(answered(), gone_on, RULE, PERSONA, NOW)) == ["not_asked"]
 
 
 def test_the_last_moment_is_in_time_and_the_next_is_not():

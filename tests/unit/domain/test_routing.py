@@ -30,8 +30,8 @@ DEPLOYED = ModelDeployed(**HEARD, workspace=PRODUCTION, service_name="flight-del
 def two_workloads():
     """The example, and a second workload for the same model that watches another endpoint."""
     raw = raw_policy()
-    second = changed(raw["workloads"][0], {"name": "flight-delay-eu"})
-    second["environments"]["production"]["endpoint"] = "flight-delay-eu"
+    elsewhere = {"production": {"endpoint": "flight-delay-eu"}}
+    second = changed(raw["workloads"][0], {"name": "flight-delay-eu", "environments": elsewhere})
     raw["workloads"].append(second)
     return Policy.model_validate(raw)
 

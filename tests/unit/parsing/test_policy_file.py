@@ -11,9 +11,16 @@ from hypothesis import strategies as st
 from shared.domain.policy import Policy
 from shared.parsing.policy_file import PolicyError, PolicyFault, policy_digest, read_policy
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "flight_delays"
-TEXT = (EXAMPLE / "policy.yaml").read_text(encoding="utf-8")
-FAST = (EXAMPLE / "fast.yaml").read_text(encoding="utf-8")
+HERE = Path(__file__).resolve().parent
+EXAMPLE = HERE.parents[2] / "examples" / "flight_delays"
+TEXT = (HERE / "policy_under_test.yaml").read_text(encoding="utf-8")
+FAST = """workloads:
+  - name: flight-delay
+    promotion:
+      approval: {expires: 10m}
+      rollout: {bake: 5s, warm_standby: 1h}
+    telemetry: {traffic_bucket: 1s}
+"""
 WORKLOAD = "workloads[0]"
 
 
@@ -33,11 +40,16 @@ def edited(old, new):
     return TEXT.replace(old, new)
 
 
-def test_the_example_is_valid():
+def test_the_example_is_valid_with_its_overlay_and_without():
+    text, fast = ((EXAMPLE / name).read_text(encoding="utf-8") for name in ("policy.yaml", "fast.yaml"))
+    assert read_policy("policy.yaml", text) != read_policy("policy.yaml", text, ("fast.yaml", fast))
+
+
+def test_a_policy_is_read():
     workload = read_policy("policy.yaml", TEXT).workload("flight-delay")
     assert workload.promotion.rollout.steps == (10, 50, 100)
     assert workload.monitoring[0].needed == 3
-    assert str(workload.limits.retrains or "") == ""
+    assert workload.retrain.cooldown == timedelta(hours=12)
 
 
 MISTAKES = [
@@ -53,22 +65,37 @@ MISTAKES = [
     ("steps: [10, 50, 100]", "steps: [50, 10, 100]", f"{WORKLOAD}.promotion.rollout", "rise"),
     ("steps: [10, 50, 100]", "steps: [10, 50]", f"{WORKLOAD}.promotion.rollout", "[10, 50]"),
     ("steps: [10, 50, 100]", "steps: [ten, 100]", f"{WORKLOAD}.promotion.rollout.steps[0]", "integer"),
-    ("min_requests: 20 ", "min_requests: 0 ", f"{WORKLOAD}.promotion.rollout.analysis.min_requests", "1"),
-    ("error_rate_max: 0.02", "error_rate_max: 2", f"{WORKLOAD}.promotion.rollout.analysis.error_rate_max", "less than 1"),
+    ("min_requests: 20\n", "min_requests: 0\n", f"{WORKLOAD}.promotion.rollout.analysis.min_requests", "1"),
+    (
+        "error_rate_max: 0.02",
+        "error_rate_max: 2",
+        f"{WORKLOAD}.promotion.rollout.analysis.error_rate_max",
+        "less than 1",
+    ),
     ("quorum: 1", "quorum: 6", f"{WORKLOAD}.promotion.approval.quorum", "5"),
     ("otherwise: reject", "otherwise: approve", f"{WORKLOAD}.promotion.approval.otherwise", "reject"),
     ("from: development", "from: staging", f"{WORKLOAD}.promotion.from", "development"),
-    ("kind: endpoint, requests: 200", "kind: endpiont, requests: 200", f"{WORKLOAD}.promotion.staging.checks[0]", "job"),
+    (
+        "kind: endpoint, requests: 200",
+        "kind: endpiont, requests: 200",
+        f"{WORKLOAD}.promotion.staging.checks[0]",
+        "job",
+    ),
     ("requests: 200,", "requests: many,", f"{WORKLOAD}.promotion.staging.checks[0].requests", "integer"),
     ("requests: 200,", "reqests: 200,", f"{WORKLOAD}.promotion.staging.checks[0].reqests", "did you mean requests?"),
     ("payload: sample_request.json,", "", f"{WORKLOAD}.promotion.staging.checks[0].payload", "is missing"),
-    ("metrics: {auc_min: 0.66,", "metrics: {auc_min: high,", f"{WORKLOAD}.promotion.staging.checks[1].metrics.auc_min", "number"),
+    (
+        "metrics: {auc_min: 0.66,",
+        "metrics: {auc_min: high,",
+        f"{WORKLOAD}.promotion.staging.checks[1].metrics.auc_min",
+        "number",
+    ),
     ("for: 3 of 4", "for: 5 of 4", f"{WORKLOAD}.monitoring[0]", "M at most N"),
     ("for: 3 of 4", "for: often", f"{WORKLOAD}.monitoring[0].for", "of"),
     ("suspected_above: 0.1", "suspected_above: 0.3", f"{WORKLOAD}.monitoring[0]", "must not exceed"),
     ("share_of_features: 0.15", "share_of_features: 15", f"{WORKLOAD}.monitoring[0].share_of_features", "1"),
     ("metric: psi", "metric: ks", f"{WORKLOAD}.monitoring[0].metric", "psi"),
-    ("window: 1mo ", "window: 1 month ", f"{WORKLOAD}.monitoring[0].window", "window"),
+    ("window: 1mo ", "window: 1 month ", f"{WORKLOAD}.monitoring[0].window", "mo"),
     ("then: retrain", "then: panic", f"{WORKLOAD}.monitoring[0].then", "notify"),
     ("traffic_bucket: 1m", "traffic_bucket: 500ms", f"{WORKLOAD}.telemetry.traffic_bucket", "second"),
     ("traffic_bucket: 1m", "traffic_bucket: 1500ms", f"{WORKLOAD}.telemetry.traffic_bucket", "second"),
@@ -82,7 +109,7 @@ MISTAKES = [
     ("name: flight-delay\n", "name: Flight Delay\n", f"{WORKLOAD}.name", "pattern"),
     ("timezone: America/New_York", "time_zone: UTC", "defaults.time_zone", "did you mean timezone?"),
     ("instance_count: 1", "instance_count: 0", f"{WORKLOAD}.deployment.instance_count", "1"),
-    ("personas:  ", "people:  ", "people", "did you mean personas?"),
+    ("personas:  ", "persona:  ", "persona", "did you mean personas?"),
 ]
 
 
@@ -112,7 +139,9 @@ def test_a_mistake_is_told_with_its_line(old, new):
 
 def test_a_missing_key_is_told_at_the_line_of_what_it_is_missing_from():
     (fault,) = faults(edited("    registry: contoso-registry\n", ""))
-    assert fault == PolicyFault("policy.yaml", line_of(TEXT, "- name: flight-delay"), f"{WORKLOAD}.registry", "is missing")
+    assert fault == PolicyFault(
+        "policy.yaml", line_of(TEXT, "- name: flight-delay"), f"{WORKLOAD}.registry", "is missing"
+    )
 
 
 def test_every_mistake_of_a_file_is_told_at_once():
@@ -128,8 +157,6 @@ def test_an_unknown_key_is_told_with_all_that_are_known():
 
 
 def test_keys_are_told_as_the_file_spells_them():
-    (fault,) = faults(edited("      with:\n", "      wiht:\n").replace("wiht", "wiht"))[:1]
-    assert "from_" not in fault.text
     allowed = [each.text for each in faults(edited("      with:\n", "      wiht:\n")) if each.key.endswith("wiht")]
     assert "did you mean with?" in allowed[0]
 
@@ -164,8 +191,7 @@ def test_what_is_no_policy_at_all_is_told_too(text, line, words):
 def test_a_key_that_is_written_twice_is_an_error():
     text = edited("    mode: act ", "    mode: observe\n    mode: act ")
     (fault,) = faults(text)
-    assert fault.line == line_of(text, "mode: act ")
-    assert "mode" in fault.text
+    assert fault == PolicyFault("policy.yaml", line_of(text, "mode: act "), f"{WORKLOAD}.mode", "is written twice")
 
 
 def test_two_workloads_of_one_name_are_an_error():
@@ -202,7 +228,11 @@ def test_an_overlay_changes_durations_and_nothing_else():
     assert fast.promotion.rollout.bake == timedelta(seconds=5)
     assert fast.telemetry.traffic_bucket == timedelta(seconds=1)
     assert fast.promotion.rollout.steps == slow.promotion.rollout.steps
-    assert (fast.deployment, fast.environments, fast.monitoring) == (slow.deployment, slow.environments, slow.monitoring)
+    assert (fast.deployment, fast.environments, fast.monitoring) == (
+        slow.deployment,
+        slow.environments,
+        slow.monitoring,
+    )
 
 
 def test_an_overlay_may_repeat_what_the_policy_says():
@@ -219,10 +249,12 @@ def test_an_overlay_may_repeat_what_the_policy_says():
         ("promotion: {rollout: {steps: [100]}}", f"{WORKLOAD}.promotion.rollout.steps"),
         ("promotion: {rollout: {bake: 5}}", f"{WORKLOAD}.promotion.rollout.bake"),
         ("promotion: {rollout: {bake: soon}}", f"{WORKLOAD}.promotion.rollout.bake"),
-        ("promotion: {rollout: {analysis: {error_rate_max: 0.9}}}", f"{WORKLOAD}.promotion.rollout.analysis.error_rate_max"),
+        (
+            "promotion: {rollout: {analysis: {error_rate_max: 0.9}}}",
+            f"{WORKLOAD}.promotion.rollout.analysis.error_rate_max",
+        ),
         ("promotion: null", f"{WORKLOAD}.promotion"),
         ("retrain: {cooldwn: 1s}", f"{WORKLOAD}.retrain.cooldwn"),
-        ("monitoring: []", f"{WORKLOAD}.monitoring"),
     ],
 )
 def test_an_overlay_that_would_change_anything_else_is_refused(change, key):
@@ -231,7 +263,9 @@ def test_an_overlay_that_would_change_anything_else_is_refused(change, key):
     assert (fault.file, fault.line, fault.key) == ("fast.yaml", 3, key)
 
 
-@pytest.mark.parametrize("workloads", ["[{name: another}]", "[{mode: act}]", "[{name: flight-delay}, {name: flight-delay}]"])
+@pytest.mark.parametrize(
+    "workloads", ["[{name: another}]", "[{mode: act}]", "[{name: flight-delay}, {name: flight-delay}]"]
+)
 def test_items_of_an_overlay_are_found_by_their_name(workloads):
     (fault,) = faults(TEXT, ("fast.yaml", f"workloads: {workloads}\n"))
     assert "name" in fault.text
@@ -250,9 +284,9 @@ def test_a_fault_of_the_overlay_names_the_overlay():
 # Anything
 
 
-KEYS = st.sampled_from(["version", "workloads", "name", "promotion", "checks", "kind", "for", "with", "mode"]) | st.text(
-    max_size=4
-)
+KEYS = st.sampled_from(
+    ["version", "workloads", "name", "promotion", "checks", "kind", "for", "with", "mode"]
+) | st.text(max_size=4)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.integers(), inner, max_size=4),

@@ -128,7 +128,9 @@ def notify(command_id="notify-1"):
 
 
 def set_traffic(command_id="traffic-1", endpoint="flight-delay"):
-    return SetTraffic(**{**AT_ENDPOINT, "endpoint": endpoint}, id=command_id, traffic={"version-1": 90, "version-2": 10})
+    return SetTraffic(
+        **{**AT_ENDPOINT, "endpoint": endpoint}, id=command_id, traffic={"version-1": 90, "version-2": 10}
+    )
 
 
 def roll_back(command_id="rollback-1", seconds=900.0):

@@ -1,0 +1,55 @@
+# Everything starts here. `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATE ?= .state/run
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install run dev test test-mutations lint types imports check requirements schema clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+install: $(VENV)/.installed  ## set everything up in .venv
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Outerloop needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Say which to use: make install PYTHON=python3.12")'
+	@echo "Setting up $(VENV) (about a minute) ..."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+run: install  ## play the closed loop of the flight-delay example, and judge it
+	$(BIN)/python -m local run --state $(STATE)
+
+dev: install  ## the same, and leave it running with its page
+	$(BIN)/python -m local dev --state $(STATE)
+
+test: install  ## every test but the mutations
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not mutation"
+
+test-mutations: install  ## break the product on purpose; the story has to notice (some minutes)
+	$(BIN)/python -m pytest -m mutation
+
+lint: install  ## ruff
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: install  ## mypy, strict
+	$(BIN)/mypy
+
+imports: install  ## the import contracts
+	$(BIN)/lint-imports
+
+check: lint types imports test  ## what a pull request has to pass
+
+schema: install  ## write docs/policy.schema.json from the policy's grammar
+	$(BIN)/outerloop schema > docs/policy.schema.json
+
+requirements:  ## pin the dependencies anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q requirements/runtime.in -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q requirements/dev.in -c requirements.txt -o requirements-dev.txt
+
+clean:  ## remove what was set up and what runs left behind
+	rm -rf $(VENV) .state .pytest_cache .mypy_cache .ruff_cache .hypothesis

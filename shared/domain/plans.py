@@ -1,0 +1,61 @@
+"""Whether an order that waited is still part of the plan: a stale one must not be begun.
+
+Owns that judgement. A command may wait long for its lease or its queue, and the world moves on: a rollback that pre-empted a
+rollout must not be undone by the traffic step that was queued before it.
+"""
+
+from typing import assert_never
+
+from shared.domain.commands import (
+    CheckEndpoint,
+    DeployModel,
+    Notify,
+    RecordReference,
+    RemoveDeployment,
+    RequestApproval,
+    Retrain,
+    RollBackTraffic,
+    RunEvaluation,
+    SetTraffic,
+    ShareModel,
+)
+from shared.domain.effects import AnyCommand
+from shared.domain.facts import Facts
+from shared.domain.references import deployment_name
+
+
+def stale(command: AnyCommand, facts: Facts) -> str:
+    """Why a command that has not begun must not begin any more; empty when it still is wanted."""
+    match command:
+        case SetTraffic():
+            wanted = facts.rollout is not None and facts.rollout.pending == command.id
+            return "" if wanted else "the rollout step that ordered this traffic is over"
+        case ShareModel() | RecordReference() | DeployModel() | CheckEndpoint():
+            return "" if _awaited(command, facts) else "no version waits for this any more"
+        case RunEvaluation():
+            measured = any(known.verification == command.id and known.state == "verifying" for known in facts.incidents)
+            return "" if measured or _awaited(command, facts) else "nobody waits for this evaluation any more"
+        case Retrain():
+            wanted = any(known.remedy == command.id and known.state == "remedying" for known in facts.incidents)
+            return "" if wanted else "the incident that asked for this training is closed"
+        case RemoveDeployment():
+            return _in_use(command, facts)
+        case RequestApproval():
+            asked = (version.approval for version in facts.versions.values() if version.state == "awaiting_approval")
+            wanted = any(approval is not None and approval.id == command.approval_id for approval in asked)
+            return "" if wanted else "the question is closed"
+        case RollBackTraffic() | Notify():
+            return ""
+        case _:
+            assert_never(command)
+
+
+def _awaited(command: AnyCommand, facts: Facts) -> bool:
+    return any(command.id in version.awaiting for version in facts.versions.values())
+
+
+def _in_use(command: RemoveDeployment, facts: Facts) -> str:
+    """A deployment of a version that serves, stands by or is on its way is not removed from production."""
+    busy = {facts.champion, facts.standby, facts.rollout.version if facts.rollout else ""} - {""}
+    name = next((version for version in busy if deployment_name(version) == command.deployment), "")
+    return f"version {name} is in use" if name and command.production else ""
