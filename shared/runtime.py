@@ -133,8 +133,8 @@ class _Process:
         self.building: asyncio.Task[Application] | None = None
 
     async def application(self) -> Application:
-        failed = self.building is not None and self.building.done() and not self.building.cancelled()
-        if self.building is None or (failed and self.building.exception() is not None):
+        building = self.building
+        if building is None or (building.done() and (building.cancelled() or building.exception())):
             self.building = asyncio.get_running_loop().create_task(build(read_settings()))
         return await asyncio.shield(self.building)
 

@@ -246,12 +246,6 @@ class TelemetrySettings(Section):
     traffic_bucket: Duration = timedelta(minutes=1)
     lateness: Duration = timedelta(hours=24)
 
-    @model_validator(mode="after")
-    def _whole_seconds(self) -> "TelemetrySettings":
-        if self.traffic_bucket < timedelta(seconds=1) or self.traffic_bucket % timedelta(seconds=1):
-            raise ValueError("traffic_bucket must be whole seconds, such as 1m")
-        return self
-
     @field_validator("traffic_bucket")
     @classmethod
     def _whole_seconds(cls, bucket: timedelta) -> timedelta:

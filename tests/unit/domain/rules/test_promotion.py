@@ -36,7 +36,7 @@ def staged(*awaiting, **fields):
     return known(version("1"), version("2", "staging", awaiting=awaiting, **fields))
 
 
-def tested(**passed):
+def in_testing(**passed):
     checks = [
         CheckResult(name="endpoint", command_id="probe", passed=passed.get("probe")),
         CheckResult(name="job", command_id="job", passed=passed.get("job")),
@@ -157,12 +157,12 @@ def test_two_checks_by_the_same_component_are_two_commands():
 
 
 def test_a_check_that_passes_waits_for_the_others():
-    done = decide(finished("probe", "CheckEndpoint", **ENDPOINT_GOOD), tested())
+    done = decide(finished("probe", "CheckEndpoint", **ENDPOINT_GOOD), in_testing())
     assert (codes(done), done.facts.versions["2"].checks[0].passed) == (["waiting"], True)
 
 
 def test_a_check_that_fails_waits_for_the_others_too_so_that_people_hear_all_of_it():
-    done = decide(finished("probe", "CheckEndpoint", latency_p95_ms=900.0, error_rate=0.0), tested())
+    done = decide(finished("probe", "CheckEndpoint", latency_p95_ms=900.0, error_rate=0.0), in_testing())
     assert (codes(done), done.facts.versions["2"].state) == (["waiting"], "testing")
     done = decide(finished("job", "RunEvaluation", auc=0.5, auc_vs_champion=0.0), done.facts)
     assert codes(done) == ["check_failed", "check_failed"]
@@ -170,29 +170,29 @@ def test_a_check_that_fails_waits_for_the_others_too_so_that_people_hear_all_of_
 
 
 def test_when_every_check_passed_a_person_is_asked():
-    done = decide(finished("job", "RunEvaluation", **JOB_GOOD), tested(probe=True))
+    done = decide(finished("job", "RunEvaluation", **JOB_GOOD), in_testing(probe=True))
     assert (done.facts.versions["2"].state, kinds(done)) == ("awaiting_approval", ["RequestApproval"])
 
 
 @pytest.mark.parametrize("data", [{}, {"auc": 0.65, "auc_vs_champion": 0.1}, {"auc": 0.7, "auc_vs_champion": -0.1}])
 def test_a_candidate_that_is_not_good_enough_is_rejected_and_cleaned_up(data):
-    done = decide(finished("job", "RunEvaluation", Succeeded(data=data)), tested(probe=True))
+    done = decide(finished("job", "RunEvaluation", Succeeded(data=data)), in_testing(probe=True))
     assert (done.facts.versions["2"].state, kinds(done)) == ("rejected", ["Notify", "RemoveDeployment"])
     assert ordered(done, "RemoveDeployment").endpoint == "flight-delay-stg"
 
 
 def test_a_check_that_could_not_run_fails_with_its_reason():
-    done = decide(finished("job", "RunEvaluation", failure("the cluster is gone")), tested(probe=True))
+    done = decide(finished("job", "RunEvaluation", failure("the cluster is gone")), in_testing(probe=True))
     assert "the cluster is gone" in done.decision.reasons[0].text
 
 
 def test_a_first_version_is_not_compared_with_a_champion():
-    first = known(*[v for v in tested(probe=True).versions.values() if v.version == "2"])
+    first = known(*[v for v in in_testing(probe=True).versions.values() if v.version == "2"])
     assert decide(finished("job", "RunEvaluation", auc=0.7), first).facts.versions["2"].state == "awaiting_approval"
 
 
 def test_the_refusal_of_a_remedy_is_a_fruitless_retraining():
-    facts = replace(tested(probe=True), incidents=(incident(remedy_version="2"),))
+    facts = replace(in_testing(probe=True), incidents=(incident(remedy_version="2"),))
     done = decide(finished("job", "RunEvaluation", auc=0.1, auc_vs_champion=0.0), facts)
     assert (done.facts.fruitless, done.facts.incidents[0].closed_as) == (1, "failed")
 
