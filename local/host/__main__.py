@@ -49,7 +49,11 @@ def _options(arguments: list[str]) -> Options:
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--users", type=Path, help="JSON file {name: {id, groups}} of who may sign in")
     parser.add_argument(
-        "--redeliver", type=int, default=0, metavar="N", help="deliver every Nth Event Hubs batch twice"
+        "--redeliver",
+        type=int,
+        default=0,
+        metavar="N",
+        help="deliver every Nth Event Hubs batch and queue message twice",
     )
     given = parser.parse_args(arguments)
     return Options(given.app, given.state, dict(os.environ), given.port, given.users, given.redeliver)

@@ -45,7 +45,8 @@ logger = logging.getLogger(__name__)
 class Options:
     """What to run, and where: the app as ``module:attribute``, the folder for state, the port (0: any free one).
 
-    ``settings`` are the app settings; every ``twice_every``-th Event Hubs batch is delivered twice (0: none).
+    ``settings`` are the app settings; every ``twice_every``-th Event Hubs batch
+    and queue message is delivered twice (0: none).
     """
 
     app: str
@@ -145,7 +146,9 @@ class AppHost:
         self._store = SqliteDatabase(path)
         await self._store.open()
         queue = SqliteQueue(self._store, SystemClock())
-        return [(function.name, QueueListener(function, queue, self._invoker, host_json).listen)]
+        return [
+            (function.name, QueueListener(function, queue, self._invoker, host_json, self._options.twice_every).listen)
+        ]
 
     def _announce(self) -> None:
         template = f"{self.url}{PATH}?functionName={{function}}&code={self.key}"

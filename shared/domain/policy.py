@@ -38,7 +38,6 @@ Persistence = Annotated[str, StringConstraints(pattern=r"^[1-9]\d? of [1-9]\d?$"
 WindowLength = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
 ResourceId = Annotated[str, StringConstraints(pattern=r"(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/.+")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
-WindowLength = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
 Task = Literal["classical", "vision", "language"]
 Mode = Literal["observe", "act"]
 

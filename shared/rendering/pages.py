@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.domain.commands import kind_of
+from shared.domain.commands import RequestApproval, kind_of
 from shared.domain.decisions import Decision, Reason
 from shared.domain.outcomes import Failed, Skipped, Succeeded, Unknown
 from shared.domain.records import CommandRow
@@ -94,6 +94,8 @@ def _number(value: str | float) -> str:
 def _headline(decision: Decision | None) -> str:
     if decision is None:
         return "Your answer is stored and will be decided on shortly."
+    if any(isinstance(command, RequestApproval) for command in decision.commands):
+        return "What you were shown is no longer what would be done. The question is asked anew."
     codes = {reason.code for reason in decision.reasons}
     if "refused" in codes:
         return "Rejected: the version will not go to production."

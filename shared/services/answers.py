@@ -4,6 +4,7 @@ Owns the reading of a question's evidence and the signal of an answer. Judges no
 """
 
 from shared.domain.approvals import objections
+from shared.domain.commands import RequestApproval
 from shared.domain.decisions import Decision, Reason
 from shared.domain.facts import Version
 from shared.domain.ids import decision_id, derive
@@ -15,7 +16,11 @@ from shared.signing import Question
 
 
 def counted(decision: Decision) -> bool:
-    """Whether an answer counted: one yes of several is taken without anything being done yet."""
+    """Whether an answer counted: one yes of several is taken without anything being done yet; one that made the loop
+    ask anew, about other evidence, is not.
+    """
+    if any(isinstance(command, RequestApproval) for command in decision.commands):
+        return False
     return decision.verdict != "suppress" or any(reason.code == "approved" for reason in decision.reasons)
 
 

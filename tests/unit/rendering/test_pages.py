@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.domain.commands import DeployModel
+from shared.domain.commands import DeployModel, RequestApproval
 from shared.domain.decisions import Reason
 from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
 from shared.domain.values import replace
@@ -176,6 +176,23 @@ def test_an_answer_is_told_what_became_of_it(verdict, codes, headline):
     page = answered_page(replace(DECISION, verdict=verdict, reasons=reasons, commands=(DEPLOY,)))
     assert headline in page
     assert "DeployModel: approved by grace" in page
+
+
+def test_an_answer_to_evidence_that_changed_is_told_that_the_question_is_asked_anew():
+    anew = RequestApproval(
+        id="c",
+        workload="w",
+        reason="r",
+        approval_id="a2",
+        persona="p",
+        channels=("email:x",),
+        title="t",
+        facts={},
+        expires_at=NOON,
+    )
+    page = answered_page(replace(DECISION, verdict="act", reasons=(), commands=(anew,)))
+    assert "asked anew" in page
+    assert "Approved" not in page
 
 
 def test_an_answer_that_is_not_decided_yet_is_said_to_be_stored():

@@ -1,0 +1,196 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.domain.evaluate import evaluate
+from shared.domain.facts import WINDOWS_KEPT_MAX
+from shared.domain.policy import DataDrift
+from shared.domain.rules.monitoring import judge_window
+from shared.domain.signals import PREDICTION, Breach, FeatureScore
+from shared.domain.values import encode
+from tests.unit.domain.builders import (
+    after,
+    breached,
+    codes,
+    drift_rule,
+    held,
+    incident,
+    kinds,
+    known,
+    ordered,
+    policy_with,
+    retried,
+    seen,
+    serving,
+    situation,
+    version,
+    window,
+)
+
+RULE = DataDrift.model_validate(drift_rule())
+
+
+def decide(signal, facts, **fields):
+    return evaluate(situation(signal, facts, **fields))
+
+
+def scored(*scores, **fields):
+    named = tuple(FeatureScore(feature=f"f{n}", score=score) for n, score in enumerate(scores))
+    return window(3, scores=named, **fields)
+
+
+def drifted(*months, **fields):
+    return serving("1", windows={"1": tuple(seen(month) for month in months)}, **fields)
+
+
+@pytest.mark.parametrize(
+    ("scores", "verdict"),
+    [
+        ((0.0,) * 10, "pass"),
+        ((0.2,) * 10, "suspected"),
+        ((0.1,) * 10, "pass"),
+        ((0.21,) + (0.0,) * 9, "pass"),
+        ((0.21, 0.21) + (0.0,) * 8, "detected"),
+        ((0.21, 0.11) + (0.0,) * 8, "suspected"),
+        ((0.21,) * 3 + (0.0,) * 17, "detected"),
+    ],
+)
+def test_a_window_is_judged_by_the_share_of_features_beyond_the_limit(scores, verdict):
+    assert judge_window(scored(*scores), RULE).verdict == verdict
+
+
+@pytest.mark.parametrize(("rows", "verdict"), [(4_999, "no_data"), (5_000, "detected")])
+def test_too_few_rows_say_nothing(rows, verdict):
+    assert judge_window(scored(0.9, rows=rows), RULE).verdict == verdict
+
+
+def test_a_window_without_scores_says_nothing():
+    assert judge_window(scored(), RULE).verdict == "no_data"
+
+
+def test_the_prediction_is_no_feature():
+    predicted = FeatureScore(feature=PREDICTION, score=9.0)
+    only = window(3, scores=(predicted,))
+    assert judge_window(only, RULE).verdict == "no_data"
+    one_of_seven = tuple(FeatureScore(feature=f"f{n}", score=0.5 if n < 1 else 0.0) for n in range(6))
+    assert judge_window(window(3, scores=(*one_of_seven, predicted)), RULE).share == pytest.approx(1 / 6, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("before", "acted"),
+    [((), False), ((3,), False), ((3, 4), True), ((1, 2), True)],
+)
+def test_drift_has_to_persist(before, acted):
+    done = decide(window(5, drifted=2), drifted(*before))
+    assert ("Retrain" in kinds(done)) is acted
+
+
+def test_m_of_the_last_n_may_be_interrupted_but_not_by_more():
+    three_of_four = serving("1", windows={"1": (seen(1), seen(2), seen(3, "pass"))})
+    assert "Retrain" in kinds(decide(window(4, drifted=2), three_of_four))
+    too_long_ago = serving("1", windows={"1": (seen(1), seen(2), seen(3, "pass"), seen(4, "pass"))})
+    assert "Retrain" not in kinds(decide(window(5, drifted=2), too_long_ago))
+
+
+def test_suspicion_alone_does_not_act():
+    facts = serving("1", windows={"1": (seen(1, "suspected"), seen(2, "suspected"), seen(3))})
+    assert kinds(decide(window(4, drifted=2), facts)) == []
+
+
+def test_a_window_that_is_reported_again_replaces_what_it_said():
+    facts = drifted(3, 4)
+    again = decide(window(4, drifted=0), facts)
+    assert [one.verdict for one in again.facts.windows["1"]] == ["detected", "pass"]
+
+
+def test_windows_are_kept_in_the_order_of_their_time_and_only_so_many():
+    facts = serving("1")
+    for number in reversed(range(20)):
+        start = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=31 * number)
+        facts = decide(window(3, start=start, dedup_key=f"{number}"), facts).facts
+    starts = [one.start for one in facts.windows["1"]]
+    assert starts == sorted(starts)
+    assert len(starts) == WINDOWS_KEPT_MAX
+
+
+def test_only_the_champions_drift_acts():
+    facts = known(version("1", "standby"), version("2"), windows={"1": (seen(3), seen(4))})
+    done = decide(window(5, drifted=2, number="1"), facts)
+    assert (done.decision.verdict, kinds(done)) == ("suppress", [])
+    assert len(done.facts.windows["1"]) == 3
+
+
+def test_windows_of_versions_that_are_forgotten_are_forgotten():
+    facts = serving("1", windows={"gone": (seen(1),)})
+    assert set(decide(window(3), facts).facts.windows) == {"1"}
+
+
+@pytest.mark.parametrize("unknown", [{"deployment": "blue"}, {"window": "1d"}])
+def test_a_window_that_no_rule_watches_is_said_to_be_so(unknown):
+    done = decide(window(3, **unknown), serving("1"))
+    assert (codes(done), done.facts) == (["unknown_deployment"], serving("1"))
+
+
+def test_the_reason_has_the_numbers_and_names_the_worst_features_first():
+    text = decide(window(3, drifted=1), serving("1")).decision.reasons[0].text
+    assert "10000 rows, 1 of 4 features above psi 0.2 (distance 0.50)" in text
+
+
+def test_a_model_of_thousands_of_features_keeps_its_facts_small():
+    wide = tuple(FeatureScore(feature=f"a feature with a long name, number {n}", score=0.5) for n in range(5_000))
+    done = decide(window(5, scores=wide), drifted(3, 4))
+    assert "and 4988 more" in done.decision.reasons[0].text
+    assert len(encode(done.facts)) < 4_000
+    many = tuple(Breach(metric="psi", value=0.4, threshold=0.2, group=f"feature {n}") for n in range(5_000))
+    assert len(encode(decide(breached(breaches=many), serving("1")).facts)) < 4_000
+
+
+def test_drift_opens_an_incident_on_the_champion():
+    (opened,) = decide(window(5, drifted=2), drifted(3, 4)).facts.incidents
+    assert (opened.kind, opened.state, opened.version) == ("data_drift", "remedying", "1")
+
+
+@pytest.mark.parametrize("state", ["remedying", "verifying"])
+def test_a_monitors_event_is_counted_into_the_incident_that_is_open(state):
+    done = decide(breached(), serving("1", incidents=(incident(state),)))
+    assert (codes(done), kinds(done)) == (["monitor", "incident_open"], [])
+    assert done.facts.incidents[0].repeats == 1
+
+
+def test_a_monitors_event_opens_an_incident_like_a_window_does():
+    done = decide(breached(), serving("1"))
+    assert (kinds(done), done.facts.incidents[0].kind) == (["Retrain", "Notify"], "data_drift")
+    assert "carrier psi 0.4" in done.facts.incidents[0].detail
+
+
+def test_a_monitor_that_no_rule_names_does_nothing():
+    assert codes(decide(breached(monitor_signal="other"), serving("1"))) == ["unknown_monitor"]
+
+
+def test_a_rule_without_a_monitors_name_means_none_of_them():
+    policy = policy_with(monitoring=[drift_rule(azure_ml_signals=None)])
+    assert codes(decide(breached(monitor_signal=""), serving("1"), policy=policy)) == ["unknown_monitor"]
+
+
+def test_an_incident_that_waits_is_counted_and_its_hold_left_alone():
+    waiting = serving("1", incidents=(incident("open"),), held={"h": held("k", "incident incident")})
+    done = decide(breached(), waiting)
+    assert (codes(done), done.facts.incidents[0].repeats) == (["monitor", "incident_open"], 1)
+
+
+def test_an_incident_that_nobody_waits_for_any_more_is_taken_up_again():
+    done = decide(breached(), serving("1", incidents=(incident("open"),)))
+    assert (kinds(done), [one.state for one in done.facts.incidents]) == (["Retrain", "Notify"], ["remedying"])
+
+
+def test_the_signal_that_waited_is_acted_on_when_nothing_holds_it_any_more():
+    facts = serving("1", incidents=(incident("open"),))
+    done = evaluate(retried(breached(), facts, "incident incident", now=after("1h")))
+    assert (kinds(done), done.facts.held) == (["Retrain", "Notify"], {})
+
+
+def test_drift_may_only_notify():
+    policy = policy_with(monitoring=[drift_rule(then="notify", **{"for": "1 of 1"})])
+    done = decide(window(5, drifted=2), serving("1"), policy=policy)
+    assert (kinds(done), done.facts.incidents) == (["Notify"], ())
+    assert ordered(done, "Notify").persona == "ml_engineers"
