@@ -135,8 +135,8 @@ class _Process:
     async def application(self) -> Application:
         building = self.building
         if building is None or (building.done() and (building.cancelled() or building.exception())):
-            self.building = asyncio.get_running_loop().create_task(build(read_settings()))
-        return await asyncio.shield(self.building)
+            building = self.building = asyncio.get_running_loop().create_task(build(read_settings()))
+        return await asyncio.shield(building)
 
 
 _process = _Process()

@@ -42,6 +42,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     values = os.environ if environment is None else environment  # noqa: TID251  # the one place that reads it
     if values.get("WEBSITE_INSTANCE_ID") and not values.get(f"{PREFIX}STORE"):
         raise SettingsError(f"{PREFIX}STORE must be set in Azure: the embedded store lives on one machine's disk")
+    if values.get("WEBSITE_INSTANCE_ID") and values.get(f"{PREFIX}DASHBOARD") == "open":
+        raise SettingsError(f"unset {PREFIX}DASHBOARD in Azure: people sign in there before they see anything")
     overlay = _text(values, "POLICY_OVERLAY")
     return Settings(
         policy=Path(_needed(values, "POLICY", "the path of the policy file")),

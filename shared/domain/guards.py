@@ -18,7 +18,7 @@ def paused(situation: Situation) -> Reason | None:
     """A person stopped everything but rollback and notification."""
     if not situation.facts.paused:
         return None
-    return because("paused", "the workload is paused", release="outerloop ask resume")
+    return because("paused", "the workload is paused", release=_resume(situation))
 
 
 def observing(situation: Situation) -> Reason | None:
@@ -63,7 +63,7 @@ def hopeless(situation: Situation, retraining: Retraining) -> Reason | None:
     if fruitless < retraining.give_up_after:
         return None
     text = f"{fruitless} retrainings in a row did not help; a person has to look"
-    return because("give_up", text, observed=fruitless, limit=retraining.give_up_after, release="outerloop ask resume")
+    return because("give_up", text, observed=fruitless, limit=retraining.give_up_after, release=_resume(situation))
 
 
 def for_promotion(situation: Situation) -> tuple[Reason, ...]:
@@ -84,6 +84,10 @@ def for_retraining(situation: Situation, retraining: Retraining) -> tuple[Reason
 def until(reasons: tuple[Reason, ...], now: datetime) -> datetime:
     """When to evaluate again: when the last of the guards that know their end releases."""
     return max((reason.until for reason in reasons if reason.until), default=now + LOOK_AGAIN)
+
+
+def _resume(situation: Situation) -> str:
+    return f"outerloop ask resume {situation.workload.name} --by YOU --why WHY"
 
 
 def _optional(reason: Reason | None) -> tuple[Reason, ...]:

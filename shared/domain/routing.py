@@ -51,6 +51,8 @@ def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
 def route(policy: Policy, signal: Signal) -> tuple[str, ...]:
     """The subjects of a signal in scope; ``unmatched`` when no workload cares."""
     subjects = tuple(subject_of(known.name) for known in policy.workloads if _concerns(known, signal))
+    if not subjects and isinstance(signal, HoldElapsed):
+        return (subject_of(signal.workload),)  # its workload has gone; the hold is kept there, and released there
     return subjects or (UNMATCHED,)
 
 

@@ -31,7 +31,6 @@ from shared.services.aggregate import Aggregator
 from shared.services.outbox import send_all
 
 log = logging.getLogger(__name__)
-log = logging.getLogger(__name__)
 TRIES_MAX = 12  # of one commit; then the signal stays undecided and ``sweep`` comes back to it
 
 

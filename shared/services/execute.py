@@ -14,7 +14,6 @@ from shared.domain.commands import (
     EndpointCommand,
     RecordReference,
     RollBackTraffic,
-    SetTraffic,
     kind_of,
 )
 from shared.domain.effects import AnyCommand, EndpointWrite, Message, WorkspaceCommand
@@ -83,10 +82,6 @@ class Executor:
 
     async def _step(self, row: CommandRow) -> Outcome:
         command, now = row.command, self._clock.now()
-        if row.state == "pending" and not isinstance(row.outcome, Started):
-            why = stale(command, (await self._store.facts(row.subject)).value)
-            if why:
-                return Skipped(reason=f"stale plan: {why}")
         if isinstance(command, EndpointWrite) and not await take_lease(self._store, command, now, now + LEASE_FOR):
             return Skipped(reason="lease", until=now + LEASE_RETRY)
         if isinstance(row.outcome, Started) and isinstance(command, WorkspaceCommand):
@@ -95,14 +90,9 @@ class Executor:
             return Failed(
                 retryable=False, reason="a crash left it unknown whether this was done; look, and do it by hand"
             )
-        if isinstance(command, SetTraffic) and await self._is_overtaken(row.subject, command):
-            return Skipped(reason="the rollout went on, or back, without this step")
-        return await self._begin(command, now)
-
-    async def _is_overtaken(self, subject: str, command: SetTraffic) -> bool:
-        """Whether no rollout waits for this step (any more): taken after a rollback, it would undo the rollback."""
-        rollout = (await self._store.facts(subject)).value.rollout
-        return rollout is None or rollout.pending != command.id
+        # Asked under the lease, and also after a crash in mid-call: a repeat now would undo the rollback just as well.
+        why = stale(command, (await self._store.facts(row.subject)).value)
+        return Skipped(reason=f"stale plan: {why}") if why else await self._begin(command, now)
 
     async def _begin(self, command: AnyCommand, now: datetime) -> Outcome:
         match command:

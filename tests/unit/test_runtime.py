@@ -4,7 +4,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -76,11 +75,11 @@ async def test_the_queue_lies_in_the_file_of_the_store(values):
     await again.store.close()
 
 
-async def test_without_a_signing_key_nothing_starts(values):
+async def test_without_a_signing_key_nothing_starts(values, tmp_path):
     del values["OUTERLOOP_SIGNING_KEY"]
     with pytest.raises(SettingsError, match="OUTERLOOP_SIGNING_KEY"):
         await runtime.build(read_settings(values))
-    assert not Path(values["OUTERLOOP_STORE"]).exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_store_that_cannot_be_opened_says_so(values, tmp_path):

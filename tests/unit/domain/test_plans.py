@@ -1,88 +1,71 @@
-"""A command that waited too long must not begin when the world has moved on."""
-
-from datetime import UTC, datetime
-
 import pytest
 
-from shared.domain.commands import (
-    CheckEndpoint,
-    Notify,
-    RemoveDeployment,
-    RequestApproval,
-    Retrain,
-    RollBackTraffic,
-    RunEvaluation,
-    SetTraffic,
-)
-from shared.domain.facts import ApprovalAsked, Facts, Incident, Rollout, Version
+from shared.domain.evaluate import evaluate
 from shared.domain.plans import stale
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-COMMON = {"id": "c1", "workload": "flight-delay", "reason": "because"}
-ENDPOINT = {**COMMON, "workspace": "/w", "endpoint": "flight-delay"}
-
-
-def version(state="testing", **fields):
-    return Version(version="2", model="m", state=state, since=NOW, registered_at=NOW, **fields)
+from shared.domain.values import replace
+from tests.scenarios.timeline import Timeline
+from tests.unit.domain.builders import asked, incident, known, ordered, registered, rolling, serving, situation, version
 
 
-def incident(state, **fields):
-    return Incident(id="i1", kind="data_drift", state=state, opened_at=NOW, **fields)
+def decided(signal, facts):
+    return evaluate(situation(signal, facts))
 
 
-def test_the_traffic_of_the_step_under_way_is_wanted():
-    facts = Facts(rollout=Rollout(version="2", pending="c1"))
-    assert stale(SetTraffic(**ENDPOINT, traffic={"a": 100}), facts) == ""
+def whole_story():
+    """A story in which every kind of command was ordered, and the facts at each decision."""
+    story, moments = Timeline(facts=serving("1")), []
+    carry_out = story.azure.carry_out
+    story.azure.carry_out = lambda command: (moments.append((command, story.facts)), carry_out(command))[1]
+    story.push(registered("2")).approve("2").at("31m").push(asked("rollback")).push(asked("retrain"))
+    story.push(registered("3")).approve("3").at("80h")
+    return moments
 
 
-@pytest.mark.parametrize("rollout", [None, Rollout(version="2", pending="another")])
-def test_the_traffic_of_a_step_that_a_rollback_ended_is_stale(rollout):
-    assert "is over" in stale(SetTraffic(**ENDPOINT, traffic={"a": 100}), Facts(rollout=rollout))
+def test_what_was_just_ordered_is_wanted():
+    for command, facts in whole_story():
+        assert stale(command, facts) == "", type(command).__name__
 
 
-def test_a_rollback_and_a_notification_are_never_stale():
-    rollback = RollBackTraffic(**ENDPOINT, traffic={"a": 100}, until=NOW)
-    notify = Notify(**COMMON, persona="p", channels=("teams:x",), title="t", facts={})
-    assert stale(rollback, Facts()) == stale(notify, Facts()) == ""
+def test_a_traffic_step_that_a_rollback_overtook_must_not_begin():
+    steps = [(command, facts) for command, facts in whole_story() if type(command).__name__ == "SetTraffic"]
+    rolled_back = decided(asked("rollback"), steps[0][1]).facts
+    assert "is over" in stale(steps[0][0], rolled_back)
 
 
-def test_a_check_is_wanted_only_while_a_version_waits_for_it():
-    check = CheckEndpoint(**ENDPOINT, deployment="version-2", requests=1, payload="x.json")
-    assert stale(check, Facts(versions={"2": version(awaiting=("c1",))})) == ""
-    assert "no version waits" in stale(check, Facts(versions={"2": version()}))
+def test_a_rollback_is_never_stale():
+    done = decided(asked("rollback"), rolling())
+    assert stale(ordered(done, "RollBackTraffic"), serving("7")) == ""
 
 
-def evaluation():
-    return RunEvaluation(**COMMON, workspace="/w", component="e", model_ref="m:2", champion_ref="", data="d", on="later")
+@pytest.mark.parametrize(
+    "kind", ["ShareModel", "RecordReference", "DeployModel", "CheckEndpoint", "RunEvaluation", "Retrain"]
+)
+def test_what_nobody_waits_for_any_more_must_not_begin(kind):
+    command = next(command for command, _ in whole_story() if type(command).__name__ == kind)
+    assert stale(command, serving("1"))
 
 
-def test_an_evaluation_is_wanted_by_a_version_or_by_an_incident_being_verified():
-    assert stale(evaluation(), Facts(versions={"2": version(awaiting=("c1",))})) == ""
-    assert stale(evaluation(), Facts(incidents=(incident("verifying", verification="c1"),))) == ""
-    assert "nobody waits" in stale(evaluation(), Facts(incidents=(incident("closed", verification="c1"),)))
+def test_a_question_that_was_answered_is_not_asked_again():
+    command, facts = next(moment for moment in whole_story() if type(moment[0]).__name__ == "RequestApproval")
+    assert stale(command, facts) == ""
+    assert stale(command, serving("1")) == "the question is closed"
 
 
-def test_a_retraining_is_wanted_while_its_incident_is_being_mended():
-    retrain = Retrain(**COMMON, workspace="/w", component="t", data="d", experiment="e", model="m")
-    assert stale(retrain, Facts(incidents=(incident("remedying", remedy="c1"),))) == ""
-    assert "closed" in stale(retrain, Facts(incidents=(incident("closed", remedy="c1"),)))
+def test_a_training_whose_incident_was_closed_must_not_begin():
+    done = decided(asked("retrain"), serving("1"))
+    over = replace(done.facts, incidents=(incident("closed", remedy=ordered(done, "Retrain").id),))
+    assert "is closed" in stale(ordered(done, "Retrain"), over)
 
 
-@pytest.mark.parametrize("facts", [Facts(champion="2"), Facts(standby="2"), Facts(rollout=Rollout(version="2"))])
-def test_a_production_deployment_that_is_in_use_is_not_removed(facts):
-    removal = RemoveDeployment(**ENDPOINT, deployment="version-2", production=True)
-    assert stale(removal, facts) == "version 2 is in use"
-    assert stale(removal, Facts()) == ""
+def test_a_deployment_that_came_back_into_use_is_not_removed_from_production():
+    removals = [command for command, _ in whole_story() if type(command).__name__ == "RemoveDeployment"]
+    standby = next(command for command in removals if command.production)
+    number = standby.deployment.removeprefix("version-")
+    assert "is in use" in stale(standby, known(version(number)))
+    assert stale(standby, known(version("9"), version(number, "retired"))) == ""
 
 
-def test_a_staging_deployment_may_go_whatever_serves_in_production():
-    assert stale(RemoveDeployment(**ENDPOINT, deployment="version-2"), Facts(champion="2")) == ""
-
-
-def test_a_question_is_asked_only_while_its_version_waits_for_the_answer():
-    asked = ApprovalAsked(id="a1", evidence_digest="d", asked_at=NOW, expires_at=NOW)
-    question = RequestApproval(
-        **COMMON, approval_id="a1", persona="p", channels=("teams:x",), title="t", facts={}, expires_at=NOW
-    )
-    assert stale(question, Facts(versions={"2": version("awaiting_approval", approval=asked)})) == ""
-    assert stale(question, Facts(versions={"2": version("rejected", approval=asked)})) == "the question is closed"
+def test_a_staging_deployment_may_go_although_its_version_serves_in_production():
+    removals = [command for command, _ in whole_story() if type(command).__name__ == "RemoveDeployment"]
+    staged = next(command for command in removals if not command.production)
+    assert stale(staged, known(version(staged.deployment.removeprefix("version-")))) == ""

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from shared.adapters.sqlite_store import SqliteStore
-from shared.domain.commands import kind_of
+from shared.domain.commands import Retrain, kind_of
 from shared.domain.decisions import Decision, Evaluation
-from shared.domain.facts import Facts
+from shared.domain.facts import Facts, Incident, Version
 from shared.domain.ids import decision_id
 from shared.domain.outcomes import Succeeded
 from shared.domain.policy import Policy
@@ -90,12 +90,12 @@ class FakeWorkspace(Scripted):
         super().__init__()
         self.tags, self.meanwhile = {}, None
 
-    async def begin(self, command, now):
+    async def begin(self, command, now):  # noqa: ARG002
         if self.meanwhile:
             await self.meanwhile()
         return self._next("begin", command)
 
-    async def look(self, command, operation, now):
+    async def look(self, command, operation, now):  # noqa: ARG002
         return self._next(f"look {operation}", command)
 
     async def read_reference(self, command):
@@ -165,20 +165,35 @@ class ContestedStore(SqliteStore):
 class LaggingStore(SqliteStore):
     """The embedded store as an instance sees it that reads just before another instance commits."""
 
-    async def decision(self, decision_id):
+    async def decision(self, decision_id):  # noqa: ARG002
         return None
 
 
-class SlippingCursor(SqliteStore):
-    """The embedded store with other instances that take the same partition at the same time, so many times."""
-
-    rivals = 1
-
-    async def append_delta(self, delta, cursor_etag):
-        if self.rivals:
-            self.rivals -= 1
-            await super().append_delta(delta, cursor_etag)
-        await super().append_delta(delta, cursor_etag)
+def wanting(facts, commands):
+    """Facts that wait for these commands, so that none of them is stale."""
+    ids = tuple(
+        command.id for command in commands if kind_of(command) not in ("Notify", "SetTraffic", "RollBackTraffic")
+    )
+    if not ids:
+        return facts
+    waiting = Version(
+        version="waiting",
+        model="flight-delay",
+        state="staging",
+        since=NOON,
+        registered_at=NOON,
+        author="ada",
+        awaiting=(*ids, "one more"),
+    )
+    remedies = [
+        Incident(id=f"of-{command.id}", kind="data_drift", state="remedying", opened_at=NOON, remedy=command.id)
+        for command in commands
+        if isinstance(command, Retrain)
+    ]
+    facts = facts.with_version(waiting)
+    for incident in remedies:
+        facts = facts.with_incident(incident)
+    return facts
 
 
 def decided(cause, *commands, facts=None, holds=(), at=NOON, subject=SUBJECT):
@@ -237,7 +252,7 @@ class World:
     async def order(self, *commands, cause="cause", facts=None, holds=()):
         """Commit a decision with these commands, on top of the facts as they are, and send nothing."""
         stored: Stored[Facts] = await self.store.facts(SUBJECT)
-        kept = stored.value if facts is None else facts
+        kept = wanting(stored.value if facts is None else facts, commands)
         await self.store.commit(
             decided(cause, *commands, facts=kept, holds=holds, at=self.clock.now()),
             stored.etag,

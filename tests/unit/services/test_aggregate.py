@@ -228,7 +228,7 @@ async def test_a_profile_may_be_saved_again(world):
 class Overtaken(SqliteStore):
     """The embedded store of an instance that always comes second."""
 
-    async def save_document(self, name, body, etag):
+    async def save_document(self, name, body, etag):  # noqa: ARG002
         raise ConflictError(name)
 
 

@@ -6,28 +6,22 @@ import pytest
 
 from shared.domain.approvals import digest_of
 from shared.domain.facts import ApprovalAsked, Version
+from shared.domain.rules.approval import evidence_of
+from shared.domain.situation import Situation
 from shared.domain.values import replace
 from shared.services.answers import counted
 from shared.signing import Question
-from tests.unit.services.fakes import NOON, SUBJECT, WORKLOAD
+from tests.unit.services.fakes import NOON, SUBJECT, WORKLOAD, FixedPolicy
+from tests.unit.services.signals import asked as asked_by_operator
 from tests.unit.services.signals import serving
 
 GROUP = "00000000-0000-0000-0000-000000000001"
-EVIDENCE = {"model": "flight-delay version 2", "check: endpoint": "p95 20 ms"}
 QUESTION = Question(WORKLOAD, "approval-1")
 EVE, ADA = "eve@contoso.com", "ada@contoso.com"
 
 
 def asking(quorum=1, author=ADA):
-    """Facts in which version 2 waits for its approval."""
-    approval = ApprovalAsked(
-        id="approval-1",
-        evidence_digest=digest_of(EVIDENCE),
-        asked_at=NOON,
-        expires_at=NOON + timedelta(hours=1),
-        evidence=EVIDENCE,
-        quorum=quorum,
-    )
+    """Facts in which version 2 waits for its approval, with the evidence of the example's policy."""
     version = Version(
         version="2",
         model="flight-delay",
@@ -35,9 +29,35 @@ def asking(quorum=1, author=ADA):
         since=NOON,
         registered_at=NOON,
         author=author,
-        approval=approval,
     )
-    return serving().with_version(version)
+    evidence = evidence_for(version)
+    approval = ApprovalAsked(
+        id="approval-1",
+        evidence_digest=digest_of(evidence),
+        asked_at=NOON,
+        expires_at=NOON + timedelta(hours=1),
+        evidence=evidence,
+        quorum=quorum,
+    )
+    return serving().with_version(replace(version, approval=approval))
+
+
+def evidence_for(version):
+    """What a person is shown about a version."""
+    loaded = FixedPolicy().loaded
+    situation = Situation(
+        policy=loaded.policy,
+        policy_digest=loaded.digest,
+        workload=loaded.policy.workload(WORKLOAD),
+        subject=SUBJECT,
+        signal=asked_by_operator(),
+        facts=serving(),
+        now=NOON,
+    )
+    return evidence_of(situation, version)
+
+
+EVIDENCE = asking().versions["2"].approval.evidence
 
 
 @pytest.fixture
@@ -46,8 +66,10 @@ async def asked(world):
     return world
 
 
-async def answered(world, person=EVE, groups=(GROUP,), answer="approve", digest=digest_of(EVIDENCE), comment=""):
-    """Give an answer; returns what was decided about it."""
+async def answered(world, person=EVE, groups=(GROUP,), answer="approve", digest="", comment=""):
+    """Give an answer about what is shown; returns what was decided about it."""
+    version = (await world.facts()).versions.get("2")
+    digest = digest or (version.approval.evidence_digest if version else "none")
     signal = world.answers.signal(QUESTION, person, groups, answer, digest, comment)
     await world.ingest.tell(signal)
     return await world.answers.decision(signal)
@@ -164,9 +186,19 @@ async def test_a_yes_after_the_end_does_not_count(asked):
 
 async def test_evidence_that_changed_meanwhile_voids_the_answer(asked):
     version = (await asked.facts()).versions["2"]
+    before = version.approval.evidence_digest
     changed = replace(version, approval=replace(version.approval, evidence_digest="newer"))
     await asked.order(cause="changed", facts=(await asked.facts()).with_version(changed))
-    assert codes(await answered(asked)) == ["evidence_changed"]
+    assert codes(await answered(asked, digest=before)) == ["evidence_changed"]
+
+
+async def test_a_policy_that_changed_meanwhile_is_asked_about_anew(asked):
+    asked.policies.change("bake: 30m", "bake: 45m")
+    decision = await answered(asked)
+    assert [type(command).__name__ for command in decision.commands] == ["RequestApproval"]
+    version = (await asked.facts()).versions["2"]
+    assert version.state == "awaiting_approval"
+    assert version.approval.id != "approval-1"
 
 
 async def test_with_a_quorum_of_two_it_takes_two_people(world):

@@ -282,7 +282,7 @@ async def test_who_lost_the_claim_records_nothing(world):
     world.workspace.answers("Retrain", Succeeded(data={"by": "second"}), Succeeded(data={"by": "first"}))
     assert await world.run(retrain(), "first") is None
     assert (await world.row(retrain())).outcome == Succeeded(data={"by": "second"})
-    assert len(await world.store.decisions(None, 10)) == 2
+    assert [d.cause_kind for d in await world.store.decisions(None, 10)] == ["OperatorAsked", "CommandFinished"]
 
 
 async def test_a_crash_between_the_end_and_its_decision_is_mended_by_the_sweep(world):
@@ -382,6 +382,30 @@ async def test_a_step_that_a_rollback_overtook_is_not_taken_afterwards(world):
     assert isinstance(outcome, Skipped)
     assert world.workspace.journal == [("begin", "rollback-1")]
     assert (await world.row(set_traffic())).state == "finished"
+
+
+async def test_nor_is_it_repeated_after_a_crash_in_mid_call(world):
+    await world.order(set_traffic(), facts=rolling_out(pending="traffic-1"))
+    world.workspace.answers("SetTraffic", RuntimeError("the process died"))
+    with pytest.raises(RuntimeError):
+        await world.run(set_traffic())
+    before = await world.facts()
+    await world.order(roll_back(), cause="rollback", facts=type(before)(versions=before.versions, champion="1"))
+    await world.run(roll_back())
+    world.clock.at += CLAIM_FOR
+    assert isinstance(await world.run(set_traffic(), "second"), Skipped)
+    assert world.workspace.journal == [("begin", "traffic-1"), ("begin", "rollback-1")]
+
+
+async def test_a_step_under_way_that_a_rollback_overtook_is_followed_to_its_end(world):
+    await world.order(set_traffic(), facts=rolling_out(pending="traffic-1"))
+    world.workspace.answers("SetTraffic", started(world))
+    await world.run(set_traffic())
+    before = await world.facts()
+    await world.order(cause="rollback", facts=type(before)(versions=before.versions, champion="1"))
+    world.clock.pass_seconds(15)
+    assert await world.run(set_traffic()) == Succeeded()
+    assert world.workspace.journal[-1] == ("look operations/1", "traffic-1")
 
 
 async def test_a_failed_writer_gives_the_lease_back(world):

@@ -5,11 +5,13 @@ from datetime import timedelta
 from shared.adapters.sqlite_store import SqliteStore
 from shared.domain.outcomes import Started
 from shared.domain.records import SignalRow
+from shared.services.aggregate import TRAFFIC_KEPT_FOR
 from shared.services.execute import CLAIM_FOR
 from shared.services.outbox import SENT_FOR
 from shared.services.sweep import Swept
 from tests.unit.services.fakes import NOON, SUBJECT, World
 from tests.unit.services.signals import hold, job, notify, registered, retrain
+from tests.unit.services.telemetry_messages import traffic
 
 
 async def test_with_nothing_to_do_it_does_nothing(world):
@@ -114,7 +116,7 @@ class Stale(SqliteStore):
 
     remembered = ()
 
-    async def due_holds(self, now, limit):
+    async def due_holds(self, now, limit):  # noqa: ARG002
         return list(self.remembered)
 
 
@@ -141,3 +143,20 @@ async def test_holds_are_woken_in_the_order_in_which_they_are_due(world):
     assert (await world.sweeper.run()).woken == 2
     causes = [decision.cause for decision in await world.store.decisions(None, 10)]
     assert causes[1:] == ["elapsed-early", "elapsed-late"]
+
+
+async def test_a_hold_of_a_workload_that_has_gone_is_released(world):
+    await world.order(holds=[hold()])
+    world.policies.change("- name: flight-delay", "- name: renamed")
+    world.clock.pass_seconds(60)
+    await world.sweeper.run()
+    assert await world.store.holds(SUBJECT) == []
+    assert (await world.ledger())["elapsed-hold-1"].verdict == "no_match"
+
+
+async def test_old_traffic_is_forgotten_by_the_way(world):
+    await world.aggregator.take("telemetry/0", [(0, traffic())])
+    await world.sweeper.run()
+    world.clock.at += TRAFFIC_KEPT_FOR + timedelta(hours=1)
+    await world.sweeper.run()
+    assert await world.store.windows("traffic/") == {}

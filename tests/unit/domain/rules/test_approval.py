@@ -2,11 +2,10 @@ from shared.domain.approvals import digest_of
 from shared.domain.evaluate import evaluate
 from shared.domain.facts import Answer, CheckResult
 from shared.domain.rules.approval import ask, evidence_of
+from tests.unit.domain import builders
 from tests.unit.domain.builders import (
     NOW,
     after,
-    answered,
-    awaiting,
     codes,
     elapsed,
     kinds,
@@ -22,6 +21,21 @@ from tests.unit.domain.builders import (
 CHECKED = version(
     "2", "awaiting_approval", checks=(CheckResult(name="endpoint", command_id="c", passed=True, detail="p95 40"),)
 )
+
+
+def awaiting(number, *others, **fields):
+    """Version 2 waits for an answer to the very evidence that would be shown now."""
+    facts = builders.awaiting(number, *others, **fields)
+    digest = digest_of(evidence_of(situation(registered(number), facts), facts.versions[number]))
+    return builders.awaiting(
+        number, *others, **{**fields, "asked": {**fields.get("asked", {}), "evidence_digest": digest}}
+    )
+
+
+def answered(answer="approve", facts=None, **fields):
+    """An answer of somebody who saw the evidence that the facts hold."""
+    shown = (facts or awaiting("2", version("1"))).versions["2"].approval.evidence_digest
+    return builders.answered(answer, **{"evidence_digest": shown, **fields})
 
 
 def decide(signal, facts, **fields):
@@ -90,7 +104,7 @@ def test_a_no_ends_the_candidate_with_the_comment():
 
 
 def test_a_quorum_of_two_waits_for_a_second_person():
-    facts = awaiting("2", asked={"quorum": 2})
+    facts = awaiting("2", version("1"), asked={"quorum": 2})
     done = decide(answered(), facts)
     assert (codes(done), kinds(done)) == (["approved", "quorum"], [])
     assert done.facts.versions["2"].approval.answers == (Answer(by="grace@contoso.com", at=NOW),)
@@ -99,19 +113,19 @@ def test_a_quorum_of_two_waits_for_a_second_person():
 
 
 def test_one_no_outweighs_a_yes():
-    facts = decide(answered(), awaiting("2", asked={"quorum": 2})).facts
+    facts = decide(answered(), awaiting("2", version("1"), asked={"quorum": 2})).facts
     assert decide(answered("reject", by="alan@contoso.com"), facts).facts.versions["2"].state == "rejected"
 
 
 def test_an_answer_that_does_not_count_changes_nothing():
-    facts = awaiting("2")
+    facts = awaiting("2", version("1"))
     done = decide(answered(groups=()), facts)
     assert (done.decision.verdict, codes(done), done.facts) == ("suppress", ["not_in_group"], facts)
 
 
 def test_an_answer_to_a_question_of_long_ago_changes_nothing():
-    assert codes(decide(answered(approval_id="long ago"), awaiting("2"))) == ["not_asked"]
-    approved = decide(answered(), awaiting("2")).facts
+    assert codes(decide(answered(approval_id="long ago"), awaiting("2", version("1")))) == ["not_asked"]
+    approved = decide(answered(), awaiting("2", version("1"))).facts
     assert codes(decide(answered(by="alan@contoso.com"), approved)) == ["not_asked"]
 
 
@@ -121,11 +135,26 @@ def test_silence_is_a_no():
 
 
 def test_an_expiry_after_the_answer_changes_nothing():
-    approved = decide(answered(), awaiting("2")).facts
+    approved = decide(answered(), awaiting("2", version("1"))).facts
     done = decide(elapsed("approval_expiry", "question"), approved)
     assert (codes(done), done.facts) == (["answered"], approved)
 
 
 def test_only_the_version_that_was_asked_about_is_approved():
-    facts = known(version("1"), awaiting("2").versions["2"], version("3", "registered"))
+    facts = known(version("1"), awaiting("2", version("1")).versions["2"], version("3", "registered"))
     assert decide(answered(), facts).facts.versions["3"].state == "registered"
+
+
+def test_a_yes_to_a_plan_that_has_changed_since_asks_anew_about_the_new_one():
+    stricter = policy_with(promotion={"rollout": {"steps": [5, 100]}})
+    facts = awaiting("2", version("1"))
+    done = decide(answered(), facts, policy=stricter)
+    assert (kinds(done), done.facts.versions["2"].state) == (["RequestApproval"], "awaiting_approval")
+    assert done.facts.versions["2"].approval.id != "question"
+    assert "(5, 100) %" in ordered(done, "RequestApproval").facts["plan"]
+    assert decide(answered("reject"), facts, policy=stricter).facts.versions["2"].state == "rejected"
+
+
+def test_a_yes_to_replace_a_champion_that_was_rolled_back_meanwhile_asks_anew():
+    moved_on = known(version("3"), awaiting("2", version("1")).versions["2"])
+    assert kinds(decide(answered(), moved_on)) == ["RequestApproval"]
