@@ -7,6 +7,21 @@ from typing import assert_never
 
 from shared.domain.decisions import Evaluation
 from shared.domain.facts import Version
+from shared.domain.platform_signals import (
+    AlertFired,
+    AlertResolved,
+    BudgetCrossed,
+    ComplianceChanged,
+    DataArrived,
+    DataDeleted,
+    ImageDeleted,
+    ImagePushed,
+    ImageQuarantined,
+    PlatformHealthChanged,
+    ResourceChanged,
+    SecurityAlertRaised,
+    VulnerabilityFound,
+)
 from shared.domain.rules import approval, monitoring, operator, promotion, remedy, rollout
 from shared.domain.signals import (
     ApprovalAnswered,
@@ -48,6 +63,22 @@ def _rule(situation: Situation) -> Ruling:
             return _on_elapsed(situation, signal)
         case JobStatusChanged() | ModelDeployed() | SubscriptionValidation() | TelemetryReceived():
             return _no_match(situation, "heard and recorded; no rule acts on it")
+        case (
+            AlertFired()
+            | AlertResolved()
+            | PlatformHealthChanged()
+            | BudgetCrossed()
+            | ComplianceChanged()
+            | SecurityAlertRaised()
+            | VulnerabilityFound()
+            | ImagePushed()
+            | ImageDeleted()
+            | ImageQuarantined()
+            | DataArrived()
+            | DataDeleted()
+            | ResourceChanged()
+        ):
+            return _no_match(situation, "heard and recorded; no rule acts on it yet")
         case _:
             assert_never(signal)
 

@@ -7,37 +7,12 @@ and judges no signal (``rules``). Field names are the keys of the file; duration
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from shared.domain.durations import format_duration, parse_duration
+from shared.domain.durations import format_duration
 from shared.domain.facts import WINDOWS_KEPT_MAX
-from shared.domain.limits import Limit, parse_limit
+from shared.domain.policy_texts import Duration, LimitText, Name, Persistence, ResourceId, WindowLength
 
-
-def _duration(value: object) -> object:
-    # A bare number would be read as seconds, also where days were meant.
-    return value if isinstance(value, timedelta) else parse_duration(str(value))
-
-
-def _limit(value: object) -> object:
-    return parse_limit(value) if isinstance(value, str) else value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(format_duration, return_type=str)]
-LimitText = Annotated[Limit, BeforeValidator(_limit), PlainSerializer(str, return_type=str)]
-Persistence = Annotated[str, StringConstraints(pattern=r"^[1-9]\d? of [1-9]\d?$")]
-WindowLength = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
-ResourceId = Annotated[str, StringConstraints(pattern=r"(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/.+")]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
 Task = Literal["classical", "vision", "language"]
 Mode = Literal["observe", "act"]
 

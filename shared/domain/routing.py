@@ -6,6 +6,21 @@ a signal: nobody's event may steer a workload that is not theirs.
 
 from fnmatch import fnmatchcase
 
+from shared.domain.platform_signals import (
+    AlertFired,
+    AlertResolved,
+    BudgetCrossed,
+    ComplianceChanged,
+    DataArrived,
+    DataDeleted,
+    ImageDeleted,
+    ImagePushed,
+    ImageQuarantined,
+    PlatformHealthChanged,
+    ResourceChanged,
+    SecurityAlertRaised,
+    VulnerabilityFound,
+)
 from shared.domain.policy import Policy, Workload
 from shared.domain.signals import (
     ApprovalAnswered,
@@ -71,8 +86,25 @@ def _concerns(workload: Workload, signal: Signal) -> bool:
             return signal.workspace in _workspaces(workload)
         case OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed():
             return signal.workload == workload.name
+        case AlertFired() | AlertResolved() | SecurityAlertRaised() | VulnerabilityFound() | PlatformHealthChanged():
+            return any(_touches(workload, target) for target in signal.targets)
+        case ComplianceChanged() | ResourceChanged():
+            return _touches(workload, signal.resource_id)
+        case BudgetCrossed():
+            return bool(signal.scope) and _touches(workload, signal.scope)
+        case ImagePushed() | ImageDeleted() | ImageQuarantined() | DataArrived() | DataDeleted():
+            return False  # no rule of the policy names registries of images or containers of data yet
         case SubscriptionValidation() | TelemetryReceived():
             return False
+
+
+def _touches(workload: Workload, resource_id: str) -> bool:
+    """Whether a resource lies in a workspace of the workload, or a workspace lies in it (a group, a subscription)."""
+    resource = resource_id.lower().rstrip("/")
+    return any(
+        resource == workspace or resource.startswith(f"{workspace}/") or workspace.startswith(f"{resource}/")
+        for workspace in _workspaces(workload)
+    )
 
 
 def _workspaces(workload: Workload) -> frozenset[str]:

@@ -8,20 +8,26 @@ is accepted once, ``depth`` how many of our own actions lie behind it.
 from datetime import datetime
 from typing import Literal
 
+from shared.domain.heard import Heard
 from shared.domain.outcomes import Final
+from shared.domain.platform_signals import (
+    AlertFired,
+    AlertResolved,
+    BudgetCrossed,
+    ComplianceChanged,
+    DataArrived,
+    DataDeleted,
+    ImageDeleted,
+    ImagePushed,
+    ImageQuarantined,
+    PlatformHealthChanged,
+    ResourceChanged,
+    SecurityAlertRaised,
+    VulnerabilityFound,
+)
 from shared.domain.values import Part, Value
 
 DEPTH_MAX = 64  # hops of our own in a row; a whole promotion takes about 20: more is a storm, not a loop
-
-
-class Heard(Value, frozen=True, kw_only=True):
-    """What every signal carries. ``occurred_at`` (UTC) orders signals; it never decides what is due."""
-
-    source: str
-    dedup_key: str
-    occurred_at: datetime
-    subject: str = ""
-    depth: int = 0
 
 
 class ModelRegistered(Heard, frozen=True, kw_only=True):
@@ -166,6 +172,19 @@ Signal = (
     | SubscriptionValidation
     | TelemetryReceived
     | WindowClosed
+    | AlertFired
+    | AlertResolved
+    | PlatformHealthChanged
+    | BudgetCrossed
+    | ComplianceChanged
+    | SecurityAlertRaised
+    | VulnerabilityFound
+    | ImagePushed
+    | ImageDeleted
+    | ImageQuarantined
+    | DataArrived
+    | DataDeleted
+    | ResourceChanged
     | OperatorAsked
     | ApprovalAnswered
     | CommandFinished

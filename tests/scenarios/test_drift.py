@@ -149,7 +149,7 @@ def test_drift_of_a_new_champion_is_acted_on_although_an_old_incident_never_was(
 
 
 def test_a_rollback_of_the_remedy_closes_the_incident_as_failed():
-    story = mended(story_of_drift()).push(asked("rollback")).expect(champion="1", incidents=["failed"])
+    mended(story_of_drift()).push(asked("rollback")).expect(champion="1", incidents=["failed"])
 
 
 def test_a_remedy_that_was_overtaken_by_a_newer_champion_has_failed():

@@ -9,9 +9,19 @@ from shared.domain.facts import Facts
 from shared.domain.outcomes import Failed, Final, Succeeded
 from shared.domain.signals import HoldElapsed, ModelRegistered, Signal, kind_of
 from shared.domain.values import encode, replace
-from tests.unit.domain.builders import NOW, answered, asked, breached, elapsed, finished, incident, registered, window
+from tests.unit.domain.builders import (
+    NOW,
+    answered,
+    asked,
+    breached,
+    elapsed,
+    finished,
+    incident,
+    registered,
+    version,
+    window,
+)
 from tests.unit.domain.builders import known as facts_of
-from tests.unit.domain.builders import version
 
 SIGNALS = (
     registered(),

@@ -10,7 +10,6 @@ import azure.functions as func
 import pytest
 
 from shared import runtime
-from shared.ports import Stored
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "flight_delays"
 GROUP = "00000000-0000-0000-0000-000000000001"
@@ -82,7 +81,7 @@ def commit(app):
     """Writes an evaluation on top of the facts as they are."""
 
     async def write(evaluation):
-        stored: Stored = await app.store.facts(evaluation.decision.subject)
+        stored = await app.store.facts(evaluation.decision.subject)
         await app.store.commit(evaluation, stored.etag)
 
     return write

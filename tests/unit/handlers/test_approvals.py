@@ -92,11 +92,13 @@ async def test_who_has_not_signed_in_sees_nothing(app, token, request_of):
     assert "flight-delay version 2" not in text(answer)
 
 
-async def test_without_proof_of_sign_in_the_headers_prove_nothing(
-    app, token, request_of, signed_in, post_of, environment, form
-):
+async def test_without_proof_of_sign_in_the_headers_show_nothing(token, request_of, signed_in, environment):
     environment.delenv("WEBSITE_AUTH_ENABLED")
     assert (await show_approval(request_of("GET", headers=signed_in(), token=token))).status_code == 403
+
+
+async def test_without_proof_of_sign_in_the_headers_answer_nothing(app, token, post_of, environment, form):
+    environment.delenv("WEBSITE_AUTH_ENABLED")
     before = await state(app)
     assert (await answer_approval(post_of(token, {"form": form(), "answer": "approve"}))).status_code == 403
     assert await state(app) == before

@@ -1,0 +1,29 @@
+"""The small texts that a policy is written with: durations, limits, names, ids.
+
+Owns how each is read, written and refused. Knows nothing of the sections that they stand in (``policy``).
+"""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer, StringConstraints
+
+from shared.domain.durations import format_duration, parse_duration
+from shared.domain.limits import Limit, parse_limit
+
+
+def _duration(value: object) -> object:
+    # A bare number would be read as seconds, also where days were meant.
+    return value if isinstance(value, timedelta) else parse_duration(str(value))
+
+
+def _limit(value: object) -> object:
+    return parse_limit(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(format_duration, return_type=str)]
+LimitText = Annotated[Limit, BeforeValidator(_limit), PlainSerializer(str, return_type=str)]
+Persistence = Annotated[str, StringConstraints(pattern=r"^[1-9]\d? of [1-9]\d?$")]
+WindowLength = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
+ResourceId = Annotated[str, StringConstraints(pattern=r"(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/.+")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
