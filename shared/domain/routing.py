@@ -11,11 +11,6 @@ from shared.domain.platform_signals import (
     AlertResolved,
     BudgetCrossed,
     ComplianceChanged,
-    DataArrived,
-    DataDeleted,
-    ImageDeleted,
-    ImagePushed,
-    ImageQuarantined,
     PlatformHealthChanged,
     ResourceChanged,
     SecurityAlertRaised,
@@ -33,8 +28,6 @@ from shared.domain.signals import (
     OperatorAsked,
     Rejected,
     Signal,
-    SubscriptionValidation,
-    TelemetryReceived,
     WindowClosed,
 )
 
@@ -52,15 +45,31 @@ def workload_of(subject: str) -> str:
 
 
 def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
-    """A rejection when the signal speaks of a workspace that no workload names, or a workload that does not exist."""
-    workspace = getattr(signal, "workspace", None)
-    if isinstance(workspace, str) and not any(workspace.lower() in _workspaces(known) for known in policy.workloads):
-        detail = f"no workload of the policy names the workspace {workspace or '(empty)'}: add it to environments: or unsubscribe"
+    """A rejection when the signal speaks only of resources that no workload names, or of a workload that does not exist."""
+    places = places_of(signal)
+    if places and not any(_touches(known, place) for known in policy.workloads for place in places):
+        names = ", ".join(place or "(empty)" for place in places)
+        detail = f"no workload of the policy names {names}: add it to environments: or unsubscribe"
         return Rejected(reason="out_of_scope", detail=detail)
     name = getattr(signal, "workload", None)
     if isinstance(name, str) and all(name != known.name for known in policy.workloads):
         return Rejected(reason="out_of_scope", detail=f"the policy has no workload {name!r}")
     return None
+
+
+def places_of(signal: Signal) -> tuple[str, ...]:
+    """The ARM ids of what a signal speaks of; none for signals that speak of no resource of Azure."""
+    match signal:
+        case ModelRegistered() | ModelDeployed() | JobStatusChanged() | MonitorBreached() | WindowClosed():
+            return (signal.workspace,)
+        case AlertFired() | AlertResolved() | SecurityAlertRaised() | VulnerabilityFound() | PlatformHealthChanged():
+            return signal.targets
+        case ComplianceChanged() | ResourceChanged():
+            return (signal.resource_id,)
+        case BudgetCrossed():
+            return (signal.scope,) if signal.scope else ()
+        case _:
+            return ()
 
 
 def route(policy: Policy, signal: Signal) -> tuple[str, ...]:
@@ -82,26 +91,16 @@ def _concerns(workload: Workload, signal: Signal) -> bool:
         case MonitorBreached():
             named = any(fnmatchcase(signal.monitor_signal, rule.azure_ml_signals) for rule in workload.monitoring)
             return named and signal.workspace in _workspaces(workload)
-        case JobStatusChanged() | ModelDeployed():
-            return signal.workspace in _workspaces(workload)
         case OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed():
             return signal.workload == workload.name
-        case AlertFired() | AlertResolved() | SecurityAlertRaised() | VulnerabilityFound() | PlatformHealthChanged():
-            return any(_touches(workload, target) for target in signal.targets)
-        case ComplianceChanged() | ResourceChanged():
-            return _touches(workload, signal.resource_id)
-        case BudgetCrossed():
-            return bool(signal.scope) and _touches(workload, signal.scope)
-        case ImagePushed() | ImageDeleted() | ImageQuarantined() | DataArrived() | DataDeleted():
-            return False  # no rule of the policy names registries of images or containers of data yet
-        case SubscriptionValidation() | TelemetryReceived():
-            return False
+        case _:
+            return any(_touches(workload, place) for place in places_of(signal))
 
 
 def _touches(workload: Workload, resource_id: str) -> bool:
     """Whether a resource lies in a workspace of the workload, or a workspace lies in it (a group, a subscription)."""
     resource = resource_id.lower().rstrip("/")
-    return any(
+    return bool(resource) and any(
         resource == workspace or resource.startswith(f"{workspace}/") or workspace.startswith(f"{resource}/")
         for workspace in _workspaces(workload)
     )

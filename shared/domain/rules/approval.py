@@ -4,6 +4,8 @@ Owns the asking, the counting of answers and the safe answer when nobody comes. 
 ``domain.approvals``.
 """
 
+import dataclasses
+
 from shared.domain.approvals import digest_of, objections, quorum_for
 from shared.domain.commands import RequestApproval
 from shared.domain.facts import Answer, ApprovalAsked, Version
@@ -71,11 +73,19 @@ def on_answer(situation: Situation, signal: ApprovalAnswered) -> Ruling:
     if against:
         return ignore(situation, RULE, *against)
     if signal.answer == "approve" and digest_of(evidence_of(situation, version)) != version.approval.evidence_digest:
-        return ask(situation, version)  # what was approved is not what would be done now: ask anew, about that
+        return _ask_anew(situation, version, version.approval)
     if signal.answer == "reject":
         reason = because("refused", f"{signal.by} said no: {signal.comment or 'without a comment'}")
         return reject(situation, version, "approval_refused", reason)
     return _count_yes(situation, signal, version, version.approval)
+
+
+def _ask_anew(situation: Situation, version: Version, asked: ApprovalAsked) -> Ruling:
+    """What was approved is not what would be done now: the yes does not count, and the question is put again, about that."""
+    text = "the policy, the champion or the plan has changed since the question was asked: a new one is on its way"
+    ruling, expiry = ask(situation, version), situation.wake("approval_expiry", asked.id, asked.expires_at)
+    reasons = (because("evidence_changed", text), *ruling.reasons)
+    return dataclasses.replace(ruling, reasons=reasons, released=(expiry.id,))
 
 
 def _count_yes(situation: Situation, signal: ApprovalAnswered, version: Version, asked: ApprovalAsked) -> Ruling:

@@ -151,6 +151,8 @@ def test_a_yes_to_a_plan_that_has_changed_since_asks_anew_about_the_new_one():
     done = decide(answered(), facts, policy=stricter)
     assert (kinds(done), done.facts.versions["2"].state) == (["RequestApproval"], "awaiting_approval")
     assert done.facts.versions["2"].approval.id != "question"
+    assert codes(done)[0] == "evidence_changed"
+    assert done.released == (situation(answered(), facts).wake("approval_expiry", "question", NOW).id,)
     assert "(5, 100) %" in ordered(done, "RequestApproval").facts["plan"]
     assert decide(answered("reject"), facts, policy=stricter).facts.versions["2"].state == "rejected"
 
