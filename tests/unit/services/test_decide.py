@@ -73,6 +73,24 @@ async def test_when_another_instance_has_decided_nothing_is_sent_again(tmp_path)
     await lagging.close()
 
 
+class DecidedMeanwhile(SqliteStore):
+    """The embedded store while another instance commits the same decision between our read and our write."""
+
+    async def commit(self, evaluation, facts_etag):
+        await super().commit(evaluation, facts_etag)
+        await super().commit(evaluation, facts_etag)
+
+
+async def test_when_another_instance_decides_just_before_us_the_sending_is_its_own():
+    store = DecidedMeanwhile(":memory:")
+    await store.open()
+    world = World(store)
+    assert await world.decider.decide(await accepted(world, registered()))
+    assert (await world.ledger())["registered-7"].verdict == "act"
+    assert world.queue.sent == []
+    await store.close()
+
+
 async def test_a_signal_is_routed_once_though_the_policy_changes(world):
     left = await accepted(world, registered())
     await world.store.set_route("registered-7", (SUBJECT,), "the digest of then")
