@@ -283,6 +283,10 @@ class Policy(Section):
                 raise ValueError(
                     f"workload {workload.name}: a {workload.task} model is not retrained automatically; use then: notify"
                 )
+        for workload in self.workloads:
+            windows = [rule.window for rule in workload.monitoring]
+            if len(set(windows)) != len(windows):
+                raise ValueError(f"workload {workload.name}: two rules watch the same window; give each its own")
         names = [workload.name for workload in self.workloads]
         if len(set(names)) != len(names):
             raise ValueError(f"workload names must differ; these are {names}")

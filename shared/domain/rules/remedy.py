@@ -40,8 +40,10 @@ def open_and_retrain(
     )
     held_by = guards.for_retraining(situation, retraining)
     if held_by:
-        return _hold(situation, facts, incident, (*why, *held_by), rule)
-    return _retrain(situation, facts, incident, why, rule)
+        return _hold(
+            situation, facts, _retrain_command(situation, retraining, incident), incident, (*why, *held_by), rule
+        )
+    return _retrain(situation, facts, retraining, incident, why, rule)
 
 
 def _retrain_command(situation: Situation, retraining: Retraining, incident: Incident) -> Retrain:
@@ -60,24 +62,26 @@ def _retrain_command(situation: Situation, retraining: Retraining, incident: Inc
     )
 
 
-def _hold(situation: Situation, facts: Facts, incident: Incident, reasons: tuple[Reason, ...], rule: str) -> Ruling:
-    retraining = situation.workload.retrain
+def _hold(
+    situation: Situation, facts: Facts, planned: Retrain, incident: Incident, reasons: tuple[Reason, ...], rule: str
+) -> Ruling:
     due = guards.until(reasons, situation.now)
     hold, facts = situation.wait(f"incident {incident.id}", due, facts.with_incident(incident))
-    planned = (_retrain_command(situation, retraining, incident),) if retraining else ()
-    return Ruling("hold", rule, reasons, facts, planned=planned, holds=(hold,))
+    return Ruling("hold", rule, reasons, facts, planned=(planned,), holds=(hold,))
 
 
-def _retrain(situation: Situation, facts: Facts, incident: Incident, why: tuple[Reason, ...], rule: str) -> Ruling:
-    retraining = situation.workload.retrain
-    assert retraining is not None  # noqa: S101  # the caller looked
+def _retrain(
+    situation: Situation, facts: Facts, retraining: Retraining, incident: Incident, why: tuple[Reason, ...], rule: str
+) -> Ruling:
     command = _retrain_command(situation, retraining, incident)
     ordered = replace(incident, state="remedying", version=facts.champion, remedy=command.id)
     facts = facts.with_incident(replace(ordered, remedy_version="", verification=""))
     facts = replace(facts, retrained_at=(*facts.retrained_at, situation.now)[-RETRAINS_KEPT_MAX:])
     title = f"{situation.workload.name}: retraining because of {incident.kind.replace('_', ' ')}"
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in why})
-    return Ruling("act", rule, why, facts, commands=(command, told))
+    # A remedy whose version never comes must not keep the incident open, and later drift uncounted, for ever.
+    deadline = situation.wake("verify_deadline", incident.id, situation.now + retraining.verify_within)
+    return Ruling("act", rule, why, facts, commands=(command, told), holds=(deadline,))
 
 
 def on_retrain_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
@@ -190,10 +194,13 @@ def _effect(difference: float, better_by_min: float) -> str:
 
 
 def on_verify_deadline(situation: Situation, signal: HoldElapsed) -> Ruling:
-    """Nobody could show that the remedy helped in the time that the policy gives."""
+    """Nobody could show that the remedy helped in the time that the policy gives, or the remedy never came to serve."""
     incident = next((known for known in situation.facts.incidents if known.id == signal.about), None)
-    if incident is None or incident.state != "verifying":
+    if incident is None or incident.state not in ("remedying", "verifying"):
         return ignore(situation, RULE, because("stale", "this incident is closed"))
+    if incident.state == "remedying":
+        reason = because("remedy_deadline", "no retrained version came to serve in the time that the policy gives")
+        return _close(situation, situation.facts, incident, "failed", reason)
     reason = because("verify_deadline", "its effect could not be measured in time")
     return _close(situation, situation.facts, incident, "no_effect", reason)
 

@@ -209,8 +209,18 @@ def test_the_deadline_closes_what_nobody_could_measure():
     assert (closed(done), done.facts.fruitless) == (("closed", "no_effect"), 1)
 
 
-@pytest.mark.parametrize("state", ["open", "remedying", "closed"])
-def test_the_deadline_of_an_incident_that_is_not_verified_changes_nothing(state):
+def test_the_deadline_closes_a_remedy_whose_version_never_came_to_serve():
+    done = decide(elapsed("verify_deadline", "incident"), serving("1", incidents=(incident("remedying"),)))
+    assert (closed(done), done.facts.fruitless) == (("closed", "failed"), 1)
+
+
+def test_a_retraining_sets_its_incident_a_deadline_that_serving_renews():
+    ordered = decide(asked("retrain"), serving("1"))
+    assert [hold.signal.purpose for hold in ordered.holds] == ["verify_deadline"]
+
+
+@pytest.mark.parametrize("state", ["open", "closed"])
+def test_the_deadline_of_an_incident_that_has_no_remedy_changes_nothing(state):
     facts = serving("1", incidents=(incident(state),))
     assert decide(elapsed("verify_deadline", "incident"), facts).facts == facts
 
