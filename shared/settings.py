@@ -40,10 +40,11 @@ class Settings:
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process. Raises SettingsError that names what is missing or no number."""
     values = os.environ if environment is None else environment  # noqa: TID251  # the one place that reads it
-    if values.get("WEBSITE_INSTANCE_ID") and not values.get(f"{PREFIX}STORE"):
-        raise SettingsError(f"{PREFIX}STORE must be set in Azure: the embedded store lives on one machine's disk")
-    if values.get("WEBSITE_INSTANCE_ID") and values.get(f"{PREFIX}DASHBOARD") == "open":
-        raise SettingsError(f"unset {PREFIX}DASHBOARD in Azure: people sign in there before they see anything")
+    if values.get("WEBSITE_INSTANCE_ID"):
+        raise SettingsError(
+            "this release keeps its state in the embedded store, which is refused in Azure, where instances share no disk; "
+            "the store on Azure Tables comes with a later release"
+        )
     overlay = _text(values, "POLICY_OVERLAY")
     return Settings(
         policy=Path(_needed(values, "POLICY", "the path of the policy file")),

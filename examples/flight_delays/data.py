@@ -70,7 +70,7 @@ def write_months(folder: Path, months: Iterable[int]) -> list[Path]:
     return paths
 
 
-def sample_request(size: int = 10) -> dict[str, Any]:
+def sample_request(size: int = 5) -> dict[str, Any]:
     """A request of complete January rows, spread evenly over the month: for the endpoint check and the warm-up."""
     complete = labelled_rows([1]).dropna()
     return {"rows": request_rows(complete.iloc[:: len(complete) // size].head(size))}

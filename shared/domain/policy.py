@@ -249,9 +249,7 @@ class Workload(Section):
 class Defaults(Section):
     """What applies to every workload that does not say otherwise."""
 
-    timezone: str = "UTC"
     limits: Limits = Limits()
-    telemetry: TelemetrySettings = TelemetrySettings()
 
 
 class Policy(Section):

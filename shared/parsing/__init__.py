@@ -1,7 +1,7 @@
 """Raw bytes in, a Signal or a Rejected out. Pure: no other error leaves a parser."""
 
+from shared.parsing.bodies import Parsed
 from shared.parsing.detect import Channel, detect, parse
-from shared.parsing.event_grid import Parsed
 from shared.parsing.event_hubs import read_message
 from shared.parsing.report import report_line
 

@@ -6,18 +6,22 @@ Owns which channel a body came by, told from its content. Knows nothing of what 
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from shared.parsing import registry, security
+from shared.parsing.bodies import Parsed, opened_elements
 from shared.parsing.data_collector import TYPE_PREFIX
 from shared.parsing.documents import Element, elements
-from shared.parsing.event_grid import Parsed, opened_elements, parse_events
+from shared.parsing.event_grid import parse_events
 from shared.parsing.event_hubs import parse_message
 from shared.parsing.fields import FieldError, Fields
 
-Channel = Literal["event_grid", "event_hubs"]
-"""The ways in. Alerts, budgets and registry webhooks join here with their parsers."""
+Channel = Literal["event_grid", "event_hubs", "registry_webhook", "security"]
+"""The ways in: Event Grid, telemetry of Event Hubs, a container registry's web hooks, exports of Defender for Cloud."""
 
 _PARSERS: Mapping[Channel, Callable[[bytes], tuple[Parsed, ...]]] = {
     "event_grid": parse_events,
     "event_hubs": parse_message,
+    "registry_webhook": registry.parse_webhooks,
+    "security": security.parse_exports,
 }
 
 
@@ -55,4 +59,8 @@ def _channel_of(element: Element) -> Channel | None:
         fields.has("resourceId") and (fields.has("category") or fields.has("metricName"))
     ):
         return "event_hubs"
+    if registry.is_webhook(fields):
+        return "registry_webhook"
+    if security.is_export(fields):
+        return "security"
     return "event_grid" if event_type is not None else None

@@ -59,12 +59,15 @@ def event_type_of(event: Fields) -> str:
         raise FieldError("unknown_schema", f"specversion is {shown(version)}: expected CloudEvents 1.0")
     if event.has("eventType") or (event.has("type") and (version is not None or event.has("source"))):
         return event.text("eventType", "type")
+    if event.has("$schema") and event.has("properties"):
+        raise FieldError("unknown_schema", "a JSON schema describes events and is none: there is nothing to read")
     schema = event.get("schemaId")
     named = f"schemaId {shown(schema)}" if schema is not None else f"an object with {_keys(event)}"
     raise FieldError(
         "unknown_schema",
-        f"{named} is no event: expected Event Grid (eventType, topic, eventTime, data) "
-        "or CloudEvents 1.0 (specversion, type, source, time, data)",
+        f"{named} is no event: expected Event Grid (eventType, topic, eventTime, data), "
+        "CloudEvents 1.0 (specversion, type, source, time, data), or a body of another channel "
+        "(an alert, a registry's web hook, an export of Defender for Cloud, telemetry)",
     )
 
 

@@ -5,13 +5,12 @@ Owns the registry of event types. Knows nothing of their data. To hear of anothe
 
 from collections.abc import Callable, Mapping
 
-from shared.domain.signals import Rejected, Signal
-from shared.parsing import azure_ml, handshake
-from shared.parsing.documents import Element, elements
-from shared.parsing.envelopes import Envelope, event_type_of, opened, read_envelope
+from shared.domain.signals import Signal
+from shared.parsing import azure_ml, compliance, handshake, registry, resources, storage
+from shared.parsing.bodies import Parsed, parse_each
+from shared.parsing.envelopes import Envelope, event_type_of, read_envelope
 from shared.parsing.fields import FieldError, Fields, shown
 
-Parsed = Signal | Rejected
 EventParser = Callable[[Envelope], tuple[Signal, ...]]
 
 _PARSERS_BY_TYPE: Mapping[str, EventParser] = {
@@ -21,10 +20,27 @@ _PARSERS_BY_TYPE: Mapping[str, EventParser] = {
     "Microsoft.MachineLearningServices.RunStatusChanged": azure_ml.run_status_changed,
     "Microsoft.MachineLearningServices.DatasetDriftDetected": azure_ml.dataset_drift_detected,
     "Microsoft.EventGrid.SubscriptionValidationEvent": handshake.subscription_validation,
+    "Microsoft.Storage.BlobCreated": storage.blob_created,
+    "Microsoft.Storage.BlobDeleted": storage.blob_deleted,
+    "Microsoft.ContainerRegistry.ImagePushed": registry.image_pushed,
+    "Microsoft.ContainerRegistry.ImageDeleted": registry.image_deleted,
+    "Microsoft.PolicyInsights.PolicyStateCreated": compliance.state_created,
+    "Microsoft.PolicyInsights.PolicyStateChanged": compliance.state_changed,
+    "Microsoft.PolicyInsights.PolicyStateDeleted": compliance.state_deleted,
+    "Microsoft.ResourceNotifications.HealthResources.AvailabilityStatusChanged": resources.availability_changed,
+    "Microsoft.ResourceNotifications.HealthResources.ResourceAnnotated": resources.resource_annotated,
+    "Microsoft.ResourceNotifications.Resources.CreatedOrUpdated": resources.resource_written,
+    "Microsoft.ResourceNotifications.Resources.Deleted": resources.resource_deleted,
+    **{
+        f"Microsoft.Resources.Resource{operation}{ending}": resources.operation_ended
+        for operation in ("Write", "Delete", "Action")
+        for ending in ("Success", "Failure", "Cancel")
+    },
 }
 PARSERS: Mapping[str, EventParser] = {name.lower(): parser for name, parser in _PARSERS_BY_TYPE.items()}
-# Some of Microsoft's samples name a type without its service.
-_BY_SHORT_NAME = {name.rpartition(".")[2]: parser for name, parser in PARSERS.items()}
+# Some of Microsoft's samples name a type without its service: Microsoft.SERVICE.NAME only, since the last part of a longer
+# type (``…Resources.Deleted``) says too little to stand alone.
+_BY_SHORT_NAME = {name.rpartition(".")[2]: parser for name, parser in PARSERS.items() if name.count(".") == 2}
 
 
 def parser_of(event_type: str) -> EventParser:
@@ -41,34 +57,10 @@ def parser_of(event_type: str) -> EventParser:
 
 def parse_events(body: bytes) -> tuple[Parsed, ...]:
     """Every event of a delivery or a file, each on its own: one that cannot be read leaves its neighbours alone."""
-    try:
-        found = elements(body)
-    except FieldError as error:
-        return (Rejected(reason=error.reason, detail=error.detail),)
-    return tuple(parsed for index, event in enumerate(opened_elements(found)) for parsed in parse_event(event, index))
+    return parse_each(body, read_event)
 
 
-def opened_elements(found: list[Element]) -> list[Element]:
-    """The events inside dead letters and HTTP samples, in place of these; a FieldError where there is none."""
-    return [event for element in found for event in _opened(element)]
-
-
-def _opened(element: Element) -> list[Element]:
-    try:
-        return opened(element)
-    except FieldError as error:
-        return [error]
-
-
-def parse_event(event: Element, index: int = 0) -> tuple[Parsed, ...]:
-    """The signals of one event (a run may have breached several monitor signals), or why there are none."""
-    try:
-        if isinstance(event, FieldError):
-            raise event
-        fields = Fields.of(event)
-        parser = parser_of(event_type_of(fields))
-        return parser(read_envelope(fields))
-    except FieldError as error:
-        return (Rejected(reason=error.reason, detail=error.detail, index=index),)
-    except RecursionError:
-        return (Rejected(reason="malformed_field", detail="the event is nested too deeply to be read", index=index),)
+def read_event(fields: Fields) -> tuple[Signal, ...]:
+    """The signals of one event (a run may have breached several monitor signals). Raises FieldError."""
+    parser = parser_of(event_type_of(fields))
+    return parser(read_envelope(fields))

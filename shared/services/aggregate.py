@@ -71,12 +71,16 @@ class Aggregator:
 
         Raises StoreUnavailableError, or ConflictError when others kept winning: the batch has to come again.
         """
+        read = {number: read_message(body) for number, body in messages}
+        refused_through = -1  # refusals are kept once, however often the cursor has to be read again
         for _ in range(TRIES_MAX):
             cursor = await self._store.cursor(partition)
             fresh = [(number, body) for number, body in messages if number > cursor.value]
             if not fresh:
                 return 0
-            delta = await self._delta([body for _, body in fresh])
+            await self._keep_refused([(body, read[number]) for number, body in fresh if number > refused_through])
+            refused_through = fresh[-1][0]
+            delta = await self._delta([read[number] for number, _ in fresh])
             through = max(number for number, _ in fresh)
             try:
                 await self._store.append_delta(StoredDelta(partition, through, delta), cursor.etag)
@@ -85,10 +89,8 @@ class Aggregator:
             return len(fresh)
         raise ConflictError(f"the cursor of partition {partition} kept moving")
 
-    async def _delta(self, bodies: Sequence[bytes]) -> bytes:
+    async def _delta(self, messages: Sequence[Telemetry]) -> bytes:
         policy, now = (await self._policies.current()).policy, self._clock.now()
-        messages = [read_message(body) for body in bodies]
-        await self._keep_refused(bodies, messages, now)
         await self._load_profiles(messages)
         windows = {ref.key: length for ref, length in _data_windows(policy, messages)}
         bucket = format_duration(_bucket(policy))
@@ -102,10 +104,11 @@ class Aggregator:
             if stored.value is not None:
                 self._profiles[key] = decode_profile(stored.value)
 
-    async def _keep_refused(self, bodies: Sequence[bytes], messages: Sequence[Telemetry], now: datetime) -> None:
+    async def _keep_refused(self, messages: Sequence[tuple[bytes, Telemetry]]) -> None:
+        now = self._clock.now()
         minute = int(now.timestamp() // 60)
         self._kept = {key: count for key, count in self._kept.items() if key[1] == minute}
-        for body, message in zip(bodies, messages, strict=True):
+        for body, message in messages:
             for refused in message.refused:
                 seen = self._kept[refused.reason, minute] = self._kept.get((refused.reason, minute), 0) + 1
                 if seen <= KEPT_REFUSALS_MAX:

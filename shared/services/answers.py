@@ -33,8 +33,11 @@ class AnswerPage:
     async def read(self, question: Question, person: str, groups: tuple[str, ...]) -> ShownQuestion | None:
         """The question as this person sees it; None when it is closed."""
         version = await self._version(question)
+        known = {workload.name for workload in (await self._policies.current()).policy.workloads}
         if version is None or version.approval is None or version.state != "awaiting_approval":
             return None
+        if question.workload not in known:
+            return None  # the workload has left the policy while the question was open
         may_reject = not await self._against(question, version, "reject", (person, groups))
         against = await self._against(question, version, "approve", (person, groups))
         return ShownQuestion(question.workload, version.version, version.approval, against, may_reject)

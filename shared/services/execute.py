@@ -4,6 +4,7 @@ Owns the life of one command and what its outcome means for the next try. The cl
 effects happen through ports only. Nobody waits for a long operation: it is looked at again when it is due.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -25,11 +26,23 @@ from shared.domain.references import deployment_name
 from shared.domain.routing import workload_of
 from shared.domain.signals import CommandFinished
 from shared.domain.values import replace
-from shared.ports import Clock, CommandQueue, ConflictError, Messenger, PolicySource, Prober, Store, Workspace
+from shared.ports import (
+    Clock,
+    CommandQueue,
+    ConflictError,
+    Messenger,
+    PolicySource,
+    Prober,
+    Store,
+    StoreUnavailableError,
+    Workspace,
+)
 from shared.services.aggregate import Aggregator
 from shared.services.decide import Decider
 from shared.services.lease import end_lease, take_lease
 from shared.services.outbox import send_row
+
+log = logging.getLogger(__name__)
 
 CLAIM_FOR = timedelta(minutes=5)  # longer than any single call may take
 LEASE_FOR = timedelta(minutes=10)  # longer than the claim: a lease outlasts every call made under it
@@ -73,12 +86,22 @@ class Executor:
         row = await self._store.claim(subject, command_id, owner, now, now + CLAIM_FOR)
         if row is None:
             return None
-        outcome = await self._step(row)
+        outcome = await self._guarded_step(row)
         try:
             await self._record(row, owner, outcome)
         except ConflictError:
             return None  # the claim expired and another took over: its record counts
         return outcome
+
+    async def _guarded_step(self, row: CommandRow) -> Outcome:
+        """The step's outcome; a fault of ours in it is recorded as one too, and counts towards giving up."""
+        try:
+            return await self._step(row)
+        except StoreUnavailableError:
+            raise  # nothing can be recorded either: the claim expires, and the command comes again
+        except Exception as error:
+            log.exception("command %s (%s) failed unexpectedly", row.command.id, kind_of(row.command))
+            return Unknown(reason=f"{type(error).__name__}: {error}")
 
     async def _step(self, row: CommandRow) -> Outcome:
         command, now = row.command, self._clock.now()

@@ -32,6 +32,7 @@ FUNCTIONS = {
     "answer_approval": "httpTrigger",
     "dashboard": "httpTrigger",
     "receive_events": "httpTrigger",
+    "receive_registry_webhook": "httpTrigger",
     "status": "httpTrigger",
 }
 SETTINGS = {

@@ -30,10 +30,9 @@ def test_without_a_policy_it_says_which_setting_is_missing(value):
         read_settings({} if value is None else {"OUTERLOOP_POLICY": value})
 
 
-def test_in_azure_the_store_must_be_named():
-    with pytest.raises(SettingsError, match="OUTERLOOP_STORE"):
-        read_settings({**LEAST, "WEBSITE_INSTANCE_ID": "abc"})
-    assert read_settings({**LEAST, "WEBSITE_INSTANCE_ID": "abc", "OUTERLOOP_STORE": "somewhere"}).store == "somewhere"
+def test_in_azure_the_embedded_store_is_refused():
+    with pytest.raises(SettingsError, match="embedded store, which is refused in Azure"):
+        read_settings({**LEAST, "WEBSITE_INSTANCE_ID": "abc", "OUTERLOOP_STORE": "somewhere"})
 
 
 def test_every_setting_has_its_place():

@@ -24,6 +24,7 @@ from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
 RULE = "promotion"
+TEXT_MAX = 1000  # characters of any one text that becomes part of the facts, which have a limit
 WAITING_MAX = 5  # versions that wait for their turn; older ones are superseded
 
 
@@ -39,7 +40,7 @@ def on_registered(situation: Situation, signal: ModelRegistered) -> Ruling:
         state="registered",
         since=situation.now,
         registered_at=signal.occurred_at,
-        author=signal.tags.get("author", ""),
+        author=signal.tags.get("author", "")[:TEXT_MAX],
     )
     reasons = (*guards.for_promotion(situation), *_another_in_promotion(facts, version))
     if reasons:
@@ -218,7 +219,7 @@ def _judge_check(situation: Situation, signal: CommandFinished, version: Version
     position = next(n for n, known in enumerate(version.checks) if known.command_id == signal.command_id)
     known, rules = version.checks[position], situation.workload.promotion.staging.checks
     if not isinstance(signal.outcome, Succeeded):
-        return replace(known, passed=False, detail=signal.outcome.reason)
+        return replace(known, passed=False, detail=signal.outcome.reason[:TEXT_MAX])
     if position >= len(rules):
         return replace(known, passed=False, detail="the policy has changed and no longer says what is enough")
     rule = rules[position]
@@ -227,4 +228,4 @@ def _judge_check(situation: Situation, signal: CommandFinished, version: Version
         judged = judge_metrics(metrics, rule.metrics, has_champion=bool(situation.facts.champion))
     else:
         judged = judge_endpoint(metrics, rule)
-    return replace(known, passed=judged.passed, detail=judged.detail, metrics=metrics)
+    return replace(known, passed=judged.passed, detail=judged.detail[:TEXT_MAX], metrics=metrics)

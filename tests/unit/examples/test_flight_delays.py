@@ -59,7 +59,7 @@ def test_the_stored_sample_is_what_the_command_generates(data):
 def test_the_sample_has_fifty_complete_rows(data):
     rows = data.sample_request()["rows"]
 
-    assert len(rows) == 10
+    assert len(rows) == 5
     assert all(value is not None for row in rows for value in row.values())
 
 

@@ -106,7 +106,7 @@ MISTAKES = [
     ("by: ml_engineers", "by: nobody", "", "'nobody'"),
     ("task: classical", "task: vision", "", "then: notify"),
     ("name: flight-delay\n", "name: Flight Delay\n", f"{WORKLOAD}.name", "pattern"),
-    ("timezone: America/New_York", "time_zone: UTC", "defaults.time_zone", "did you mean timezone?"),
+    ("  limits: {", "  limit: {", "defaults.limit", "did you mean limits?"),
     ("instance_count: 1", "instance_count: 0", f"{WORKLOAD}.deployment.instance_count", "1"),
     ("personas:  ", "persona:  ", "persona", "did you mean personas?"),
 ]

@@ -1,0 +1,24 @@
+"""A container registry's web hooks: how we hear that an image waits in quarantine, of which Event Grid tells nothing.
+
+Owns the answers. A registry is told 202 once the notification is stored, or 503 with the store down; what cannot be read
+is stored as rejected and answered 202, since sending it again would not mend it.
+"""
+
+import azure.functions as func
+
+from shared.parsing import parse
+from shared.ports import StoreUnavailableError
+from shared.runtime import application
+
+blueprint = func.Blueprint()
+
+
+@blueprint.route(route="registry", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+async def receive_registry_webhook(req: func.HttpRequest) -> func.HttpResponse:
+    """Take one notification: a push, a deletion or a quarantine."""
+    body = req.get_body()
+    try:
+        await (await application()).ingest.take("registry_webhook", body, parse(body, "registry_webhook"))
+    except StoreUnavailableError:
+        return func.HttpResponse("the store is not available: send again", status_code=503)
+    return func.HttpResponse(status_code=202)
