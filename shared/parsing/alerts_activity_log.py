@@ -6,12 +6,13 @@ alerts; Service health notification properties.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from shared.domain import ids
 from shared.domain.platform_signals import ComplianceChanged, PlatformHealthChanged, SecurityAlertRaised
 from shared.domain.signals import Signal
-from shared.parsing.alerts_essentials import Alert, arm_ids_of, is_resolved, texts_of
+from shared.parsing.alerts_essentials import Alert, arm_ids_of, texts_of
 from shared.parsing.documents import load
 from shared.parsing.fields import FieldError, Fields, plain_text_of
 
@@ -33,7 +34,8 @@ def alert_of_event(event: Fields) -> Alert:
     operation = event.text("operationName")
     event_id = event.text("eventDataId", "operationId", "correlationId").lower()
     return Alert(
-        alert_id=_speaker(event) or f"{operation.partition('/')[0]}/{event_id}".lower(),
+        source=_speaker(event) or operation.partition("/")[0].lower(),
+        alert_id=event_id,
         identity=event_id,
         rule=operation,
         resolved=False,  # the older schema always says Activated: what the event says is in its own status
@@ -50,7 +52,8 @@ def activity_log_signals(alert: Alert, event: Fields, service: str = "") -> tupl
 def _concern(event: Fields, service: str) -> str:
     """What an event is about. Service health writes its source as a number, and the service comes with or without blanks."""
     operation = event.optional_text("operationName").lower().removeprefix("microsoft.")
-    told = (service, plain_text_of(event.get("eventSource")), operation.partition("/")[0])
+    provider = "policy" if operation.startswith("authorization/policies/") else operation.partition("/")[0]
+    told = (service, plain_text_of(event.get("eventSource")), provider)
     folded = (_letters(text).removeprefix(SERVICE_PREFIX) for text in told)
     return next((name for name in folded if name in _READERS), "administrative")
 
@@ -68,8 +71,8 @@ def _speaker(event: Fields) -> str:
     """The resource that an event is about, empty when it names none."""
     scope = event.get("authorization")
     named = Fields.of(scope).get("scope") if isinstance(scope, dict) else None
-    entity = _details(event).get("entity")
-    found = arm_ids_of([event.get("resourceId"), entity, named])
+    details = _details(event)
+    found = arm_ids_of([event.get("resourceId"), details.get("entity"), details.get("resourceName"), named])
     subscription = plain_text_of(event.get("subscriptionId")).strip().strip("/").lower()
     whole = f"/subscriptions/{subscription.removeprefix('subscriptions/')}" if subscription else ""
     return found[0] if found else whole
@@ -90,17 +93,14 @@ def _done(alert: Alert, event: Fields, _: Fields) -> tuple[Signal, ...]:
     """Something was done to a resource. Nothing ever says that it is over, so it is not stateful."""
     more = {key: event.get(key) for key in ("status", "subStatus", "caller", "level", "correlationId")}
     told = texts_of({key: value for key, value in more.items() if value != ""}, event.get("properties"))
-    whole = Alert(
-        **{name: getattr(alert, name) for name in _KEPT},
+    whole = replace(
+        alert,
         targets=_targets(alert, event),
         description=alert.description or event.optional_text(DESCRIPTION),
         properties=told | alert.properties,
     )
     operation = event.optional_text("operationName") or _action(event)
     return (whole.signal("activity_log", operation=operation, stateful=False),)
-
-
-_KEPT = ("alert_id", "identity", "rule", "resolved", "occurred_at", "fired_at", "severity")
 
 
 def _action(event: Fields) -> str:
@@ -167,7 +167,7 @@ def _service_health(alert: Alert, event: Fields, details: Fields) -> tuple[Signa
     regions = [
         region.optional_text("RegionName") for service in impacted for region in _listed(service.get("ImpactedRegions"))
     ]
-    properties = texts_of(details.values and event.get("properties"))
+    properties = texts_of(event.get("properties"))
     return (
         PlatformHealthChanged(
             **_heard(alert, event),
@@ -186,7 +186,9 @@ def _service_health(alert: Alert, event: Fields, details: Fields) -> tuple[Signa
 def _status(event: Fields, details: Fields) -> str:
     status = event.optional_text("status") or details.optional_text("stage")
     if not status:
-        raise FieldError("missing_field", f"{event.path}status is missing or empty: expected Active, Resolved or another")
+        raise FieldError(
+            "missing_field", f"{event.path}status is missing or empty: expected Active, Resolved or another"
+        )
     return status
 
 

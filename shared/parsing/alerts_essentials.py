@@ -21,8 +21,9 @@ _RESOLVED_BY_CONDITION = {"fired": False, "activated": False, "resolved": True, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """An alert in one shape. ``alert_id`` and ``targets`` are in lower case; ``identity`` is what tells alerts apart."""
+    """An alert in one shape. ``source``, ``alert_id`` and ``targets`` are in lower case; ``identity`` tells alerts apart."""
 
+    source: str
     alert_id: str
     identity: str
     rule: str
@@ -44,7 +45,7 @@ class Alert:
     def heard(self) -> dict[str, Any]:
         """What every signal carries, as keyword arguments."""
         return {
-            "source": self.alert_id,
+            "source": self.source,
             "dedup_key": self.dedup_key,
             "occurred_at": self.occurred_at,
             "subject": self.rule,
@@ -58,7 +59,9 @@ class Alert:
         *,
         stateful: bool = True,
     ) -> AlertFired | AlertResolved:
-        """The alert as it is decided on. Raises FieldError when it names no resource: scope is checked by that."""
+        """The alert as it is decided on. Raises FieldError without a rule, or a resource: scope is checked by that."""
+        if not self.rule:
+            raise FieldError("missing_field", "data.essentials.alertRule is missing or empty: expected the rule's name")
         if not self.targets:
             raise FieldError("missing_field", "data.essentials.alertTargetIDs is missing or empty: expected ARM ids")
         told: dict[str, Any] = self.heard | {
@@ -77,13 +80,14 @@ class Alert:
 
 
 def read_essentials(essentials: Fields, properties: dict[str, str]) -> Alert:
-    """The alert of the common schema. The rule's name may be null (budgets): who needs it asks ``rule_of`` first."""
+    """The alert of the common schema. The rule's name and the targets may be null (in budgets they are)."""
     alert_id = essentials.text("alertId", "originAlertId").rstrip("/").lower()
     fired_at = essentials.time("firedDateTime") if essentials.get("firedDateTime") is not None else None
     resolved = is_resolved(essentials, "monitorCondition")
     # Only metric alerts are documented to say when they were resolved.
     names = ("resolvedDateTime", "firedDateTime") if resolved else ("firedDateTime",)
     return Alert(
+        source=alert_id,
         alert_id=alert_id,
         identity=(essentials.optional_text("originAlertId") or alert_id).lower(),
         rule=essentials.optional_text("alertRule") or last_segment(essentials.optional_text("alertRuleId")),
@@ -126,7 +130,7 @@ def last_segment(arm_id: str) -> str:
 
 
 def texts_of(*maps: Any) -> dict[str, str]:
-    """Custom properties of a rule as text, later maps first; what is no JSON object (Azure sends null too) is left out."""
+    """Properties as text, of which later maps win; what is no JSON object (Azure sends null too) is left out."""
     return {
         key: plain_text_of(item)
         for each in maps

@@ -6,7 +6,7 @@ Owns which channel a body came by, told from its content. Knows nothing of what 
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from shared.parsing import registry, security
+from shared.parsing import alerts, registry, security
 from shared.parsing.bodies import Parsed, opened_elements
 from shared.parsing.data_collector import TYPE_PREFIX
 from shared.parsing.documents import Element, elements
@@ -14,12 +14,13 @@ from shared.parsing.event_grid import parse_events
 from shared.parsing.event_hubs import parse_message
 from shared.parsing.fields import FieldError, Fields
 
-Channel = Literal["event_grid", "event_hubs", "registry_webhook", "security"]
-"""The ways in: Event Grid, telemetry of Event Hubs, a container registry's web hooks, exports of Defender for Cloud."""
+Channel = Literal["event_grid", "event_hubs", "monitor_alerts", "registry_webhook", "security"]
+"""The ways in: Event Grid, telemetry of Event Hubs, alerts and budgets of action groups, a container registry's web hooks, exports of Defender for Cloud."""
 
 _PARSERS: Mapping[Channel, Callable[[bytes], tuple[Parsed, ...]]] = {
     "event_grid": parse_events,
     "event_hubs": parse_message,
+    "monitor_alerts": alerts.parse_alerts,
     "registry_webhook": registry.parse_webhooks,
     "security": security.parse_exports,
 }
@@ -59,6 +60,8 @@ def _channel_of(element: Element) -> Channel | None:
         fields.has("resourceId") and (fields.has("category") or fields.has("metricName"))
     ):
         return "event_hubs"
+    if alerts.is_alert(fields):
+        return "monitor_alerts"
     if registry.is_webhook(fields):
         return "registry_webhook"
     if security.is_export(fields):

@@ -16,12 +16,16 @@ from shared.parsing.fields import FieldError, Fields, shown, time_of
 
 PROVIDER = "microsoft.security/"
 ASSESSMENT_TYPES = frozenset({"assessments", "subassessments"})  # the last part of their type
+ALERT_TYPE = "alerts"
 HEALTHY_BY_CODE = {"healthy": True, "notapplicable": True, "unhealthy": False}
 SAMPLE_TITLE_PREFIX = "[sample alert]"  # what the portal's sample alerts begin with
 UNTOLD_SOURCE = "defender_for_cloud"  # when nothing says which resource it is about
 # The schema of recommendations has no time: what tells none is ordered before everything that does.
 UNTOLD_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-_STATUSES = {status.lower(): status for status in ("New", "InProgress", "Resolved", "Dismissed", "Unknown")}
+_STATUSES = {status.lower(): status for status in ("New", "InProgress", "Resolved", "Dismissed", "Unknown")} | {
+    "active": "New"  # what Azure's own API calls it
+}
+_TIMES_OF_ALERT = ("TimeGenerated", "TimeGeneratedUtc", "ProcessingEndTime", "StartTimeUtc", "EndTimeUtc")
 
 
 def parse_exports(body: bytes) -> tuple[Parsed, ...]:
@@ -39,16 +43,25 @@ def read_export(element: Fields) -> tuple[Signal, ...]:
     if _is_alert(element):
         return (_alert(element),)
     record_type = _type_of(element)
-    if record_type.startswith(PROVIDER) and record_type.rpartition("/")[2] in ASSESSMENT_TYPES:
+    kind = record_type.rpartition("/")[2] if record_type.startswith(PROVIDER) else ""
+    if kind in ASSESSMENT_TYPES:
         return (_finding(element),)
+    if kind == ALERT_TYPE:
+        return (_alert(_opened_alert(element)),)
     if record_type.startswith(PROVIDER):
         raise FieldError(
-            "unknown_event_type", f"the type {shown(record_type)} is not one that is read here: expected an assessment"
+            "unknown_event_type", f"the type {shown(record_type)} is not one that is read here: expected an alert or an assessment"
         )
     raise FieldError(
         "unknown_schema",
         "neither an alert (SystemAlertId, AlertType) nor an assessment of Microsoft.Security was found",
     )
+
+
+def _opened_alert(element: Fields) -> Fields:
+    """The alert itself: exports write it flat, Azure's own API inside ``properties``."""
+    inner = element.get("properties")
+    return Fields.of(inner, "properties.") if isinstance(inner, dict) and not _is_alert(element) else element
 
 
 def _is_alert(element: Fields) -> bool:
@@ -71,7 +84,7 @@ def _alert(element: Fields) -> SecurityAlertRaised:
     return SecurityAlertRaised(
         source=targets[0] if targets else UNTOLD_SOURCE,
         dedup_key=_alert_key(element, status, severity),
-        occurred_at=element.time("TimeGenerated", "ProcessingEndTime", "StartTimeUtc", "EndTimeUtc"),
+        occurred_at=element.time(*_TIMES_OF_ALERT),
         subject=element.optional_text("CompromisedEntity"),
         alert_type=alert_type,
         title=title,
@@ -85,7 +98,7 @@ def _alert(element: Fields) -> SecurityAlertRaised:
 
 def _alert_key(element: Fields, status: str, severity: str) -> str:
     """The same alert comes again with each change of its state, and each of these is heard."""
-    seen = element.optional_text("ProcessingEndTime", "TimeGenerated", "StartTimeUtc", "EndTimeUtc")
+    seen = element.optional_text("ProcessingEndTime", "ProcessingEndTimeUtc", *_TIMES_OF_ALERT)
     alert_id = element.optional_text("SystemAlertId") or "\n".join(
         (element.text("AlertType"), element.text("AlertDisplayName"), *_alert_targets(element))
     )

@@ -46,7 +46,7 @@ def test_nobody_answers_and_the_safe_answer_is_no():
 
 def test_a_check_that_fails_ends_the_candidate_and_nobody_is_asked():
     story = Timeline(facts=serving("1"))
-    story.azure.next("CheckEndpoint", Succeeded(data={"latency_p95_ms": 900.0, "error_rate": 0.0}))
+    story.azure.next("CheckEndpoint", Succeeded(data={"latency_p95_ms": 1900.0, "error_rate": 0.0}))
     story.push(registered("2")).expect(versions={"1": "serving", "2": "rejected"}).expect_reason("check_failed")
     assert story.commands("RequestApproval") == []
 

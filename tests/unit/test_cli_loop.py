@@ -85,7 +85,9 @@ def test_status_tells_what_waits_and_every_reason(outerloop, filled):
     text = outerloop("status").stdout
     assert "flight-delay (act, PAUSED)" in text
     assert "waits: version 1; at 2026-03-01 13:00:00 UTC it is evaluated again" in text
-    assert "because the workload is paused; release: outerloop ask resume [paused]" in text
+    assert (
+        "because the workload is paused; release: outerloop ask resume flight-delay --by YOU --why WHY [paused]" in text
+    )
     assert "hold on ModelRegistered" in text
 
 
@@ -109,7 +111,9 @@ def test_explain_tells_a_held_decision_in_full(outerloop, filled):
     text = outerloop("explain", signal.dedup_key).stdout
     assert "heard ModelRegistered" in text
     assert "model_version: 1" in text
-    assert "because the workload is paused; release: outerloop ask resume [paused]" in text
+    assert (
+        "because the workload is paused; release: outerloop ask resume flight-delay --by YOU --why WHY [paused]" in text
+    )
     assert "would order ShareModel" in text
     assert "waits until 2026-03-01 13:00:00 UTC" in text
     assert "version 1: registered since" in text
@@ -135,7 +139,10 @@ def test_explain_as_json_carries_reasons_and_commands(outerloop, filled):
     (explained,) = found["decisions"]
     assert found["about"] == "signal"
     assert explained["entry"]["decision"]["verdict"] == "hold"
-    assert explained["entry"]["decision"]["reasons"][0]["release"] == "outerloop ask resume"
+    assert (
+        explained["entry"]["decision"]["reasons"][0]["release"]
+        == "outerloop ask resume flight-delay --by YOU --why WHY"
+    )
     assert explained["hold"]["due"] == "2026-03-01T13:00:00Z"
 
 

@@ -173,9 +173,7 @@ class Asked(Mapping):
 def settings_read():
     asked = Asked({"OUTERLOOP_POLICY": "policy.yaml", "OUTERLOOP_TEAMS_X": "https://teams.example"})
     read_settings(asked)
-    in_azure = Asked({**asked.values_known, "WEBSITE_INSTANCE_ID": "1", "OUTERLOOP_STORE": "store.db"})
-    read_settings(in_azure)
-    names = asked.names | in_azure.names
+    names = asked.names
     return {"OUTERLOOP_TEAMS_*" if name.startswith("OUTERLOOP_TEAMS_") else name for name in names}
 
 

@@ -27,6 +27,10 @@ WORKLOAD = "flight-delay"
 SUBJECT = f"workload/{WORKLOAD}"
 
 
+class ProcessDied(BaseException):
+    """What ends a process in mid-call: nothing catches it."""
+
+
 class FakeClock:
     """Stands still until a test moves it."""
 
@@ -78,7 +82,7 @@ class Scripted:
         self.journal.append((verb, command.id))
         outcomes = self._script[kind_of(command)]
         outcome = outcomes.pop(0) if outcomes else Succeeded()
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 

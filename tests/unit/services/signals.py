@@ -37,11 +37,11 @@ def heard(key, **changes):
     return {"source": "test", "dedup_key": key, "occurred_at": NOON} | changes
 
 
-def registered(version="7", key=None, workspace=DEVELOPMENT, tags=None, **changes):
+def registered(version="7", key=None, workspace=DEVELOPMENT, tags=None, model="flight-delay", **changes):
     return ModelRegistered(
         **heard(key or f"registered-{version}", **changes),
         workspace=workspace,
-        model_name="flight-delay",
+        model_name=model,
         model_version=version,
         tags={"author": "ada@contoso.com"} if tags is None else tags,
     )

@@ -121,7 +121,7 @@ async def test_the_decision_names_the_policy_that_it_was_made_by(world):
 
 
 async def test_a_signal_that_breaks_a_limit_is_logged_and_left(world, caplog):
-    endless = registered(tags={"author": "a" * 100_000})
+    endless = registered(model="flight-delay" + "y" * 100_000)
     with caplog.at_level(logging.ERROR):
         assert not await world.decider.decide(await accepted(world, endless))
     assert "registered-7" in caplog.text

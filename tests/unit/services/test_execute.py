@@ -11,7 +11,7 @@ from shared.domain.ids import derive
 from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
 from shared.ports import StoreUnavailableError
 from shared.services.execute import AGE_MAX, BACKOFF_MAX, CLAIM_FOR, LEASE_RETRY, TRIES_MAX, TRY_FOR
-from tests.unit.services.fakes import NOON, SUBJECT, World
+from tests.unit.services.fakes import NOON, SUBJECT, ProcessDied, World
 from tests.unit.services.signals import (
     check,
     deploy,
@@ -249,8 +249,8 @@ def test_every_command_says_what_to_do_when_its_effect_is_unknown():
 
 async def test_after_a_crash_in_mid_call_the_same_command_begins_again(world):
     await world.order(deploy())
-    world.workspace.answers("DeployModel", RuntimeError("the process died"))
-    with pytest.raises(RuntimeError):
+    world.workspace.answers("DeployModel", ProcessDied())
+    with pytest.raises(ProcessDied):
         await world.run(deploy(), "first")
     assert await world.run(deploy(), "second") is None
     world.clock.at += CLAIM_FOR
@@ -259,11 +259,11 @@ async def test_after_a_crash_in_mid_call_the_same_command_begins_again(world):
 
 
 async def test_after_a_crash_while_looking_it_is_looked_at_again(world):
-    world.workspace.answers("Retrain", started(world), RuntimeError("the process died"), Succeeded())
+    world.workspace.answers("Retrain", started(world), ProcessDied(), Succeeded())
     await world.order(retrain())
     await world.run(retrain())
     world.clock.pass_seconds(15)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ProcessDied):
         await world.run(retrain())
     world.clock.at += CLAIM_FOR
     await world.run(retrain())
@@ -386,8 +386,8 @@ async def test_a_step_that_a_rollback_overtook_is_not_taken_afterwards(world):
 
 async def test_nor_is_it_repeated_after_a_crash_in_mid_call(world):
     await world.order(set_traffic(), facts=rolling_out(pending="traffic-1"))
-    world.workspace.answers("SetTraffic", RuntimeError("the process died"))
-    with pytest.raises(RuntimeError):
+    world.workspace.answers("SetTraffic", ProcessDied())
+    with pytest.raises(ProcessDied):
         await world.run(set_traffic())
     before = await world.facts()
     await world.order(roll_back(), cause="rollback", facts=type(before)(versions=before.versions, champion="1"))
@@ -471,3 +471,11 @@ async def test_instances_on_one_store_see_each_others_claims(tmp_path):
     assert outcomes == [Succeeded(), None]
     for each in (first, second):
         await each.store.close()
+
+
+async def test_a_fault_of_ours_in_a_step_is_an_outcome_and_is_tried_again(world):
+    world.workspace.answers("Retrain", RuntimeError("a bug"))
+    outcome = await world.run(retrain())
+    assert outcome == Unknown(reason="RuntimeError: a bug")
+    row = await world.store.command(SUBJECT, "retrain-1")
+    assert (row.state, row.outcome) == ("pending", outcome)

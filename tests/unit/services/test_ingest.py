@@ -105,7 +105,7 @@ async def test_the_neighbours_of_a_bad_element_are_handled(world):
 
 
 async def test_the_neighbours_of_a_signal_that_cannot_be_decided_are_handled(world):
-    endless = registered("7", tags={"author": "a" * 100_000})  # its facts would exceed the row's 64 KiB
+    endless = registered("7", model="flight-delay" + "y" * 100_000)  # its facts would exceed the row's 64 KiB
     receipt = await world.ingest.take("event_grid", b"raw", [endless, job("b")])
     assert (receipt.accepted, receipt.undecided) == (2, 1)
     assert set(await world.ledger()) == {"job-b-Completed"}

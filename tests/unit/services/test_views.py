@@ -105,7 +105,7 @@ async def test_a_held_decision_shows_every_guard_that_holds_it(loop):
     (hold,) = (await shown(loop)).holds
     assert hold.about == "version 1"
     assert [reason.code for reason in hold.reasons] == ["paused"]
-    assert hold.reasons[0].release == "outerloop ask resume"
+    assert hold.reasons[0].release == "outerloop ask resume flight-delay --by YOU --why WHY"
 
 
 async def test_a_hold_that_was_renewed_shows_the_newest_reasons(loop):

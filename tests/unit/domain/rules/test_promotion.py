@@ -162,7 +162,7 @@ def test_a_check_that_passes_waits_for_the_others():
 
 
 def test_a_check_that_fails_waits_for_the_others_too_so_that_people_hear_all_of_it():
-    done = decide(finished("probe", "CheckEndpoint", latency_p95_ms=900.0, error_rate=0.0), in_testing())
+    done = decide(finished("probe", "CheckEndpoint", latency_p95_ms=1900.0, error_rate=0.0), in_testing())
     assert (codes(done), done.facts.versions["2"].state) == (["waiting"], "testing")
     done = decide(finished("job", "RunEvaluation", auc=0.5, auc_vs_champion=0.0), done.facts)
     assert codes(done) == ["check_failed", "check_failed"]

@@ -65,7 +65,7 @@ def test_a_candidate_that_fails_before_traffic_is_rejected_and_the_endpoint_left
     assert "SetTraffic" not in kinds(done)
 
 
-@pytest.mark.parametrize("data", [{}, {"latency_p95_ms": 1001.0, "error_rate": 0.0}, {**GOOD, "error_rate": 0.021}])
+@pytest.mark.parametrize("data", [{}, {"latency_p95_ms": 3001.0, "error_rate": 0.0}, {**GOOD, "error_rate": 0.021}])
 def test_a_probe_that_is_not_good_enough_rejects_the_candidate(data):
     done = decide(finished("c", "CheckEndpoint", **data), deploying("probing"))
     assert (codes(done), done.facts.versions["2"].state) == (["probe"], "rejected")
