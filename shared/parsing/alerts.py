@@ -61,7 +61,11 @@ def _schema_of(fields: Fields) -> AlertParser | None:
 def _common_signals(data: Fields) -> tuple[Signal, ...]:
     """An alert in the common schema: the monitoring service decides which context it has."""
     context = data.get("alertContext")
-    told = Fields.of(context, f"{data.path}alertContext.") if context is not None else Fields({}, data.path)
+    told = (
+        Fields.of(context, f"{data.path}alertContext.")
+        if context is not None
+        else Fields({}, f"{data.path}alertContext.")
+    )
     if data.get("essentials") is None:
         return _signals_of_context(data, told)
     essentials = data.part("essentials")

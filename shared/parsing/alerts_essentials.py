@@ -4,7 +4,6 @@ Owns the essentials of the common alert schema, and the two signals that any ale
 say what was measured. Wire format: Microsoft Learn, Common alert schema.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -61,9 +60,11 @@ class Alert:
     ) -> AlertFired | AlertResolved:
         """The alert as it is decided on. Raises FieldError without a rule, or a resource: scope is checked by that."""
         if not self.rule:
-            raise FieldError("missing_field", "data.essentials.alertRule is missing or empty: expected the rule's name")
+            raise FieldError(
+                "missing_field", "alertRule (or alertRuleId) is missing or empty: expected the rule's name"
+            )
         if not self.targets:
-            raise FieldError("missing_field", "data.essentials.alertTargetIDs is missing or empty: expected ARM ids")
+            raise FieldError("missing_field", "alertTargetIDs (or resourceId) is missing or empty: expected ARM ids")
         told: dict[str, Any] = self.heard | {
             "rule": self.rule,
             "alert_id": self.alert_id,
@@ -119,7 +120,7 @@ def severity_of(text: str) -> str:
 
 def arm_ids_of(value: Any) -> tuple[str, ...]:
     """The ARM ids in a list or a single text, in lower case, each once; anything else is none."""
-    listed: Iterable[Any] = value if isinstance(value, list) else (value,)
+    listed = value if isinstance(value, list) else [value]
     texts = (item.strip().rstrip("/").lower() for item in listed if isinstance(item, str))
     return tuple(dict.fromkeys(text for text in texts if text.startswith("/")))
 

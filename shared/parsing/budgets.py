@@ -10,8 +10,9 @@ from typing import Any
 from shared.domain import ids
 from shared.domain.platform_signals import BudgetCrossed
 from shared.domain.signals import Signal
+from shared.domain.values import encode, replace
 from shared.parsing.alerts_essentials import Alert, last_segment
-from shared.parsing.fields import FieldError, Fields, canonical, shown
+from shared.parsing.fields import FieldError, Fields, shown
 from shared.parsing.money import has_currency_mark, money_of
 from shared.parsing.us_dates import date_of
 
@@ -53,12 +54,9 @@ def classic_signals(data: Fields) -> tuple[Signal, ...]:
     started_at = _start(data)
     if started_at is None:
         raise FieldError("missing_field", f"{data.path}BudgetStartDate is missing or empty: expected a date")
-    heard = {
-        "source": scope,
-        "dedup_key": ids.derive("content", scope, canonical(sorted(data.values.items()))),
-        "occurred_at": started_at,
-    }
-    return (_crossed(heard, data, scope=scope, budget_id="", forecast=None, bare_is_ratio=True),)
+    heard = {"source": scope, "dedup_key": "", "occurred_at": started_at}
+    crossed = _crossed(heard, data, scope=scope, budget_id="", forecast=None, bare_is_ratio=True)
+    return (replace(crossed, dedup_key=ids.derive("content", encode(crossed).decode())),)
 
 
 def _crossed(

@@ -15,7 +15,8 @@ from shared.parsing.event_hubs import parse_message
 from shared.parsing.fields import FieldError, Fields
 
 Channel = Literal["event_grid", "event_hubs", "monitor_alerts", "registry_webhook", "security"]
-"""The ways in: Event Grid, telemetry of Event Hubs, alerts and budgets of action groups, a container registry's web hooks, exports of Defender for Cloud."""
+"""The ways in: Event Grid, telemetry of Event Hubs, alerts (also of budgets) from action groups, a container registry's web
+hooks, exports of Defender for Cloud."""
 
 _PARSERS: Mapping[Channel, Callable[[bytes], tuple[Parsed, ...]]] = {
     "event_grid": parse_events,

@@ -1,4 +1,4 @@
-"""Amounts of money that are written for people: ``$11,111.00``, ``1.234,56 €``, ``1 234,56 kr.``
+"""Amounts of money that are written for people: ``$11,111.00``, ``1.234,56 €``, ``CHF 1'234.50``.
 
 Owns how such text becomes a number. Knows nothing of budgets. Azure formats money in the culture of the budget's owner and
 does not say which, so the marks are told by rule:

@@ -50,7 +50,8 @@ def read_export(element: Fields) -> tuple[Signal, ...]:
         return (_alert(_opened_alert(element)),)
     if record_type.startswith(PROVIDER):
         raise FieldError(
-            "unknown_event_type", f"the type {shown(record_type)} is not one that is read here: expected an alert or an assessment"
+            "unknown_event_type",
+            f"the type {shown(record_type)} is not one that is read here: expected an alert or an assessment",
         )
     raise FieldError(
         "unknown_schema",

@@ -25,7 +25,7 @@ def date_of(value: Any, name: str) -> datetime:
     part = {key: int(text or 0) for key, text in match.groupdict().items() if key != "half"}
     try:
         part["hour"] = _hour(part["hour"], match["half"])
-        return datetime(**part, tzinfo=UTC)  # type: ignore[arg-type]  # names and ints, as the expression has them
+        return datetime(**part, tzinfo=UTC)
     except ValueError as error:
         raise FieldError("malformed_field", f"{name} is {shown(value)}: expected month/day/year") from error
 

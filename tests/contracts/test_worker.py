@@ -31,6 +31,7 @@ FUNCTIONS = {
     "show_approval": "httpTrigger",
     "answer_approval": "httpTrigger",
     "dashboard": "httpTrigger",
+    "receive_alerts": "httpTrigger",
     "receive_events": "httpTrigger",
     "receive_registry_webhook": "httpTrigger",
     "status": "httpTrigger",

@@ -149,6 +149,7 @@ print(json.dumps(found))
 """
     assert json.loads(python(script)) == {
         "on_event_grid": "eventGridTrigger",
+        "receive_alerts": "httpTrigger",
         "receive_events": "httpTrigger",
         "on_telemetry": "eventHubTrigger",
         "execute_command": "queueTrigger",

@@ -8,6 +8,7 @@ import dataclasses
 
 from shared.domain.approvals import digest_of, objections, quorum_for
 from shared.domain.commands import RequestApproval
+from shared.domain.durations import format_duration
 from shared.domain.facts import Answer, ApprovalAsked, Version
 from shared.domain.ids import derive
 from shared.domain.rules.candidate import deployment_of, reject
@@ -22,7 +23,9 @@ def evidence_of(situation: Situation, version: Version) -> dict[str, str]:
     """What a person is shown, and what the answer is bound to: version, checks, policy and the exact plan."""
     rollout = situation.workload.promotion.rollout
     champion = situation.facts.champion
-    plan = f"{rollout.steps} %, {rollout.bake} at each step" if champion else "probe, then 100 % (there is no champion)"
+    steps = " → ".join(str(step) for step in rollout.steps)
+    bake = format_duration(rollout.bake)
+    plan = f"{steps} %, {bake} at each step" if champion else "probe, then 100 % (there is no champion)"
     return {
         "model": f"{version.model} version {version.version}",
         "replaces": f"version {champion}" if champion else "nothing: it is the first version",

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from shared.domain.commands import CheckEndpoint, RemoveDeployment, RollBackTraffic, SetTraffic
 from shared.domain.decisions import Hold, Reason
+from shared.domain.durations import format_duration
 from shared.domain.facts import Facts, Incident, Rollout, Version
 from shared.domain.ids import derive
 from shared.domain.observations import TrafficSample
@@ -112,9 +113,8 @@ def on_traffic_set(situation: Situation, signal: CommandFinished) -> Ruling:
     started = replace(rollout, pending="", step_started_at=situation.now)
     if not rollout.champion:
         return _complete(situation, started, because("first_version", "there is no champion to compare with"))
-    reason = because(
-        "baking", f"{rollout.percent} % is in force and is watched for {situation.workload.promotion.rollout.bake}"
-    )
+    bake = format_duration(situation.workload.promotion.rollout.bake)
+    reason = because("baking", f"{rollout.percent} % is in force and is watched for {bake}")
     facts = replace(situation.facts, rollout=started)
     return Ruling("act", RULE, (reason,), facts, holds=(_bake(situation, started),))
 

@@ -475,6 +475,7 @@ async def test_instances_on_one_store_see_each_others_claims(tmp_path):
 
 async def test_a_fault_of_ours_in_a_step_is_an_outcome_and_is_tried_again(world):
     world.workspace.answers("Retrain", RuntimeError("a bug"))
+    await world.order(retrain())
     outcome = await world.run(retrain())
     assert outcome == Unknown(reason="RuntimeError: a bug")
     row = await world.store.command(SUBJECT, "retrain-1")

@@ -51,7 +51,7 @@ def test_people_see_the_model_what_it_replaces_its_checks_and_the_exact_plan():
     assert evidence["model"] == "flight-delay version 2"
     assert evidence["replaces"] == "version 1"
     assert evidence["check: endpoint"] == "p95 40"
-    assert evidence["plan"] == "(10, 50, 100) %, 0:30:00 at each step"
+    assert evidence["plan"] == "10 → 50 → 100 %, 30m at each step"
     assert evidence["author"] == "ada@contoso.com"
 
 
@@ -153,7 +153,7 @@ def test_a_yes_to_a_plan_that_has_changed_since_asks_anew_about_the_new_one():
     assert done.facts.versions["2"].approval.id != "question"
     assert codes(done)[0] == "evidence_changed"
     assert done.released == (situation(answered(), facts).wake("approval_expiry", "question", NOW).id,)
-    assert "(5, 100) %" in ordered(done, "RequestApproval").facts["plan"]
+    assert "5 → 100 %" in ordered(done, "RequestApproval").facts["plan"]
     assert decide(answered("reject"), facts, policy=stricter).facts.versions["2"].state == "rejected"
 
 
