@@ -6,6 +6,7 @@ Owns the command line, the order of the chapters and the exit code: 0 only if ev
 import argparse
 import asyncio
 import logging
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -65,6 +66,9 @@ async def run(world: World, progress: Progress, broken: str) -> bool:
         progress.show(mark + Text(f"{check.name}  [{check.seen}]"))
     if failure:
         progress.show(Text(f"The story stopped: {failure}", "bold red"))
+    for line in verdict.questions(evidence):
+        progress.show(Text(line))
+    progress.show(f"Load the settings first: . {world.settings_file}")
     passed = failure is None and all(check.passed for check in checks)
     progress.show(f"{'Every step happened' if passed else 'Not every step happened'}, in {progress.seconds:.0f} s.")
     return passed
@@ -97,6 +101,9 @@ async def dev(world: World, progress: Progress) -> bool:
 def main() -> int:
     """Run the command line; returns the exit code."""
     options = _options()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))  # so that what was started is stopped, as after Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a script's background would ignore it
     logging.basicConfig(level=logging.ERROR)
     logging.getLogger("azure.ai.ml._utils._experimental").setLevel(logging.ERROR)
     progress = Progress()

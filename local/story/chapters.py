@@ -81,8 +81,10 @@ async def _through_approval(story: Story, number: str) -> None:
     for check in version.checks:
         story.progress.say(f"staging check {check.name}: {check.detail}")
     link = await _link_of(story, number)
-    status, _ = await answer_question(link, "mallory@contoso.com", "approve")
-    story.progress.say(f"mallory, who is in no group, cannot approve it (status {status})")
+    _, page = await answer_question(link, "mallory@contoso.com", "approve")
+    if "is not in the group" not in page:
+        raise StoryError(f"mallory, who is in no group, should have been told so, and saw:\n{page[:2000]}")
+    story.progress.say("mallory, who is in no group, opened the link and found no way to answer")
     for person in ("alice@contoso.com", "bob@contoso.com"):
         if (await story.state.facts()).versions[number].state != "awaiting_approval":
             break

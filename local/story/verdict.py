@@ -11,6 +11,7 @@ from typing import Any
 from local.story.clients import Control
 from local.story.state import LoopState
 from local.story.world import PRODUCTION
+from shared.domain.commands import kind_of
 from shared.domain.decisions import Decision
 from shared.domain.facts import Facts, Incident
 
@@ -82,6 +83,18 @@ def judge(evidence: Evidence) -> list[Check]:
 def invariants(evidence: Evidence) -> list[Check]:
     """What must be true at any moment of the story, so that a fault is seen when it happens."""
     return [_decided_once(evidence), _once(evidence), _nothing_lost(evidence)]
+
+
+def questions(evidence: Evidence) -> list[str]:
+    """What a curious person would ask next: why an action was taken, and why one was held."""
+    rollbacks = [d for d in evidence.decisions if any(kind_of(c) == "RollBackTraffic" for c in d.commands)]
+    held = [decision for decision in evidence.heard("OperatorAsked") if decision.verdict == "hold"]
+    lines = [
+        f"Why was version 3 rolled back?   .venv/bin/outerloop explain {decision.id}" for decision in rollbacks[-1:]
+    ]
+    return lines + [
+        f"Why was the retraining held?     .venv/bin/outerloop explain {decision.id}" for decision in held[-1:]
+    ]
 
 
 def production_traffic(evidence: Evidence) -> list[dict[str, int]]:

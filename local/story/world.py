@@ -6,6 +6,7 @@ Owns starting, stopping and their files. Knows nothing of the story that is play
 import json
 import os
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,11 @@ class World:
     settings: dict[str, str]
 
     @property
+    def settings_file(self) -> Path:
+        """The app's settings, to be sourced by a shell."""
+        return self.state / "settings.env"
+
+    @property
     def control_url(self) -> str:
         """The control interface of the local Azure."""
         return str(self.azure["control_url"])
@@ -65,10 +71,19 @@ def running(state: Path) -> Iterator[World]:
         arguments = ["local.host", "--state", str(host_state), "--users", str(users), "--redeliver", "3"]
         started.append(_start(state, "host", arguments, settings))
         host = _ready(started[-1], host_state / "app_host.json", state / "host.log")
-        yield World(state, azure, host["url"], settings | {"OUTERLOOP_PUBLIC_URL": host["url"], **_event_grid(host)})
+        world = World(state, azure, host["url"], settings | _event_grid(host))
+        _write_settings(world)
+        yield world
     finally:
         for process in reversed(started):
             _stop(process)
+
+
+def _write_settings(world: World) -> None:
+    """The app's settings as a file to source, so that ``outerloop`` looks at this very loop, also after it has ended."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(world.settings.items())]
+    world.settings_file.touch(mode=0o600)
+    world.settings_file.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
 def _event_grid(host: dict[str, Any]) -> dict[str, str]:
@@ -127,7 +142,9 @@ def _free_port() -> int:
 def _start(state: Path, name: str, module: list[str], settings: dict[str, str]) -> subprocess.Popen[bytes]:
     log = (state / f"{name}.log").open("wb")
     port = ["--port", settings["LOCAL_PORT"]] if "LOCAL_PORT" in settings else []
-    environment = {**os.environ, **settings, "PYTHONPATH": str(ROOT)}
+    # azure-ai-ml leaves AZUREML_* in the environment of a process, and would trip over what another one left there.
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("AZUREML_")}
+    environment = {**inherited, **settings, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", *module, *port]
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 

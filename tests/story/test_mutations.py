@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
 PARTS = ["shared", "handlers", "local", "emitter", "examples", "function_app.py", "host.json", "pyproject.toml"]
 
 
@@ -74,10 +76,12 @@ def mutated_copy(folder: Path, mutation: Mutation) -> Path:
 
 @pytest.mark.mutation
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_the_story_notices(tmp_path, mutation):
+def test_the_story_notices(tmp_path, environment, mutation):
     copy = mutated_copy(tmp_path / "copy", mutation)
     command = [sys.executable, "-m", "local", "run", "--state", str(tmp_path / "run")]
-    finished = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=420, check=False)
+    finished = subprocess.run(
+        command, cwd=copy, capture_output=True, text=True, timeout=420, check=False, env=environment
+    )
 
     assert finished.returncode == 1, finished.stdout[-4000:]
     assert "Not every step happened" in finished.stdout

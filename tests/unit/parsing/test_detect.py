@@ -43,7 +43,6 @@ def test_telemetry_is_told_from_its_content(value):
         b'{"eventType":"x"}',
         b'{"type":"x","source":"s","specversion":"1.0"}',
         b'{"type":5}',
-        b'{"schemaId":"azureMonitorCommonAlertSchema"}',
         b'{"records":5}',
         b"[" * 100_000,
     ],
@@ -80,3 +79,24 @@ def test_a_given_channel_overrides_the_content():
 def test_a_dead_letter_of_telemetry_is_told_from_the_event_inside():
     dead = {"deadLetterProperties": {}, "event": COLLECTOR}
     assert detect(json.dumps(dead).encode()) == "event_hubs"
+
+
+IMAGE_WAITS = {"action": "quarantine", "timestamp": "2018-02-28T00:42:54Z", "target": {"repository": "r"}}
+DEFENDER = {"SystemAlertId": "1", "AlertType": "x", "AlertDisplayName": "y"}
+
+
+@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: [value], lambda value: [[{}], value]])
+@pytest.mark.parametrize(
+    ("value", "channel"),
+    [
+        (IMAGE_WAITS, "registry_webhook"),
+        ({"Action": "PING", "TimeStamp": "x"}, "registry_webhook"),
+        (DEFENDER, "security"),
+        ({"type": "Microsoft.Security/assessments", "id": "x"}, "security"),
+        ({"type": "MICROSOFT.SECURITY/secureScores"}, "security"),
+        (IMAGE_WAITS | {"eventType": "ImagePushed"}, "event_grid"),
+        (DEFENDER | {"eventType": "x"}, "event_grid"),
+    ],
+)
+def test_web_hooks_and_exports_are_told_from_their_content(value, channel, wrap):
+    assert detect(json.dumps(wrap(value)).encode()) == channel

@@ -129,7 +129,8 @@ def test_an_event_without_a_time_is_refused(registered):
 
 
 @pytest.mark.parametrize(
-    "event_type", ["Microsoft.Storage.BlobTierChanged", "ChartPushed", "azureml.inference.model_inputs", "Contoso.Anything"]
+    "event_type",
+    ["Microsoft.Storage.BlobTierChanged", "ChartPushed", "azureml.inference.model_inputs", "Contoso.Anything"],
 )
 def test_another_type_is_refused_by_its_name_with_the_types_that_are_read(registered, event_type):
     rejected = read_one(registered | {"eventType": event_type})

@@ -58,9 +58,13 @@ COMPLIANCE = {
     "assignment_id": "<policy-assignment-scope>/providers/microsoft.authorization/policyassignments/<policy-assignment-name>",
     "occurred_at": datetime(2021, 3, 27, 18, 37, 42, 449695, tzinfo=UTC),
 }
-MACHINE = "/subscriptions/{subscription-id}/resourcegroups/{rg-name}/providers/microsoft.compute/virtualmachines/{vm-name}"
+MACHINE = (
+    "/subscriptions/{subscription-id}/resourcegroups/{rg-name}/providers/microsoft.compute/virtualmachines/{vm-name}"
+)
 HEALTH = {"scope": "resource", "status": "Available", "targets": (MACHINE,)}
-ATTACKED = "/subscriptions/86057c9f-3cdd-484e-83b1-7bf1c17a9ff8/resourcegroups/backend-srv/providers/microsoft.compute/websrv1"
+ATTACKED = (
+    "/subscriptions/86057c9f-3cdd-484e-83b1-7bf1c17a9ff8/resourcegroups/backend-srv/providers/microsoft.compute/websrv1"
+)
 
 # Event Grid of other services, registry web hooks, Defender for Cloud: the kind and its fields.
 PLATFORM = {
@@ -75,10 +79,16 @@ PLATFORM = {
     "eventgrid-acr-imagedeleted.json": ("ImageDeleted", PUSHED | {"tag": ""}),
     "eventgrid-acr-imagepushed.cloudevent.json": ("ImagePushed", PUSHED),
     "eventgrid-acr-imagepushed.json": ("ImagePushed", PUSHED),
-    "eventgrid-deadletter.json": ("DataArrived", {"account": "myegteststgfoo", "path": "myBlobFile.txt", "size_bytes": 0}),
+    "eventgrid-deadletter.json": (
+        "DataArrived",
+        {"account": "myegteststgfoo", "path": "myBlobFile.txt", "size_bytes": 0},
+    ),
     "eventgrid-policyinsights-policystatechanged.cloudevent.json": ("ComplianceChanged", COMPLIANCE),
     "eventgrid-policyinsights-policystatechanged.json": ("ComplianceChanged", COMPLIANCE),
-    "eventgrid-resourcenotifications-health-availabilitystatuschanged.cloudevent.json": ("PlatformHealthChanged", HEALTH),
+    "eventgrid-resourcenotifications-health-availabilitystatuschanged.cloudevent.json": (
+        "PlatformHealthChanged",
+        HEALTH,
+    ),
     "eventgrid-resourcenotifications-health-availabilitystatuschanged.json": ("PlatformHealthChanged", HEALTH),
     "eventgrid-resourcenotifications-resources-createdorupdated.json": (
         "ResourceChanged",
@@ -88,6 +98,30 @@ PLATFORM = {
     "eventgrid-storage-blobcreated.json": ("DataArrived", ARRIVED),
     "eventgrid-storage-blobdeleted.json": ("DataDeleted", BLOB | {"path": "file-to-delete.txt", "size_bytes": 0}),
     "eventgrid-subscription-validation.json": ("SubscriptionValidation", {"subject": ""}),
+}
+
+# Alerts and budgets of Azure Monitor; their fields are in the tests of their parsers. The Prometheus sample is only the inner
+# part of an alert, and does not say which rule or resource it is about.
+ALERTS = {
+    "alert-classic-budget-aip.json": ["BudgetCrossed"],
+    "alert-common-activity-log.json": ["AlertFired"],
+    "alert-common-budget.json": ["BudgetCrossed"],
+    "alert-common-log-v1-number-of-results.json": ["AlertFired"],
+    "alert-common-log-v2.json": ["AlertFired"],
+    "alert-common-metric-online-endpoint-latency-resolved.json": ["AlertResolved"],
+    "alert-common-metric-online-endpoint-latency.json": ["AlertFired"],
+    "alert-common-metric-static.json": ["AlertFired"],
+    "alert-context-activity-log-policy.json": ["ComplianceChanged"],
+    "alert-context-prometheus.json": ["Rejected"],
+    "alert-context-service-health-maintenance.json": ["PlatformHealthChanged"],
+    "alert-noncommon-activity-log-administrative.json": ["AlertFired"],
+    "alert-noncommon-activity-log-resource-health.json": ["PlatformHealthChanged"],
+    "alert-noncommon-metric-classic-v1-properties-object.json": ["AlertFired"],
+    "alert-noncommon-metric-classic-v1.json": ["AlertFired"],
+    "alert-noncommon-metric-v2-activated.json": ["AlertFired"],
+    "alert-resource-health.json": ["PlatformHealthChanged"],
+    "alert-service-health.json": ["PlatformHealthChanged"],
+    "alert-smart-detection.json": ["AlertFired"],
 }
 
 # What is not said to us, or says nothing yet: the reason, and a word of its detail.

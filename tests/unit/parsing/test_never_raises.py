@@ -1,6 +1,7 @@
 """Whatever comes in, a parser gives signals or rejections, and what it knows it knows in any dress."""
 
 import json
+from typing import get_args
 
 import msgspec
 import pytest
@@ -10,14 +11,15 @@ from hypothesis import strategies as st
 from shared.domain import ids
 from shared.domain.observations import Telemetry
 from shared.domain.signals import Rejected, Signal
-from shared.parsing import detect, parse, read_message, report_line
+from shared.parsing import Channel, detect, parse, read_message, report_line
 from shared.parsing.event_grid import PARSERS
 from shared.parsing.event_hubs import _read_as_expected, _read_each
+from tests.unit.parsing.conftest import EVENTS
 
 QUICK = settings(
     max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
-CHANNELS = (None, "event_grid", "event_hubs")
+CHANNELS = (None, *get_args(Channel))
 
 # Keys and values that lead deep into the parsers, so that arbitrary JSON is not refused at the door.
 KEYS = st.sampled_from(
@@ -57,6 +59,31 @@ KEYS = st.sampled_from(
         "body",
         "event",
         "deadLetterProperties",
+        "url",
+        "api",
+        "contentLength",
+        "complianceState",
+        "policyAssignmentId",
+        "timestamp",
+        "action",
+        "target",
+        "repository",
+        "digest",
+        "host",
+        "resourceInfo",
+        "availabilityState",
+        "targetResourceId",
+        "resourceUri",
+        "operationName",
+        "status",
+        "code",
+        "severity",
+        "displayName",
+        "SystemAlertId",
+        "AlertType",
+        "AlertDisplayName",
+        "ResourceIdentifiers",
+        "TimeGenerated",
     ]
 ) | st.text(max_size=5)
 TEXTS = st.sampled_from(
@@ -71,6 +98,14 @@ TEXTS = st.sampled_from(
         "2024-03-05T18:16:25Z",
         "9999-12-31T23:59:59-14:00",
         "/s/workspaces/w/onlineEndpoints/e/deployments/d",
+        "https://a.dfs.core.windows.net/c/p",
+        "FlushWithClose",
+        "CreateFile",
+        "NonCompliant",
+        "Unhealthy",
+        "quarantine",
+        "Microsoft.Security/assessments",
+        "Microsoft.Security/Locations/alerts",
         'signal \'x\'\n[\'{"metric_name":"a","metric_value":1,"threshold_value":2}\']',
     ]
 ) | st.text(max_size=8)
@@ -191,6 +226,16 @@ TAGS = ("tags", "properties")
         "eventgrid-ml-run-status-changed-monitor-breached.json",
         "eventgrid-ml-dataset-drift-detected.json",
         "eventgrid-subscription-validation.json",
+        "acr-webhook-quarantine.json",
+        "defender-alert-continuous-export.json",
+        "eventgrid-acr-imagedeleted.json",
+        "eventgrid-acr-imagepushed.cloudevent.json",
+        "eventgrid-deadletter.json",
+        "eventgrid-policyinsights-policystatechanged.json",
+        "eventgrid-resourcenotifications-health-availabilitystatuschanged.cloudevent.json",
+        "eventgrid-resourcenotifications-resources-createdorupdated.json",
+        "eventgrid-storage-blobcreated.cloudevent.json",
+        "eventgrid-storage-blobdeleted.json",
     ],
 )
 @CASES
@@ -225,3 +270,35 @@ def test_a_known_message_is_known_in_any_dress(payload, name, case, chance):
         plain.occurred_at,
         plain.rows_by_category,
     )
+
+
+PAYLOADS = sorted(path.name for path in EVENTS.iterdir())
+PUT_IN = (None, "", " ", 0, -1.5, True, [], {}, [None], {"id": 5}, "text", "\u0000", "9999-99-99", 10**400)
+
+
+def mutated(value, chance, path=()):
+    """The same JSON with about one value in six replaced, dropped or wrapped, as ``chance`` says."""
+    draw = int(ids.derive("mutate", chance, *map(str, path)), 16)
+    if draw % 6 == 0:
+        return ([value], PUT_IN[draw // 6 % len(PUT_IN)], str(value))[draw // 97 % 3]
+    if isinstance(value, dict):
+        items = ((key, mutated(item, chance, (*path, key))) for key, item in value.items())
+        return {key: item for position, (key, item) in enumerate(items) if (draw >> position) % 13}
+    if isinstance(value, list):
+        return [mutated(item, chance, (*path, position)) for position, item in enumerate(value)]
+    return value
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_a_payload_in_which_anything_was_changed_never_fails(payload, name):
+    text = payload(name)
+    documents = [json.loads(text)] if name.endswith(".json") else [json.loads(line) for line in text.splitlines()]
+    for chance in range(25):
+        check("\n".join(json.dumps(mutated(document, chance)) for document in documents).encode())
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_a_payload_that_was_cut_off_never_fails(payload, name):
+    body = payload(name)
+    for length in range(0, len(body), max(1, len(body) // 12)):
+        check(body[:length])
