@@ -7,21 +7,7 @@ from typing import assert_never
 
 from shared.domain.decisions import Evaluation
 from shared.domain.facts import Version
-from shared.domain.platform_signals import (
-    AlertFired,
-    AlertResolved,
-    BudgetCrossed,
-    ComplianceChanged,
-    DataArrived,
-    DataDeleted,
-    ImageDeleted,
-    ImagePushed,
-    ImageQuarantined,
-    PlatformHealthChanged,
-    ResourceChanged,
-    SecurityAlertRaised,
-    VulnerabilityFound,
-)
+from shared.domain.platform_signals import PlatformSignal
 from shared.domain.rules import approval, monitoring, operator, promotion, remedy, rollout
 from shared.domain.signals import (
     ApprovalAnswered,
@@ -63,21 +49,7 @@ def _rule(situation: Situation) -> Ruling:
             return _on_elapsed(situation, signal)
         case JobStatusChanged() | ModelDeployed() | SubscriptionValidation() | TelemetryReceived():
             return _no_match(situation, "heard and recorded; no rule acts on it")
-        case (
-            AlertFired()
-            | AlertResolved()
-            | PlatformHealthChanged()
-            | BudgetCrossed()
-            | ComplianceChanged()
-            | SecurityAlertRaised()
-            | VulnerabilityFound()
-            | ImagePushed()
-            | ImageDeleted()
-            | ImageQuarantined()
-            | DataArrived()
-            | DataDeleted()
-            | ResourceChanged()
-        ):
+        case _ if isinstance(signal, PlatformSignal):
             return _no_match(situation, "heard and recorded; no rule acts on it yet")
         case _:
             assert_never(signal)

@@ -163,3 +163,20 @@ class ResourceChanged(Heard, frozen=True, kw_only=True):
     change: Literal["created_or_updated", "deleted", "other"]
     resource_type: str = ""
     status: str = ""
+
+
+PlatformSignal = (
+    AlertFired
+    | AlertResolved
+    | PlatformHealthChanged
+    | BudgetCrossed
+    | ComplianceChanged
+    | SecurityAlertRaised
+    | VulnerabilityFound
+    | ImagePushed
+    | ImageDeleted
+    | ImageQuarantined
+    | DataArrived
+    | DataDeleted
+    | ResourceChanged
+)

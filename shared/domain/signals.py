@@ -10,21 +10,7 @@ from typing import Literal
 
 from shared.domain.heard import Heard
 from shared.domain.outcomes import Final
-from shared.domain.platform_signals import (
-    AlertFired,
-    AlertResolved,
-    BudgetCrossed,
-    ComplianceChanged,
-    DataArrived,
-    DataDeleted,
-    ImageDeleted,
-    ImagePushed,
-    ImageQuarantined,
-    PlatformHealthChanged,
-    ResourceChanged,
-    SecurityAlertRaised,
-    VulnerabilityFound,
-)
+from shared.domain.platform_signals import PlatformSignal
 from shared.domain.values import Part, Value
 
 DEPTH_MAX = 64  # hops of our own in a row; a whole promotion takes about 20: more is a storm, not a loop
@@ -172,23 +158,11 @@ Signal = (
     | SubscriptionValidation
     | TelemetryReceived
     | WindowClosed
-    | AlertFired
-    | AlertResolved
-    | PlatformHealthChanged
-    | BudgetCrossed
-    | ComplianceChanged
-    | SecurityAlertRaised
-    | VulnerabilityFound
-    | ImagePushed
-    | ImageDeleted
-    | ImageQuarantined
-    | DataArrived
-    | DataDeleted
-    | ResourceChanged
     | OperatorAsked
     | ApprovalAnswered
     | CommandFinished
     | HoldElapsed
+    | PlatformSignal
 )
 
 RejectReason = Literal[
