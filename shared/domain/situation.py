@@ -58,7 +58,14 @@ class Situation:
         """A notification to a persona of the policy, on its channels."""
         channels = self.policy.personas[persona].channels
         return self.order(
-            Notify, persona, title, ordinal, persona=persona, channels=channels, title=title, facts=dict(facts)
+            Notify,
+            persona,
+            f"{persona} should know",
+            ordinal,
+            persona=persona,
+            channels=channels,
+            title=title,
+            facts=dict(facts),
         )
 
     def wait(self, about: str, due: datetime, facts: Facts) -> tuple[Hold, Facts]:
