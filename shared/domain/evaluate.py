@@ -8,7 +8,7 @@ from typing import assert_never
 from shared.domain.decisions import Evaluation
 from shared.domain.facts import Version
 from shared.domain.platform_signals import PlatformSignal
-from shared.domain.rules import approval, monitoring, operator, promotion, remedy, rollout
+from shared.domain.rules import approval, monitoring, operator, promotion, remedy, rollback, rollout
 from shared.domain.signals import (
     ApprovalAnswered,
     CommandFinished,
@@ -78,7 +78,7 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
         case "SetTraffic":
             return rollout.on_traffic_set(situation, signal)
         case "RollBackTraffic":
-            return rollout.on_rollback_finished(situation, signal)
+            return rollback.on_finished(situation, signal)
         case "Retrain":
             return remedy.on_retrained(situation, signal)
     measured = next((known for known in situation.facts.incidents if known.verification == signal.command_id), None)

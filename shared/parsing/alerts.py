@@ -118,7 +118,7 @@ def _letters(text: str) -> str:
 
 def _fired_or_resolved(alert: Alert, kind: Category, context: Fields) -> Signal:
     if kind == "log" and not isinstance(context.get("condition"), dict):
-        return alert.signal(kind, log_v1_criteria(context) if context.values else ())
+        return alert.signal(kind, log_v1_criteria(context))
     if kind == "prometheus":
         explained = _explained(alert, context.get("annotations"), "summary", "description")
         return explained.signal(kind, prometheus_criteria(context))

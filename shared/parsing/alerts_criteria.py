@@ -53,6 +53,8 @@ def log_v1_criteria(context: Fields) -> tuple[Criterion, ...]:
 
     For a metric measurement the count is not what was compared, and the compared values are not told: ``value`` is None.
     """
+    if context.get("Threshold", "AlertThresholdValue", "ResultCount") is None:
+        return ()
     measured = "metric" in plain_text_of(context.get("AlertType")).lower()
     return (
         Criterion(

@@ -5,6 +5,8 @@ Wire formats: Microsoft Learn, webhooks of classic and of new metric alerts; Con
 Sample payloads for log search alerts using webhook actions.
 """
 
+from dataclasses import replace
+
 from shared.domain import ids
 from shared.domain.signals import Signal
 from shared.parsing.alerts_activity_log import activity_log_signals, alert_of_event
@@ -41,9 +43,11 @@ def metric_signals(data: Fields) -> tuple[Signal, ...]:
 
 
 def activity_log_signals_of(data: Fields) -> tuple[Signal, ...]:
-    """An activity log alert: its event is all that it tells."""
-    event = data.part("context").part("activityLog")
-    return activity_log_signals(alert_of_event(event), event)
+    """An activity log alert: its event is all that samples tell; the rule's name is documented, and used when it is there."""
+    context = data.part("context")
+    event = context.part("activityLog")
+    alert = alert_of_event(event)
+    return activity_log_signals(replace(alert, rule=context.optional_text("name") or alert.rule), event)
 
 
 def log_signals(data: Fields) -> tuple[Signal, ...]:

@@ -87,11 +87,10 @@ def _crossed(
 
 def _amount(data: Fields, *names: str) -> float:
     value = data.get(*names)
+    told = data.path + names[0] + (f" (or {names[1]})" if len(names) > 1 else "")
     if value is None or value == "":
-        raise FieldError(
-            "missing_field", f"{data.path}{names[0]} is missing or empty: expected an amount such as $1,234.56"
-        )
-    return money_of(value, data.path + names[0], data.optional_text("Unit"))
+        raise FieldError("missing_field", f"{told} is missing or empty: expected an amount such as $1,234.56")
+    return money_of(value, told, data.optional_text("Unit"))
 
 
 def _threshold_ratio(data: Fields, amount: float, *, bare_is_ratio: bool) -> float | None:

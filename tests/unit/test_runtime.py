@@ -151,6 +151,7 @@ print(json.dumps(found))
         "on_event_grid": "eventGridTrigger",
         "receive_alerts": "httpTrigger",
         "receive_events": "httpTrigger",
+        "receive_registry_webhook": "httpTrigger",
         "on_telemetry": "eventHubTrigger",
         "execute_command": "queueTrigger",
         "sweep": "timerTrigger",

@@ -4,9 +4,8 @@ Owns the rulings of production. One rollout at a time; it changes only through s
 """
 
 import dataclasses
-from datetime import timedelta
 
-from shared.domain.commands import CheckEndpoint, RemoveDeployment, RollBackTraffic, SetTraffic
+from shared.domain.commands import CheckEndpoint, RemoveDeployment, SetTraffic
 from shared.domain.decisions import Hold, Reason
 from shared.domain.durations import format_duration
 from shared.domain.facts import Facts, Incident, Rollout, Version
@@ -15,7 +14,7 @@ from shared.domain.observations import TrafficSample
 from shared.domain.outcomes import Succeeded
 from shared.domain.policy import Analysis, EndpointCheck
 from shared.domain.references import deployment_name
-from shared.domain.rules import remedy
+from shared.domain.rules import remedy, rollback
 from shared.domain.rules.analysis import Judgement, judge_step
 from shared.domain.rules.candidate import clean_staging, reject
 from shared.domain.rules.checks import judge_endpoint
@@ -24,7 +23,6 @@ from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
 RULE = "rollout"
-ROLLBACK_DEADLINE = timedelta(minutes=15)  # then a person is paged with the exact command
 
 
 def on_finished(situation: Situation, signal: CommandFinished, version: Version) -> Ruling:
@@ -106,7 +104,9 @@ def _set_traffic(situation: Situation, facts: Facts, rollout: Rollout, percent: 
 def on_traffic_set(situation: Situation, signal: CommandFinished) -> Ruling:
     """The traffic of a step is in force: bake it, or finish when there is nothing to compare with."""
     rollout = situation.facts.rollout
-    if rollout is None or rollout.pending != signal.command_id:
+    if rollout is None:
+        return rollback.after_late_write(situation, signal)
+    if rollout.pending != signal.command_id:
         return ignore(situation, RULE, because("stale", "this step is over"))
     if not isinstance(signal.outcome, Succeeded):
         return _give_up(situation, rollout, because("traffic_not_set", signal.outcome.reason))
@@ -205,40 +205,7 @@ def _give_up(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling
         closed_at=situation.now,
     )
     facts = facts.with_incident(incident)
-    return _roll_back(situation, facts, rollout.champion, version.version, reasons)
-
-
-def _roll_back(situation: Situation, facts: Facts, to: str, away: str, reasons: tuple[Reason, ...]) -> Ruling:
-    production = situation.workload.environments.production
-    traffic = {deployment_name(to): 100, deployment_name(away): 0} if to else {deployment_name(away): 0}
-    target = f"version {to}" if to else "nothing, since there is no champion"
-    command = situation.order(
-        RollBackTraffic,
-        production.endpoint,
-        f"all traffic goes back to {target}",
-        workspace=production.workspace,
-        endpoint=production.endpoint,
-        traffic=traffic,
-        until=situation.now + ROLLBACK_DEADLINE,
-    )
-    title = f"{situation.workload.name}: version {away} was rolled back; traffic goes to {target}"
-    told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in reasons})
-    return Ruling("act", RULE, reasons, facts, commands=(command, told))
-
-
-def on_rollback_finished(situation: Situation, signal: CommandFinished) -> Ruling:
-    """Traffic is back, or a person has to bring it back."""
-    if isinstance(signal.outcome, Succeeded):
-        return ignore(situation, RULE, because("rolled_back", "the traffic is back"))
-    production = situation.workload.environments.production
-    serving = deployment_name(situation.facts.champion)
-    by_hand = f"az ml online-endpoint update --name {production.endpoint} --traffic {serving}=100"
-    facts = {"why": signal.outcome.reason, "do this now": by_hand, "workspace": production.workspace}
-    told = situation.tell(
-        situation.workload.owner, f"{situation.workload.name}: the rollback FAILED, act by hand", facts
-    )
-    reason = because("rollback_failed", signal.outcome.reason, release=by_hand)
-    return Ruling("escalate", RULE, (reason,), situation.facts, commands=(told,))
+    return rollback.order(situation, facts, rollout.champion, version.version, reasons)
 
 
 def on_rollback_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
@@ -261,7 +228,7 @@ def on_rollback_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
     facts = facts.with_version(away).with_version(standby.after("restored", situation.now))
     facts = replace(facts, champion=standby.version, standby="", standby_until=None)
     facts = remedy.candidate_lost(situation, facts, away)
-    ruling = _roll_back(situation, facts, standby.version, away.version, (reason,))
+    ruling = rollback.order(situation, facts, standby.version, away.version, (reason,))
     expiry = situation.wake("standby_expiry", standby.version, situation.now)
     return dataclasses.replace(ruling, released=(expiry.id,))
 
@@ -271,6 +238,11 @@ def on_standby_ended(situation: Situation, signal: HoldElapsed) -> Ruling:
     standby = situation.facts.versions.get(signal.about)
     if standby is None or standby.state != "standby":
         return ignore(situation, RULE, because("stale", "this version is no standby any more"))
+    if situation.facts.rollout:  # to remove a deployment keeps the endpoint busy, and a rollback would have to wait
+        due = situation.now + situation.workload.promotion.rollout.bake
+        reason = because("rollout_under_way", "no other write to the endpoint begins during a rollout", until=due)
+        hold = situation.wake("standby_expiry", standby.version, due)
+        return Ruling("hold", RULE, (reason,), situation.facts, holds=(hold,))
     facts = situation.facts.with_version(standby.after("standby_ended", situation.now))
     if facts.standby == standby.version:  # a newer standby may have taken its place, and stays reachable
         facts = replace(facts, standby="", standby_until=None)

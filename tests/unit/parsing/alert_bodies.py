@@ -5,7 +5,9 @@ import json
 from shared.parsing import parse
 
 SUBSCRIPTION = "/subscriptions/S1"
-ENDPOINT = f"{SUBSCRIPTION}/resourceGroups/RG/providers/Microsoft.MachineLearningServices/workspaces/Ws/onlineEndpoints/Ep"
+ENDPOINT = (
+    f"{SUBSCRIPTION}/resourceGroups/RG/providers/Microsoft.MachineLearningServices/workspaces/Ws/onlineEndpoints/Ep"
+)
 ALERT_ID = f"{SUBSCRIPTION}/providers/Microsoft.AlertsManagement/alerts/A-1"
 FIRED_AT = "2025-04-15T18:17:12.8511234Z"
 ESSENTIALS = {
@@ -69,9 +71,16 @@ def without(fields, *names):
 
 def common(context=None, /, custom=None, **essentials):
     """An alert in the common schema; a metric alert unless something else is said."""
-    measured = {"properties": None, "condition": {"allOf": [LATENCY]}, "conditionType": "MultipleResourceMultipleMetricCriteria"}
+    measured = {
+        "properties": None,
+        "condition": {"allOf": [LATENCY]},
+        "conditionType": "MultipleResourceMultipleMetricCriteria",
+    }
     data = {"essentials": ESSENTIALS | essentials, "alertContext": measured if context is None else context}
-    return {"schemaId": "azureMonitorCommonAlertSchema", "data": data | ({"customProperties": custom} if custom else {})}
+    return {
+        "schemaId": "azureMonitorCommonAlertSchema",
+        "data": data | ({"customProperties": custom} if custom else {}),
+    }
 
 
 def activity(service, /, essentials=None, **event):

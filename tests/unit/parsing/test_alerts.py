@@ -24,12 +24,21 @@ from tests.unit.parsing.alert_bodies import (
 
 SAMPLE_SUBSCRIPTION = "/subscriptions/aaaa0a0a-bb1b-cc2c-dd3d-eeeeee4e4e4e"
 SAMPLE_ALERT = f"{SAMPLE_SUBSCRIPTION}/providers/microsoft.alertsmanagement/alerts/eeeeeeee-4444-5555-6666-ffffffffffff"
-STORAGE = f"{SAMPLE_SUBSCRIPTION}/resourcegroups/test-rg/providers/microsoft.storage/storageaccounts/test-storageaccount"
+STORAGE = (
+    f"{SAMPLE_SUBSCRIPTION}/resourcegroups/test-rg/providers/microsoft.storage/storageaccounts/test-storageaccount"
+)
 LOGS = f"{SAMPLE_SUBSCRIPTION}/resourcegroups/test-rg/providers/microsoft.operationalinsights/workspaces/test-loganalyticsworkspace"
 ONLINE = f"{SAMPLE_SUBSCRIPTION}/resourcegroups/test-rg/providers/microsoft.machinelearningservices/workspaces/test-ws/onlineendpoints/test-endpoint"
-INSIGHTS = f"{SAMPLE_SUBSCRIPTION}/resourcegroups/test-rg/providers/microsoft.insights/components/test-applicationinsights"
+INSIGHTS = (
+    f"{SAMPLE_SUBSCRIPTION}/resourcegroups/test-rg/providers/microsoft.insights/components/test-applicationinsights"
+)
 CUSTOM = {"customKey1": "value1", "customKey2": "value2"}
-P95 = {"metric": "RequestLatency_P95", "operator": "GreaterThan", "threshold": 2000.0, "dimensions": {"deployment": "green"}}
+P95 = {
+    "metric": "RequestLatency_P95",
+    "operator": "GreaterThan",
+    "threshold": 2000.0,
+    "dimensions": {"deployment": "green"},
+}
 
 SAMPLES = {
     "alert-common-metric-static.json": (
@@ -44,7 +53,11 @@ SAMPLES = {
             "occurred_at": datetime(2025, 4, 15, 18, 17, 12, 851000, tzinfo=UTC),
             "criteria": (
                 Criterion(
-                    metric="Transactions", operator="GreaterThan", threshold=0.0, value=100.0, dimensions={"ApiName": "GetBlob"}
+                    metric="Transactions",
+                    operator="GreaterThan",
+                    threshold=0.0,
+                    value=100.0,
+                    dimensions={"ApiName": "GetBlob"},
                 ),
             ),
         },
@@ -86,7 +99,11 @@ SAMPLES = {
             "properties": CUSTOM,
             "criteria": (
                 Criterion(
-                    metric="Count", operator="GreaterThan", threshold=0.0, value=3.0, dimensions={"Computer": "test-computer"}
+                    metric="Count",
+                    operator="GreaterThan",
+                    threshold=0.0,
+                    value=3.0,
+                    dimensions={"Computer": "test-computer"},
                 ),
             ),
         },
@@ -157,7 +174,9 @@ def test_the_same_alert_that_fires_again_later_is_heard_again():
 
 def test_the_key_does_not_depend_on_case_or_spelling_of_time():
     plain = read_one(common())
-    odd = read_one(common(originAlertId="ORIGIN-1", monitorCondition="FIRED", firedDateTime="2025-04-15T20:17:12.851123+02:00"))
+    odd = read_one(
+        common(originAlertId="ORIGIN-1", monitorCondition="FIRED", firedDateTime="2025-04-15T20:17:12.851123+02:00")
+    )
     assert odd.dedup_key == plain.dedup_key
 
 
@@ -205,7 +224,9 @@ def test_an_alert_with_neither_id_is_refused():
     assert (rejected.reason, "alertId (or originAlertId)" in rejected.detail) == ("missing_field", True)
 
 
-@pytest.mark.parametrize(("name", "value"), [("monitorCondition", "Dancing"), ("firedDateTime", "soon"), ("alertId", {})])
+@pytest.mark.parametrize(
+    ("name", "value"), [("monitorCondition", "Dancing"), ("firedDateTime", "soon"), ("alertId", {})]
+)
 def test_a_malformed_essential_is_refused_by_its_name(name, value):
     rejected = read_one(common(**{name: value}))
     assert (rejected.reason, name in rejected.detail) == ("malformed_field", True)
@@ -294,7 +315,10 @@ def test_the_category_is_told_by_service_type_or_context(signal_type, service, c
     ],
 )
 def test_every_criterion_of_a_metric_rule_is_read(kind):
-    rows = [LATENCY, {"metricName": "FailedLocation", "threshold": 2, "metricValue": "5", "operator": "GreaterOrLessThan"}]
+    rows = [
+        LATENCY,
+        {"metricName": "FailedLocation", "threshold": 2, "metricValue": "5", "operator": "GreaterOrLessThan"},
+    ]
     context = {"conditionType": kind, "condition": {"windowSize": "PT5M", "allOf": rows}}
     assert read_one(common(context)).criteria == (
         Criterion(**P95, value=2412.6),
@@ -365,9 +389,19 @@ def test_a_metric_measurement_has_no_value_since_its_count_was_not_compared():
 
 @pytest.mark.parametrize("threshold", [0, "0", 0.0])
 def test_a_number_of_results_is_compared_with_its_threshold(threshold):
-    context = LOG_V1 | {"AlertType": "Number of results", "Threshold": threshold, "Dimensions": None, "ResultCount": "2"}
+    context = LOG_V1 | {
+        "AlertType": "Number of results",
+        "Threshold": threshold,
+        "Dimensions": None,
+        "ResultCount": "2",
+    }
     (criterion,) = read_one(common(context, signalType="Log")).criteria
     assert criterion == Criterion(metric="ResultCount", operator="LessThan", threshold=0.0, value=2.0)
+
+
+@pytest.mark.parametrize("context", [{}, {"SearchQuery": "Heartbeat"}])
+def test_a_log_alert_stands_without_its_threshold_and_count(context):
+    assert read_one(common(context, signalType="Log")).criteria == ()
 
 
 PROMETHEUS = {"signalType": "Metric", "monitoringService": "Prometheus", "description": None}
@@ -450,7 +484,9 @@ def test_an_alert_is_told_from_its_content(body):
     assert detect(json.dumps(body).encode()) == "monitor_alerts"
 
 
-@pytest.mark.parametrize("body", [{"status": "x"}, {"status": "x", "context": "text"}, {"data": {}}, {"eventType": "x", "schemaId": "y"}])
+@pytest.mark.parametrize(
+    "body", [{"status": "x"}, {"status": "x", "context": "text"}, {"data": {}}, {"eventType": "x", "schemaId": "y"}]
+)
 def test_what_only_resembles_an_alert_goes_elsewhere(body):
     assert detect(json.dumps(body).encode()) == "event_grid"
 

@@ -5,10 +5,26 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.domain.platform_signals import AlertFired, AlertResolved, ComplianceChanged, PlatformHealthChanged, SecurityAlertRaised
+from shared.domain.platform_signals import (
+    AlertFired,
+    AlertResolved,
+    ComplianceChanged,
+    PlatformHealthChanged,
+    SecurityAlertRaised,
+)
 from shared.domain.signals import Rejected, kind_of
 from shared.parsing import parse
-from tests.unit.parsing.alert_bodies import ENDPOINT, EVENT, POLICY, activity, common, older_activity, read, read_one, without
+from tests.unit.parsing.alert_bodies import (
+    ENDPOINT,
+    EVENT,
+    POLICY,
+    activity,
+    common,
+    older_activity,
+    read,
+    read_one,
+    without,
+)
 
 SUBSCRIPTION = "/subscriptions/aaaa0a0a-bb1b-cc2c-dd3d-eeeeee4e4e4e"
 MACHINE = f"{SUBSCRIPTION}/resourcegroups/test-rg/providers/microsoft.compute/virtualmachines/test-vm"
@@ -77,8 +93,10 @@ SAMPLES = {
             "category": "activity_log",
             "stateful": False,
             "targets": (
-                "/subscriptions/a0a0a0a0-bbbb-cccc-dddd-e1e1e1e1e1e1/resourcegroups/contoso-test/providers/"
-                "microsoft.insights/actiongroups/incidentactions",
+                (
+                    "/subscriptions/a0a0a0a0-bbbb-cccc-dddd-e1e1e1e1e1e1/resourcegroups/contoso-test/providers/"
+                    "microsoft.insights/actiongroups/incidentactions"
+                ),
             ),
         },
     ),
@@ -185,7 +203,9 @@ def test_the_health_of_azure_is_told_by_the_operation_when_the_source_is_a_numbe
     assert signal.scope == OPERATIONS[operation]
 
 
-@pytest.mark.parametrize("service", ["ServiceHealth", "Service Health", "servicehealth", "Activity Log - Service Health"])
+@pytest.mark.parametrize(
+    "service", ["ServiceHealth", "Service Health", "servicehealth", "Activity Log - Service Health"]
+)
 def test_a_service_is_known_with_and_without_blanks(service):
     assert read_one(activity(service, eventSource=1, properties=HEALTH)).scope == "service"
 
@@ -205,7 +225,10 @@ def test_an_administrative_act_on_health_alerts_is_no_health():
 
 
 IMPACTED = [
-    {"ImpactedRegions": [{"RegionName": "East US"}, {"RegionName": "West US"}], "ServiceName": "Azure Machine Learning"},
+    {
+        "ImpactedRegions": [{"RegionName": "East US"}, {"RegionName": "West US"}],
+        "ServiceName": "Azure Machine Learning",
+    },
     {"ImpactedRegions": [{"RegionName": "East US"}], "ServiceName": "Storage"},
 ]
 
@@ -238,12 +261,19 @@ def test_maintenance_is_told_by_type_or_operation(details, operation, scope):
 
 
 def test_the_long_texts_of_a_communication_are_left_out():
-    details = HEALTH | {"communication": "<p>", "DefaultLanguageContent": "<p>", "impactedServicesTableRows": "<tr>", "stage": "x"}
+    details = HEALTH | {
+        "communication": "<p>",
+        "DefaultLanguageContent": "<p>",
+        "impactedServicesTableRows": "<tr>",
+        "stage": "x",
+    }
     assert read_one(activity("ServiceHealth", properties=details)).properties == HEALTH | {"stage": "x"}
 
 
 def test_the_status_may_be_told_by_the_stage_and_must_be_told():
-    assert read_one(activity("ServiceHealth", status=None, properties=HEALTH | {"stage": "Planned"})).status == "Planned"
+    assert (
+        read_one(activity("ServiceHealth", status=None, properties=HEALTH | {"stage": "Planned"})).status == "Planned"
+    )
     rejected = read_one(activity("ServiceHealth", status=None, properties=HEALTH))
     assert (rejected.reason, "status" in rejected.detail) == ("missing_field", True)
 
@@ -287,7 +317,9 @@ def test_an_audit_says_that_a_resource_does_not_comply(effect):
 
 
 def test_several_policies_are_several_judgements_with_keys_of_their_own():
-    alert = judged("audit", POLICY, POLICY | {"policyAssignmentId": "/p2"}, POLICY | {"policyDefinitionReferenceId": "r"})
+    alert = judged(
+        "audit", POLICY, POLICY | {"policyAssignmentId": "/p2"}, POLICY | {"policyDefinitionReferenceId": "r"}
+    )
     signals = read(alert)
     assert {type(signal) for signal in signals} == {ComplianceChanged}
     assert len({signal.dedup_key for signal in signals}) == 3
@@ -374,10 +406,28 @@ def test_an_event_alone_needs_its_operation_and_time(name):
 
 def test_an_event_alone_needs_an_id():
     rejected = read_one(older_activity(resourceId=ENDPOINT, eventDataId=None))
-    assert (rejected.reason, "eventDataId (or operationId, correlationId)" in rejected.detail) == ("missing_field", True)
+    assert (rejected.reason, "eventDataId (or operationId, correlationId)" in rejected.detail) == (
+        "missing_field",
+        True,
+    )
 
 
 def test_an_activity_log_alert_without_its_context_is_an_alert():
-    told = common(**{"signalType": "Activity Log", "monitoringService": ADMINISTRATIVE})
+    told = common(signalType="Activity Log", monitoringService=ADMINISTRATIVE)
     told["data"] = without(told["data"], "alertContext")
     assert read_one(told).operation == ""
+
+
+def test_the_older_schema_may_name_the_rule():
+    alert = older_activity(resourceId=ENDPOINT)
+    alert["data"]["context"]["name"] = "Somebody wrote"
+    assert (read_one(alert).rule, read_one(alert).operation) == ("Somebody wrote", EVENT["operationName"])
+
+
+def test_service_health_in_the_older_schema_concerns_its_subscription():
+    details = HEALTH | {"incidentType": "Incident", "trackingId": "0NIH-U2O", "impactedServices": json.dumps(IMPACTED)}
+    operation = "Microsoft.ServiceHealth/incident/action"
+    event = {"eventSource": "ServiceHealth", "operationName": operation, "status": "Active", "subscriptionId": "S1"}
+    signal = read_one(older_activity(**event, properties=details))
+    assert (signal.scope, signal.status, signal.tracking_id) == ("service", "Active", "0NIH-U2O")
+    assert signal.targets == ("/subscriptions/s1",)

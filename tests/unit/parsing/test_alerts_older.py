@@ -44,7 +44,11 @@ def metric_v2(status="Activated", /, properties=None, **changes):
 
 
 def classic(status="Activated", /, properties=None, **changes):
-    return {"status": status, "context": CONTEXT | {"conditionType": "Metric", "condition": CLASSIC} | changes, "properties": properties}
+    return {
+        "status": status,
+        "context": CONTEXT | {"conditionType": "Metric", "condition": CLASSIC} | changes,
+        "properties": properties,
+    }
 
 
 SAMPLES = {
@@ -57,8 +61,10 @@ SAMPLES = {
     "alert-noncommon-metric-classic-v1-properties-object.json": (
         "Alert_1_runscope12",
         (
-            "/subscriptions/1a66ce04-b633-4a0b-b2bc-a912ec8986a6/resourcegroups/montest/providers/"
-            "microsoft.compute/virtualmachines/helixtest1",
+            (
+                "/subscriptions/1a66ce04-b633-4a0b-b2bc-a912ec8986a6/resourcegroups/montest/providers/"
+                "microsoft.compute/virtualmachines/helixtest1"
+            ),
         ),
         Criterion(metric="Memory available", operator="GreaterThan", threshold=2.0, value=1032190976.0),
         {
@@ -71,8 +77,10 @@ SAMPLES = {
     "alert-noncommon-metric-v2-activated.json": (
         "StorageCheck",
         (
-            "/subscriptions/1e3ff1c0-771a-4119-a03b-be82a51e232d/resourcegroups/contoso/providers/"
-            "microsoft.storage/storageaccounts/diag500",
+            (
+                "/subscriptions/1e3ff1c0-771a-4119-a03b-be82a51e232d/resourcegroups/contoso/providers/"
+                "microsoft.storage/storageaccounts/diag500"
+            ),
         ),
         Criterion(
             metric="Transactions",
@@ -130,7 +138,9 @@ def test_one_rule_speaks_of_each_resource_and_dimension_apart():
     assert len(keys) == 3
 
 
-@pytest.mark.parametrize(("written", "severity"), [("3", "Sev3"), (3, "Sev3"), ("Sev3", "Sev3"), ("Warning", "Warning"), (None, "")])
+@pytest.mark.parametrize(
+    ("written", "severity"), [("3", "Sev3"), (3, "Sev3"), ("Sev3", "Sev3"), ("Warning", "Warning"), (None, "")]
+)
 def test_a_severity_that_is_a_digit_gets_its_usual_name(written, severity):
     assert read_one(metric_v2(severity=written)).severity == severity
 

@@ -116,7 +116,8 @@ def test_in_the_common_schema_bare_numbers_throughout_are_amounts():
 
 
 @pytest.mark.parametrize(
-    ("threshold", "ratio"), [("0.8", 0.8), ("0,8", 0.8), (0.8, 0.8), ("1", 1.0), ("10", 10.0), ("40", 0.8), ("$40.00", 0.8), ("80%", 0.8)]
+    ("threshold", "ratio"),
+    [("0.8", 0.8), ("0,8", 0.8), (0.8, 0.8), ("1", 1.0), ("10", 10.0), ("40", 0.8), ("$40.00", 0.8), ("80%", 0.8)],
 )
 def test_in_the_classic_schema_a_bare_number_is_a_ratio_up_to_ten(threshold, ratio):
     assert read_one(classic_budget(NotificationThresholdAmount=threshold)).threshold_ratio == pytest.approx(ratio)
@@ -126,7 +127,8 @@ def test_in_the_classic_schema_a_bare_number_is_a_ratio_up_to_ten(threshold, rat
 
 
 @pytest.mark.parametrize(
-    ("spent", "amount"), [("$11,111.00", 11_111.0), ("$1111.11", 1_111.11), ("1.234,56 €", 1_234.56), ("100", 100.0), (45, 45.0)]
+    ("spent", "amount"),
+    [("$11,111.00", 11_111.0), ("$1111.11", 1_111.11), ("1.234,56 €", 1_234.56), ("100", 100.0), (45, 45.0)],
 )
 @pytest.mark.parametrize("schema", [budget, classic_budget])
 def test_money_is_read_in_either_schema(schema, spent, amount):
@@ -176,7 +178,9 @@ def test_a_classic_alert_without_an_essential_is_refused_by_its_name(name, named
     assert (rejected.reason, named in rejected.detail) == ("missing_field", True)
 
 
-@pytest.mark.parametrize("name", ["BudgetId", "BudgetStartDate", "Unit", "BudgetType", "BudgetCreator", "NotificationThresholdAmount"])
+@pytest.mark.parametrize(
+    "name", ["BudgetId", "BudgetStartDate", "Unit", "BudgetType", "BudgetCreator", "NotificationThresholdAmount"]
+)
 def test_what_is_not_essential_may_be_null(name):
     assert isinstance(read_one(budget(**{name: None})), BudgetCrossed)
 
@@ -196,9 +200,15 @@ def test_the_budget_is_named_by_its_id_when_its_name_is_missing():
         ({}, "/subscriptions/s1"),
         ({"Scope": "/subscriptions/S1/resourceGroups/RG/"}, "/subscriptions/s1/resourcegroups/rg"),
         ({"Scope": None}, "/subscriptions/s1"),
-        ({"Scope": "", "BudgetId": f"/subscriptions/s1/resourceGroups/RG{BUDGET_ID[17:]}"}, "/subscriptions/s1/resourcegroups/rg"),
+        (
+            {"Scope": "", "BudgetId": f"/subscriptions/s1/resourceGroups/RG{BUDGET_ID[17:]}"},
+            "/subscriptions/s1/resourcegroups/rg",
+        ),
         ({"Scope": None, "BudgetId": None}, "/subscriptions/s1"),
-        ({"Scope": "/providers/Microsoft.Management/managementGroups/M"}, "/providers/microsoft.management/managementgroups/m"),
+        (
+            {"Scope": "/providers/Microsoft.Management/managementGroups/M"},
+            "/providers/microsoft.management/managementgroups/m",
+        ),
     ],
 )
 def test_the_scope_is_told_or_stands_in_front_of_an_id(changes, scope):
@@ -222,7 +232,14 @@ def test_the_classic_scope_is_the_subscription_and_its_group(changes, scope):
 # What is no crossed budget
 
 
-@pytest.mark.parametrize("text", ["Delivery Confirmation: This is a sample budget alert", "DeliveryConfirmation:Thisisasample", " delivery confirmation"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Delivery Confirmation: This is a sample budget alert",
+        "DeliveryConfirmation:Thisisasample",
+        " delivery confirmation",
+    ],
+)
 def test_a_delivery_confirmation_is_a_test_and_not_actionable(text):
     alert = budget()
     alert["data"]["essentials"]["description"] = text
@@ -256,5 +273,10 @@ def test_an_unknown_kind_of_threshold_is_refused():
 def test_a_classic_alert_is_known_by_its_content():
     plain = read_one(classic_budget())
     assert read_one(classic_budget(Unheard="of", SpendingAmount=45)).dedup_key == plain.dedup_key
-    for changes in ({"SpendingAmount": "46"}, {"NotificationThresholdAmount": "0.9"}, {"ResourceGroup": "g"}, {"BudgetName": "b"}):
+    for changes in (
+        {"SpendingAmount": "46"},
+        {"NotificationThresholdAmount": "0.9"},
+        {"ResourceGroup": "g"},
+        {"BudgetName": "b"},
+    ):
         assert read_one(classic_budget(**changes)).dedup_key != plain.dedup_key

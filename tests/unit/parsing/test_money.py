@@ -1,5 +1,6 @@
 """Amounts are read by rule, whatever culture they were written in; dates of older schemas have the month first."""
 
+import math
 from datetime import UTC, datetime
 
 import pytest
@@ -71,7 +72,23 @@ def test_a_currency_with_three_decimals_has_three_decimals():
 
 @pytest.mark.parametrize(
     "value",
-    ["", "$", "five", "1,,000", "1,23,4", "1.234,567.89", "$1 and $2", "1,234 567", "NaN", "1e999", "9" * 70 + "$", None, True, [], {}],
+    [
+        "",
+        "$",
+        "five",
+        "1,,000",
+        "1,23,4",
+        "1.234,567.89",
+        "$1 and $2",
+        "1,234 567",
+        "NaN",
+        "1e999",
+        "9" * 70 + "$",
+        None,
+        True,
+        [],
+        {},
+    ],
 )
 def test_what_is_no_amount_is_refused_by_the_fields_name(value):
     with pytest.raises(FieldError, match="SpentAmount") as refused:
@@ -79,13 +96,25 @@ def test_what_is_no_amount_is_refused_by_the_fields_name(value):
     assert refused.value.reason == "malformed_field"
 
 
-@pytest.mark.parametrize(("value", "marked"), [("$5", True), ("5 €", True), ("USD 5", True), ("5", False), ("1E5", False)])
+@pytest.mark.parametrize(
+    ("value", "marked"), [("$5", True), ("5 €", True), ("USD 5", True), ("5", False), ("1E5", False)]
+)
 def test_a_currency_is_told_from_a_bare_number(value, marked):
     assert has_currency_mark(value) is marked
     assert has_currency_mark(5) is False
 
 
-CULTURES = [(",", "."), (".", ","), (" ", ","), ("\u00a0", ","), ("\u202f", ","), ("'", "."), ("\u2019", "."), ("", "."), ("", ",")]
+CULTURES = [
+    (",", "."),
+    (".", ","),
+    (" ", ","),
+    ("\u00a0", ","),
+    ("\u202f", ","),
+    ("'", "."),
+    ("\u2019", "."),
+    ("", "."),
+    ("", ","),
+]
 
 
 @seed(1)
@@ -108,9 +137,10 @@ def test_any_amount_in_any_culture_reads_back(cents, marks, pattern):
 @given(st.text(alphabet="0123456789.,' \u00a0$€-()kr%eE", max_size=70))
 def test_any_text_is_an_amount_or_refused(text):
     try:
-        assert isinstance(money_of(text, "x"), float)
-    except FieldError as refused:
-        assert refused.reason == "malformed_field"
+        amount = money_of(text, "x")
+    except FieldError:
+        return
+    assert math.isfinite(amount)
 
 
 DATES = {
@@ -131,7 +161,9 @@ def test_a_date_is_read_in_either_format(text):
     assert date_of(text, "d") == DATES[text]
 
 
-@pytest.mark.parametrize("value", ["25/12/2019", "2/30/2019", "3/22/2019 13:00:00 PM", "0/0/0000", "soon", "", 5, None, {}])
+@pytest.mark.parametrize(
+    "value", ["25/12/2019", "2/30/2019", "3/22/2019 13:00:00 PM", "0/0/0000", "soon", "", 5, None, {}]
+)
 def test_what_is_no_date_is_refused_by_the_fields_name(value):
     with pytest.raises(FieldError, match="BudgetStartDate"):
         date_of(value, "BudgetStartDate")
