@@ -4,6 +4,7 @@ Owns the reading of a queue message. What is wrong with a message raises, and th
 """
 
 import json
+import secrets
 
 import azure.functions as func
 
@@ -17,4 +18,6 @@ async def execute_command(message: func.QueueMessage) -> None:
     """Carry out one step; a claim that is not to be had means that somebody else does it."""
     order = json.loads(message.get_body())
     app = await application()
-    await app.executor.run(order["subject"], order["command_id"], f"{app.instance}/{message.id}")
+    # A message keeps its id when it comes again: who lost a claim to its own second delivery must not pass for the owner.
+    owner = f"{app.instance}/{message.id}/{secrets.token_hex(4)}"
+    await app.executor.run(order["subject"], order["command_id"], owner)

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import signal
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from local.story import chapters, verdict
 from local.story.clients import Callers, Control
 from local.story.data import Flights
 from local.story.progress import Progress, timeline
+from local.story.run_folder import RunFolderError, held
 from local.story.state import LoopState
 from local.story.world import ROOT, StoryError, World, running
 from shared.adapters.sqlite_store import SqliteStore
@@ -88,12 +88,15 @@ async def _play(story: chapters.Story) -> StoryError | None:
 
 
 async def dev(world: World, progress: Progress) -> bool:
-    """Play the first chapters, then leave everything running until Ctrl-C."""
+    """Play every chapter, then leave everything running until Ctrl-C."""
+    page = f"{world.app_url}/api/dashboard"
+    progress.show(f"Watch it on {page}")
     async with telling(world, progress, "row_by_row") as story:
         failure = await _play(story)
         if failure:
             progress.show(Text(f"The story stopped: {failure}", "bold red"))
-        progress.show(f"\nThe loop is running. Open {world.app_url}/api/dashboard   (Ctrl-C stops it)")
+        progress.show(f"In another terminal: . {world.settings_file} && .venv/bin/outerloop status")
+        progress.show(f"\nThe loop is running. Open {page}   (Ctrl-C stops it)")
         await asyncio.Event().wait()
     return True
 
@@ -106,25 +109,34 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a script's background would ignore it
     logging.basicConfig(level=logging.ERROR)
     logging.getLogger("azure.ai.ml._utils._experimental").setLevel(logging.ERROR)
-    progress = Progress()
-    state = options.state or Path(tempfile.mkdtemp(prefix="outerloop-"))
-    progress.show(f"Everything that happens is kept in {state}")
     try:
+        return _told(options)
+    except KeyboardInterrupt:
+        return 0 if options.what == "dev" else 130
+    except (StoryError, RunFolderError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _told(options: argparse.Namespace) -> int:
+    progress = Progress()
+    with held(options.state) as state:
+        progress.show(f"Everything that happens is kept in {options.state}")
         with running(state) as world:
             progress.say("the local Azure and the app host are up")
             work = run(world, progress, options.inference) if options.what == "run" else dev(world, progress)
             return 0 if asyncio.run(work) else 1
-    except KeyboardInterrupt:
-        return 0 if options.what == "dev" else 130
-    except StoryError as error:
-        print(error, file=sys.stderr)
-        return 1
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument("what", choices=["run", "dev"])
-    parser.add_argument("--state", type=Path, default=ROOT / ".state" / "run", help="folder, emptied first")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=ROOT / ".state" / "run",
+        help="where all is kept; what an earlier run left is removed",
+    )
     parser.add_argument("--inference", default="row_by_row", help="how version 3 scores; vectorised is not broken")
     return parser.parse_args()
 

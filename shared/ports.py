@@ -52,7 +52,10 @@ class Workspace(Protocol):
         ...
 
     async def look(self, command: WorkspaceCommand, operation: str, now: datetime) -> Outcome:
-        """Ask by GET what became of a started operation; ``Started`` again while it is under way."""
+        """Ask by GET what became of a started operation; ``Started`` again while it is under way or cannot be seen.
+
+        ``Failed`` is said of the operation, never of the question: a retryable one is begun anew.
+        """
         ...
 
     async def read_reference(self, command: RecordReference) -> Mapping[str, str] | Failed:
@@ -189,7 +192,10 @@ class Outbox(Protocol):
         ...
 
     async def release(self, subject: str, command_id: str, owner: str, outcome: Outcome, not_before: datetime) -> None:
-        """Give a command back to be tried again, unsent, with what happened. Raises ConflictError when the claim is lost."""
+        """Give a command back to be tried again, unsent, with what happened. Raises ConflictError when the claim is lost.
+
+        A started one stays started unless the outcome is ``Failed``: then it begins anew. ``Skipped`` is no attempt.
+        """
         ...
 
     async def finish(self, subject: str, command_id: str, owner: str, outcome: Final, row: SignalRow) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import shlex
-import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from shared.settings import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "flight_delays"
@@ -46,7 +47,7 @@ class World:
 
     @property
     def settings_file(self) -> Path:
-        """The app's settings, to be sourced by a shell."""
+        """The settings of our own, to be sourced by a shell."""
         return self.state / "settings.env"
 
     @property
@@ -57,9 +58,7 @@ class World:
 
 @contextmanager
 def running(state: Path) -> Iterator[World]:
-    """A fresh world in a folder: both processes up and subscribed to each other; both gone afterwards."""
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True)
+    """A fresh world in an empty folder: both processes up and subscribed to each other; both gone afterwards."""
     seed, users = _write_seed(state), state / "users.json"
     users.write_text(json.dumps(PEOPLE), encoding="utf-8")
     started: list[subprocess.Popen[bytes]] = []
@@ -72,16 +71,20 @@ def running(state: Path) -> Iterator[World]:
         started.append(_start(state, "host", arguments, settings))
         host = _ready(started[-1], host_state / "app_host.json", state / "host.log")
         world = World(state, azure, host["url"], settings | _event_grid(host))
-        _write_settings(world)
+        write_settings(world)
         yield world
     finally:
         for process in reversed(started):
             _stop(process)
 
 
-def _write_settings(world: World) -> None:
-    """The app's settings as a file to source, so that ``outerloop`` looks at this very loop, also after it has ended."""
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(world.settings.items())]
+def write_settings(world: World) -> None:
+    """What ``outerloop`` needs to look at this very loop, also after it has ended, as a file to source.
+
+    Only our own settings: with the local Azure's certificate in their shell, people's other programs would trust nobody.
+    """
+    ours = sorted((name, value) for name, value in world.settings.items() if name.startswith(PREFIX))
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in ours]
     world.settings_file.touch(mode=0o600)
     world.settings_file.write_text("\n".join([*lines, ""]), encoding="utf-8")
 

@@ -14,7 +14,7 @@ from shared.adapters.sqlite_database import OnDatabase, micros
 from shared.adapters.sqlite_inbox import add_signal
 from shared.domain.decisions import Decision
 from shared.domain.effects import AnyCommand
-from shared.domain.outcomes import Final, Outcome, Started
+from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started
 from shared.domain.records import CommandRow, SignalRow
 from shared.domain.values import encode, replace
 from shared.ports import ConflictError
@@ -70,13 +70,16 @@ class SqliteOutbox(OnDatabase):
     async def release(self, subject: str, command_id: str, owner: str, outcome: Outcome, not_before: datetime) -> None:
         """Give a command back to be tried again, unsent, with what happened. Raises ConflictError when the claim is lost.
 
-        A command whose operation has started stays started and keeps that outcome: its operation is looked at again.
+        A command whose operation has started stays started and keeps that outcome, to be looked at again, unless the
+        operation failed: then it begins anew. What was skipped was not tried, and does not count as an attempt.
         """
 
         def release(connection: sqlite3.Connection) -> None:
             row = _unclaimed(_owned(connection, subject, command_id, owner))
-            kept = row.outcome if isinstance(row.outcome, Started) and not isinstance(outcome, Started) else outcome
+            kept = row.outcome if isinstance(row.outcome, Started) and not isinstance(outcome, Failed) else outcome
+            kept = outcome if isinstance(outcome, Started) else kept
             state = "started" if isinstance(kept, Started) else "pending"
+            row = replace(row, attempts=row.attempts - isinstance(outcome, Skipped))
             _save(connection, replace(row, state=state, outcome=kept, not_before=not_before), micros(not_before))
 
         await self._database.write(release)

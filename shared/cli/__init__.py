@@ -5,6 +5,8 @@ of what was given was refused. Importing this opens nothing; the application is 
 """
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -24,8 +26,17 @@ rejected = typer.Typer(
 )
 
 
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001  # typer
+    if wanted:
+        typer.echo(f"outerloop {version('outerloop')}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version.")]
+
+
 @app.callback()
-def outerloop() -> None:
+def outerloop(shown: Version = False) -> None:  # noqa: FBT002  # typer
     """The monitoring-and-action loop of your models: check a policy, try an event, ask why.
 
     \b

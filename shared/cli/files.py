@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from shared.cli.output import print_json_line, print_line, print_table
-from shared.cli.policies import AsJson, Overlay
+from shared.cli.policies import AsJson, Overlay, read_files
 from shared.cli.problems import EXIT_REFUSED, plainly
 from shared.parsing import Channel, Parsed, report_line
 from shared.parsing import parse as parse_body
@@ -24,7 +24,9 @@ STANDARD_INPUT = Path("-")
 def _readable(files: list[Path]) -> list[Path]:
     """The files as given, each a file or standard input. Anything else is wrong usage."""
     for file in files:
-        if file != STANDARD_INPUT and not file.is_file():
+        if file.is_dir():
+            raise typer.BadParameter(f"{file} is a folder: name the files in it, such as {file}/*.json")
+        if file != STANDARD_INPUT and not file.exists():
             raise typer.BadParameter(
                 f"there is no file {file}: name a file with a raw payload, or - for standard input"
             )
@@ -107,6 +109,7 @@ def decide(
     """Show what would be decided about raw payloads, and why: by the live path, without doing or writing anything.
 
     Each payload is judged on the same facts: those of the store, or none. What one orders is not done for the next.
+    Exit 0 when all of it could be judged, 3 when some was rejected.
 
     \b
     Example:
@@ -115,18 +118,22 @@ def decide(
     from shared.cli.rehearsal import rehearse  # noqa: PLC0415  # numpy and the store take their time
 
     with plainly():
-        parsed = [element for _, _, element in _read(files, channel)]
-        answers = asyncio.run(rehearse(policy, overlay, store, parsed))
+        read_files(policy, overlay)  # faults are named by the paths that were given, as validate names them
+        found = list(_read(files, channel))
+        answers = asyncio.run(rehearse(policy, overlay, store, found))
     for answer in answers:
         if as_json:
             print_json_line(answer)
         else:
-            _print_answer(answer)
+            _print_answer(answer, f"{answer['file']}:{answer['index']}: " if len(found) > 1 else "")
+    if any(answer["kind"] == "Rejected" for answer in answers):
+        raise typer.Exit(EXIT_REFUSED)
 
 
-def _print_answer(answer: dict[str, Any]) -> None:
+def _print_answer(answer: dict[str, Any], where: str) -> None:
     about = f" about {answer['subject']}" if answer["subject"] else ""
-    print_line(f"{answer['kind']}{about}: {answer['decision']} ({answer['rule']})")
+    said = f"rejected ({answer['rule']})" if answer["kind"] == "Rejected" else None
+    print_line(where + (said or f"{answer['kind']}{about}: {answer['decision']} ({answer['rule']})"))
     for reason in answer["reasons"]:
         until = f", until {reason['until']}" if reason.get("until") else ""
         release = f", release: {reason['release']}" if reason.get("release") else ""

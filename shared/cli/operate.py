@@ -24,16 +24,24 @@ if TYPE_CHECKING:
 Action = Literal["retrain", "rollback", "pause", "resume"]
 
 
+def _said(text: str) -> str:
+    """The text as given. One that says nothing is wrong usage: the ledger is read long afterwards."""
+    if not text.strip():
+        raise typer.BadParameter("is empty: the ledger keeps who asked, and why")
+    return text
+
+
 def ask(
     action: Annotated[Action, typer.Argument(help="What to ask for.")],
     workload: Annotated[str, typer.Argument(help="The name of the workload in the policy.")],
-    by: Annotated[str, typer.Option(help="Who asks.")],
-    why: Annotated[str, typer.Option(help="Why; it is kept in the ledger.")],
+    by: Annotated[str, typer.Option(help="Who asks.", callback=_said)],
+    why: Annotated[str, typer.Option(help="Why; it is kept in the ledger.", callback=_said)],
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """Ask the loop for something, and say what it decided. Exit 0 when it acts or waits, 3 when it refuses.
 
     The same guards hold a retraining that you ask for; nothing can hold a rollback.
+    It is decided at once; what is ordered is done by the app, when it runs.
 
     \b
     Examples:

@@ -13,7 +13,7 @@ from shared.cli.output import print_json, print_table
 from shared.cli.policy_reference import policy_markdown, policy_schema
 from shared.cli.problems import EXIT_FAILED, plainly
 from shared.domain.policy import Policy
-from shared.parsing.policy_file import PolicyError, policy_digest, read_policy
+from shared.parsing.policy_file import PolicyError, PolicyFault, policy_digest, read_policy
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="POLICY", exists=True, dir_okay=False, help="The policy file.")]
 Overlay = Annotated[
@@ -41,9 +41,19 @@ def validate(policy: PolicyFile, overlay: Overlay = None, as_json: AsJson = Fals
 
 
 def read_files(policy: Path, overlay: Path | None) -> Policy:
-    """The policy in a file, with an overlay if there is one. Raises PolicyError, OSError or UnicodeDecodeError."""
-    over = (str(overlay), overlay.read_text(encoding="utf-8")) if overlay else None
-    return read_policy(str(policy), policy.read_text(encoding="utf-8"), over)
+    """The policy in a file, with an overlay if there is one. Raises PolicyError or OSError."""
+    over = (str(overlay), _text_of(overlay)) if overlay else None
+    return read_policy(str(policy), _text_of(policy), over)
+
+
+def _text_of(file: Path) -> str:
+    body = file.read_bytes()
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        line = body[: error.start].count(b"\n") + 1
+        text = f"this is no UTF-8 text: {error.reason} at byte {error.start}"
+        raise PolicyError([PolicyFault(str(file), line, "", text)]) from None
 
 
 def _print_valid(policy: Policy, *, as_json: bool) -> None:

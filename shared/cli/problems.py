@@ -14,6 +14,10 @@ from shared.settings import SettingsError
 
 EXIT_FAILED = 1
 EXIT_REFUSED = 3
+WHERE_FROM = (
+    "commands that look at a running loop need the settings of its app; "
+    "those of make run and make dev: . .state/run/settings.env"
+)
 
 
 class CommandError(Exception):
@@ -28,7 +32,7 @@ def plainly() -> Iterator[None]:
     except PolicyError as error:
         raise _failed(*(str(fault) for fault in error.faults)) from None
     except SettingsError as error:
-        raise _failed(f"{error} (commands that look at a running loop need the settings of its app)") from None
+        raise _failed(f"{error} ({WHERE_FROM})") from None
     except UnicodeDecodeError as error:
         raise _failed(f"this is no UTF-8 text: {error.reason} at byte {error.start}") from None
     except OSError as error:

@@ -64,9 +64,24 @@ def _state(shown: ShownWorkload) -> Iterator[str]:
 
 
 def _print_hold(hold: ShownHold) -> None:
-    print_line(f"waits: {hold.about}; at {moment_text(hold.due)} {hold.then} (hold {hold.id})", 1)
+    print_line(f"waits: {_about(hold)}; at {moment_text(hold.due)} {hold.then} (hold {hold.id})", 1)
     for reason in hold.reasons:
         print_line(f"because {reason_text(reason)} [{reason.code}]", 2)
+
+
+def _about(hold: ShownHold) -> str:
+    """What it waits for, in words. Those of a retry say it themselves; the others are the keys of their rules."""
+    match hold.purpose:
+        case "bake":
+            version, step, _ = hold.about.split("/")
+            return f"version {version}, step {int(step) + 1}"
+        case "standby_expiry":
+            return f"version {hold.about}"
+        case "approval_expiry":
+            return f"approval {hold.about}"
+        case "verify_deadline":
+            return f"incident {hold.about}"
+    return hold.about
 
 
 def print_explanation(found: Explanation) -> None:

@@ -3,6 +3,7 @@
 Owns the wiring for it, and the copy of the store that it reads. Facts do not carry over from one event to the next.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -25,6 +26,8 @@ from shared.services.aggregate import Aggregator
 from shared.services.decide import Decider
 
 Answer = dict[str, Any]
+Found = tuple[str, int, Parsed]
+"""The file, the place in it, and what stands there."""
 
 NEVER_DECIDED = {
     TelemetryReceived: "telemetry is aggregated; what is decided on are the windows that close",
@@ -32,8 +35,8 @@ NEVER_DECIDED = {
 }
 
 
-async def rehearse(policy: Path, overlay: Path | None, store: Path | None, parsed: Iterable[Parsed]) -> list[Answer]:
-    """One answer for each element, and for each subject if it concerns several.
+async def rehearse(policy: Path, overlay: Path | None, store: Path | None, found: Iterable[Found]) -> list[Answer]:
+    """One answer for each element, with its place, and for each subject if it concerns several.
 
     Raises PolicyError, OSError, CommandError or StoreUnavailableError.
     """
@@ -41,7 +44,7 @@ async def rehearse(policy: Path, overlay: Path | None, store: Path | None, parse
         opened = SqliteStore(_copied(store, Path(folder) / "store.db") if store else ":memory:")
         await opened.open()
         try:
-            return await _answers(opened, PolicyFolder(policy, overlay), parsed)
+            return await _answers(opened, PolicyFolder(policy, overlay), found)
         finally:
             await opened.close()
 
@@ -49,19 +52,31 @@ async def rehearse(policy: Path, overlay: Path | None, store: Path | None, parse
 def _copied(store: Path, copy: Path) -> str:
     """A copy of the store as it is now: opening the file itself could create or change it."""
     try:
-        address = f"{store.resolve().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True)) as source, closing(sqlite3.connect(copy)) as target:
+        with (
+            closing(sqlite3.connect(_address(store.resolve()), uri=True)) as source,
+            closing(sqlite3.connect(copy)) as target,
+        ):
             source.backup(target)
     except sqlite3.DatabaseError as error:
         raise CommandError(f"{store} cannot be read as a store: {error}") from None
     return str(copy)
 
 
-async def _answers(store: SqliteStore, policies: PolicyFolder, parsed: Iterable[Parsed]) -> list[Answer]:
+def _address(store: Path) -> str:
+    """Where SQLite finds it. Reading needs a file beside the store, unless it is said that nobody writes."""
+    nobody_writes = not (os.access(store.parent, os.W_OK) or store.with_name(f"{store.name}-wal").exists())
+    return f"{store.as_uri()}?mode=ro{'&immutable=1' if nobody_writes else ''}"
+
+
+async def _answers(store: SqliteStore, policies: PolicyFolder, found: Iterable[Found]) -> list[Answer]:
     clock, loaded = SystemClock(), await policies.current()
     aggregator = Aggregator(store, clock, policies)
     decider = Decider(store, SqliteQueue(store.database, clock), clock, policies, aggregator)
-    return [answer for element in parsed for answer in await _answer(decider, store, loaded, element)]
+    return [
+        {"file": file, "index": index} | answer
+        for file, index, element in found
+        for answer in await _answer(decider, store, loaded, element)
+    ]
 
 
 async def _answer(decider: Decider, store: Store, loaded: LoadedPolicy, element: Parsed) -> list[Answer]:

@@ -105,6 +105,7 @@ class WindowSeen(Part, frozen=True, kw_only=True):
     """What one closed window of the champion said."""
 
     start: datetime
+    window: str = ""  # its length, as the rule that judged it names it
     verdict: WindowVerdict
     share: float
     rows: int

@@ -5,7 +5,7 @@ Owns the arguments and the answer of every rule, and how an answer becomes an ev
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from shared.domain import ids
@@ -19,6 +19,8 @@ from shared.domain.signals import HoldElapsed, Signal, kind_of
 from shared.domain.values import replace
 
 C = TypeVar("C", bound=Command)
+
+FAULT_RETRY = timedelta(hours=1)  # a fault of ours needs a new release, or another policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +148,25 @@ def unmatched(signal: Signal, subject: str, facts: Facts, policy_digest: str, no
     return _bare("no_match", reason, signal, subject, facts, policy_digest, now)
 
 
+def put_off(signal: HoldElapsed, subject: str, facts: Facts, policy_digest: str, now: datetime) -> Evaluation:
+    """The decision about the end of a hold that was renewed meanwhile: the hold stays, as renewed."""
+    reason = because("put_off", "this wait was renewed before its end was heard: it ends later")
+    bare = _bare("no_match", reason, signal, subject, facts, policy_digest, now)
+    return replace(bare, released=())
+
+
 def failed(situation: Situation, error: Exception) -> Evaluation:
     """The decision when a rule itself broke: said loudly, with the facts as they were, so that nothing else is held up."""
     text = f"a rule failed ({type(error).__name__}: {error}): this is a fault of Outerloop, please report it"
     reason = because("rule_failed", text)
-    return _bare(
-        "escalate",
-        reason,
-        situation.signal,
-        situation.subject,
-        situation.facts,
-        situation.policy_digest,
-        situation.now,
-    )
+    signal, facts, now = situation.signal, situation.facts, situation.now
+    bare = _bare("escalate", reason, signal, situation.subject, facts, situation.policy_digest, now)
+    if not isinstance(signal, HoldElapsed):
+        return bare
+    # What waited goes on waiting: a rollout that nobody looks at any more would stay where it is for ever.
+    held = facts.held.get(signal.hold_id)
+    again = situation.wake(signal.purpose, signal.about, now + FAULT_RETRY, held.dedup_key if held else "")
+    return replace(bare, holds=(again,))
 
 
 def _bare(  # noqa: PLR0913, PLR0917  # the parts of a decision that no rule made

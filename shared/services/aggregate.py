@@ -4,8 +4,10 @@ Owns the cursor discipline: {delta, cursor} are written together before the hand
 counts once. Sums and scores are ``telemetry``'s; what a closed window means is the rules'.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from shared.domain.durations import format_duration
 from shared.domain.ids import derive
@@ -92,10 +94,12 @@ class Aggregator:
     async def _delta(self, messages: Sequence[Telemetry]) -> bytes:
         policy, now = (await self._policies.current()).policy, self._clock.now()
         await self._load_profiles(messages)
-        windows = {ref.key: length for ref, length in _data_windows(policy, messages)}
-        bucket = format_duration(_bucket(policy))
-        delta = accumulate(messages, self._profiles, windows, bucket, (EPOCH, now + CLOCK_SKEW_MAX))
-        return encode_delta(delta)
+        first, *others = _data_windows(policy, messages)
+        bucket, accepted = format_duration(_bucket(policy)), (EPOCH, now + CLOCK_SKEW_MAX)
+        delta = accumulate(messages, self._profiles, first, bucket, accepted)
+        rows = [Telemetry(rows=message.rows) for message in messages] if others else []
+        more = [accumulate(rows, self._profiles, windows, bucket, accepted).partials for windows in others]
+        return encode_delta(dataclasses.replace(delta, partials=(*delta.partials, *chain.from_iterable(more))))
 
     async def _load_profiles(self, messages: Iterable[Telemetry]) -> None:
         wanted = {rows.deployment.key for message in messages for rows in message.rows}
@@ -113,7 +117,7 @@ class Aggregator:
                 seen = self._kept[refused.reason, minute] = self._kept.get((refused.reason, minute), 0) + 1
                 if seen <= KEPT_REFUSALS_MAX:
                     row = RejectedRow(
-                        id=derive("refused", refused.reason, refused.detail, body.hex()[:100_000]),
+                        id=derive("refused", refused.reason, refused.detail, body.hex()),
                         channel="event_hubs",
                         reason=refused.reason,
                         detail=refused.detail,
@@ -227,14 +231,17 @@ def _bucket(policy: Policy) -> timedelta:
     return min(workload.telemetry.traffic_bucket for workload in policy.workloads)
 
 
-def _data_windows(policy: Policy, messages: Iterable[Telemetry]) -> Iterable[tuple[DeploymentRef, str]]:
-    """The window length of every deployment in these messages whose endpoint a rule watches."""
-    lengths = {
-        (w.environments.production.workspace.lower(), w.environments.production.endpoint.lower()): w.monitoring[
-            0
-        ].window
-        for w in policy.workloads
-        if w.monitoring
-    }
+def _data_windows(policy: Policy, messages: Iterable[Telemetry]) -> list[dict[str, str]]:
+    """The window length of every deployment in these messages whose endpoint a rule watches: one layer for each rule."""
+    lengths: dict[tuple[str, str], list[str]] = {}
+    for workload in policy.workloads:
+        production = workload.environments.production
+        watched = lengths.setdefault((production.workspace.lower(), production.endpoint.lower()), [])
+        watched.extend(rule.window for rule in workload.monitoring if rule.window not in watched)
     refs = {rows.deployment for message in messages for rows in message.rows}
-    return [(ref, lengths[ref.workspace, ref.endpoint]) for ref in refs if (ref.workspace, ref.endpoint) in lengths]
+    layers: list[dict[str, str]] = [{}]
+    for ref in refs:
+        for depth, length in enumerate(lengths.get((ref.workspace, ref.endpoint), ())):
+            layers += [{}] if depth == len(layers) else []
+            layers[depth][ref.key] = length
+    return layers

@@ -16,7 +16,7 @@ from shared.domain.observations import DeploymentRef, TrafficSample
 from shared.domain.records import SignalRow
 from shared.domain.references import deployment_name
 from shared.domain.signals import HoldElapsed, Signal
-from shared.domain.situation import Situation, failed, unmatched
+from shared.domain.situation import Situation, failed, put_off, unmatched
 from shared.ports import (
     AlreadyDecidedError,
     Clock,
@@ -91,6 +91,8 @@ class Decider:
         return False
 
     async def _evaluate(self, loaded: LoadedPolicy, signal: Signal, subject: str, facts: Facts) -> Evaluation:
+        if isinstance(signal, HoldElapsed) and await self._renewed(signal, subject):
+            return put_off(signal, subject, facts, loaded.digest, self._clock.now())
         name = routing.workload_of(subject)
         if not name or all(name != known.name for known in loaded.policy.workloads):
             return unmatched(signal, subject, facts, loaded.digest, self._clock.now())
@@ -109,6 +111,11 @@ class Decider:
         except Exception as error:
             log.exception("a rule failed on %s for %s", signal.dedup_key, subject)
             return failed(gathered, error)
+
+    async def _renewed(self, signal: HoldElapsed, subject: str) -> bool:
+        """Whether the hold waits for another moment by now. Read after the facts, whose tag every change of holds moves."""
+        holds = await self._store.holds(subject)
+        return any(hold.id == signal.hold_id and hold.signal.dedup_key != signal.dedup_key for hold in holds)
 
     async def _gather(self, situation: Situation) -> Situation:
         """Fetch what the rule for this signal will ask for: the signal that waited, or the traffic of a step."""

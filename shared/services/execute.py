@@ -15,6 +15,7 @@ from shared.domain.commands import (
     EndpointCommand,
     RecordReference,
     RollBackTraffic,
+    SetTraffic,
     kind_of,
 )
 from shared.domain.effects import AnyCommand, EndpointWrite, Message, WorkspaceCommand
@@ -115,7 +116,9 @@ class Executor:
             )
         # Asked under the lease, and also after a crash in mid-call: a repeat now would undo the rollback just as well.
         why = stale(command, (await self._store.facts(row.subject)).value)
-        return Skipped(reason=f"stale plan: {why}") if why else await self._begin(command, now)
+        if why:
+            return _left(row, f"stale plan: {why}")
+        return await self._begin(command, now)
 
     async def _begin(self, command: AnyCommand, now: datetime) -> Outcome:
         match command:
@@ -169,8 +172,7 @@ class Executor:
             await self._again(row, owner, outcome, now + _backoff(row))
 
     async def _again(self, row: CommandRow, owner: str, outcome: Outcome, not_before: datetime) -> None:
-        kept = row.outcome if isinstance(row.outcome, Started) else outcome
-        await self._store.release(row.subject, row.command.id, owner, kept, not_before)
+        await self._store.release(row.subject, row.command.id, owner, _kept(row, outcome), not_before)
         await self._send_again(row, not_before)
 
     async def _send_again(self, row: CommandRow, not_before: datetime) -> None:
@@ -194,6 +196,26 @@ class Executor:
         if isinstance(command, EndpointCommand):
             await end_lease(self._store, command, now)
         await self._decider.decide(told)
+
+
+def _left(row: CommandRow, reason: str) -> Skipped | Failed:
+    """The end of a command that is not wanted any more. Traffic that it may have set all the same is for the rules to mend."""
+    begun = row.state == "claimed" or isinstance(row.outcome, Unknown)
+    if begun and isinstance(row.command, SetTraffic):
+        reason = f"{reason}; whether it was done before is unknown"
+        return Failed(retryable=False, reason=reason, data={"traffic": "unknown"})
+    return Skipped(reason=reason)
+
+
+def _kept(row: CommandRow, outcome: Outcome) -> Outcome:
+    """What a command that is given back is remembered by: a wait must not hide an operation, or that it may be done."""
+    if isinstance(row.outcome, Started) and not isinstance(outcome, Failed):
+        return row.outcome
+    if isinstance(outcome, Skipped) and row.state == "claimed":
+        return Unknown(reason="a crash left it unknown whether this was done")
+    if isinstance(outcome, Skipped) and isinstance(row.outcome, Unknown):
+        return row.outcome
+    return outcome
 
 
 def _given_up(row: CommandRow, now: datetime) -> bool:

@@ -15,6 +15,7 @@ from shared.ports import Clock, PolicySource, Store
 from shared.services.decide import Decider
 
 KEPT_BODY_MAX = 1024 * 1024  # bytes of a rejected body that are kept whole
+KEPT_DELIVERY_MAX = 8 * KEPT_BODY_MAX  # bytes that the rejections of one delivery keep together
 
 
 @dataclass
@@ -51,13 +52,20 @@ class Ingest:
         return await self.take("outerloop", b"", [signal])
 
     async def _reject(self, channel: str, body: bytes, rejected: Rejected, receipt: Receipt) -> None:
+        kept = body[:KEPT_BODY_MAX]
+        if (
+            receipt.rejected * len(kept) >= KEPT_DELIVERY_MAX
+        ):  # a batch of thousands would store itself thousands of times
+            kept = b""
+            detail = f"{rejected.detail} (the body is kept with the first rejections of its delivery)"
+            rejected = replace(rejected, detail=detail)
         row = RejectedRow(
-            id=derive("rejected", channel, body.hex()[:100_000], len(body), rejected.index, rejected.reason),
+            id=derive("rejected", channel, body.hex(), rejected.index, rejected.reason),
             channel=channel,
             reason=rejected.reason,
             detail=rejected.detail,
             received_at=self._clock.now(),
-            body=body[:KEPT_BODY_MAX],
+            body=kept,
         )
         await self._store.add_rejected(row)
         receipt.rejected += 1

@@ -3,15 +3,19 @@
 Owns the list of these chores and their order. Each is safe on several instances at once, and safe to interrupt.
 """
 
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.records import SignalRow
-from shared.ports import Clock, CommandQueue, ConflictError, Store
+from shared.ports import Clock, CommandQueue, ConflictError, Store, StoreUnavailableError
 from shared.services.aggregate import Aggregator
 from shared.services.decide import Decider
 from shared.services.ingest import Ingest
 from shared.services.outbox import send_row
+
+log = logging.getLogger(__name__)
 
 BATCH_MAX = 100  # of each chore in one run
 FORGET_EVERY = timedelta(hours=1)
@@ -40,21 +44,32 @@ class Sweeper:
         self._forgot_at: datetime | None = None
 
     async def run(self) -> Swept:
-        """One round of every chore."""
+        """One round of every chore. Raises StoreUnavailableError; another fault ends only the chore that it is in."""
         swept = Swept()
-        swept.decided = await self._decide_left_behind()
-        swept.folded = await self._aggregator.fold()
-        swept.closed = await self._close_windows()
-        swept.woken = await self._wake()
-        swept.sent = await self._send_unsent()
-        await self._forget()
+        swept.decided = await self._do(self._decide_left_behind)
+        swept.folded = await self._do(self._aggregator.fold)
+        swept.closed = await self._do(self._close_windows)
+        swept.woken = await self._do(self._wake)
+        swept.sent = await self._do(self._send_unsent)
+        await self._do(self._forget)
         return swept
 
-    async def _forget(self) -> None:
+    @staticmethod
+    async def _do(chore: Callable[[], Awaitable[int]]) -> int:
+        try:
+            return await chore()
+        except StoreUnavailableError:
+            raise
+        except Exception:  # one damaged row must not keep holds from being woken and commands from being sent
+            log.exception("a chore failed, and is tried again by the next sweep; the others go on")
+            return 0
+
+    async def _forget(self) -> int:
         now = self._clock.now()
         if self._forgot_at is None or now - self._forgot_at >= FORGET_EVERY:
             self._forgot_at = now
-            await self._aggregator.forget_old_traffic()
+            return await self._aggregator.forget_old_traffic()
+        return 0
 
     async def _decide_left_behind(self) -> int:
         rows = await self._store.undecided(self._clock.now() - LEFT_BEHIND_AFTER, BATCH_MAX)

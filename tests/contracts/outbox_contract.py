@@ -93,14 +93,35 @@ class ClaimContract:
         assert await store.claim(SUBJECT, "c", "me", at(2.9), at(9)) is None
         assert (await claimed(store, minute=3)).state == "pending"
 
-    async def test_a_release_while_looking_keeps_the_operation(self, store: Store) -> None:
+    @pytest.mark.parametrize("outcome", [Unknown(reason="time-out"), Skipped(reason="lease"), STARTED])
+    async def test_a_release_while_looking_keeps_the_operation(
+        self, store: Store, outcome: Unknown | Skipped | Started
+    ) -> None:
+        await order(store, "c")
+        await claimed(store)
+        await store.record_started(SUBJECT, "c", "me", STARTED)
+        await claimed(store, "other", minute=10, until=12)
+        await store.release(SUBJECT, "c", "other", outcome, at(15))
+        row = await stored(store)
+        assert (row.state, row.outcome, row.not_before) == ("started", STARTED, at(15))
+
+    async def test_an_operation_that_failed_for_now_is_pending_and_begins_anew(self, store: Store) -> None:
         await order(store, "c")
         await claimed(store)
         await store.record_started(SUBJECT, "c", "me", STARTED)
         await claimed(store, "other", minute=10, until=12)
         await store.release(SUBJECT, "c", "other", FAILED, at(15))
         row = await stored(store)
-        assert (row.state, row.outcome, row.not_before) == ("started", STARTED, at(15))
+        assert (row.state, row.outcome, row.not_before) == ("pending", FAILED, at(15))
+
+    async def test_to_have_waited_is_no_attempt(self, store: Store) -> None:
+        await order(store, "c")
+        await claimed(store)
+        await store.release(SUBJECT, "c", "me", Skipped(reason="lease"), at(3))
+        assert (await stored(store)).attempts == 0
+        await claimed(store, minute=3)
+        await store.release(SUBJECT, "c", "me", FAILED, at(6))
+        assert (await stored(store)).attempts == 1
 
     async def test_a_crash_while_looking_keeps_the_operation(self, store: Store) -> None:
         await order(store, "c")

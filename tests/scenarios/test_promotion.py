@@ -1,8 +1,10 @@
 """From a registration to a person's yes, as timelines."""
 
+import pytest
+
 from shared.domain.outcomes import Failed, Succeeded
 from tests.scenarios.timeline import Timeline
-from tests.unit.domain.builders import asked, policy_with, registered, serving
+from tests.unit.domain.builders import asked, policy_with, registered, rolling, serving
 
 
 def test_a_first_version_goes_from_its_registration_to_all_of_the_traffic():
@@ -115,3 +117,18 @@ def test_checks_that_the_policy_dropped_while_they_ran_do_not_pass():
     only = [story.policy.workloads[0].promotion.staging.checks[0].model_dump(mode="json")]
     story.policy = policy_with(promotion={"staging": {"checks": only}})
     story.finish(running, Succeeded(data={"auc": 0.9})).expect(versions={"1": "serving", "2": "rejected"})
+
+
+def test_a_job_that_logs_thousands_of_metrics_does_not_fill_the_facts():
+    story = Timeline()
+    many = {f"auc_of_carrier_{number}": 0.7 for number in range(3000)}
+    story.azure.always("RunEvaluation", Succeeded(data={**many, "auc": 0.7}))
+    story.push(registered("1")).expect(versions={"1": "awaiting_approval"})
+    assert story.facts_bytes_max < 16_000
+
+
+@pytest.mark.parametrize("action", ["retrain", "rollback"])
+def test_a_wish_with_a_long_story_behind_it_does_not_fill_the_facts(action):
+    story = Timeline(facts=rolling("2", over="1"))
+    story.push(asked(action, why="because " * 10_000))
+    assert [len(known.detail) for known in story.facts.incidents] == [1000]

@@ -130,3 +130,22 @@ def test_steps_that_change_in_the_middle_still_end_with_all_of_the_traffic(steps
     story = story_of_version_2().at("30m").expect(percent=50)
     story.policy = policy_with(promotion={"rollout": {"steps": steps}})
     story.at("6h").expect(champion="2", traffic={"version-2": 100, "version-1": 0})
+
+
+def test_a_pause_stops_a_rollout_where_it_is_until_it_is_resumed():
+    story = story_of_version_2().push(asked("pause")).at("5h").expect(percent=10, champion="1").expect_reason("paused")
+    story.push(asked("resume")).at("8h").expect(percent=None, champion="2", traffic={"version-2": 100, "version-1": 0})
+
+
+def test_an_approval_during_a_pause_moves_no_traffic_until_it_is_resumed():
+    story = Timeline(facts=serving("1"))
+    story.push(registered("2"), asked("pause")).approve("2").at("5h").expect(percent=0, traffic={})
+    story.push(asked("resume")).at("331m").expect(percent=10, traffic={"version-2": 10, "version-1": 90})
+
+
+def test_a_standby_that_ends_during_a_rollout_is_removed_after_it():
+    story = story_of_version_2().at("73h").push(registered("3")).approve("3")  # the standby is warm until 73h30m
+    story.at("74h").expect(percent=100, champion="2", standby="1")
+    assert not [order for order in story.commands("RemoveDeployment") if order.production]
+    story.at("80h").expect(champion="3", versions={"1": "retired", "2": "standby", "3": "serving"})
+    assert [order.deployment for order in story.commands("RemoveDeployment") if order.production] == ["version-1"]

@@ -92,6 +92,13 @@ def test_a_missing_file_is_wrong_usage_and_is_named(command):
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("command", [("parse",), ("decide", "--policy", str(POLICY))])
+def test_a_folder_is_wrong_usage_and_is_called_one(command):
+    result = outerloop(*command, EVENTS)
+    assert result.exit_code == 2
+    assert "is a folder" in result.stderr
+
+
 def test_what_came_from_outside_cannot_steer_the_terminal(tmp_path):
     file = tmp_path / "e.json"
     file.write_text(REGISTERED.read_text(encoding="utf-8").replace("diabetes", "\\u001b[31mred"), encoding="utf-8")
@@ -133,11 +140,29 @@ def test_decide_answers_what_cannot_be_parsed_or_is_out_of_scope(event, tmp_path
     broken = tmp_path / "broken.json"
     broken.write_text("{", encoding="utf-8")
     foreign = event("1", workspace=DEVELOPMENT.replace("flights-dev", "somebody-elses"))
-    unreadable, elsewhere = lines(outerloop("decide", "--json", "--policy", POLICY, broken, foreign))
+    result = outerloop("decide", "--json", "--policy", POLICY, broken, foreign)
+    unreadable, elsewhere = lines(result)
+    assert result.exit_code == 3
     assert (unreadable["kind"], unreadable["decision"], unreadable["rule"]) == ("Rejected", "rejected", "parsing")
     assert (elsewhere["kind"], elsewhere["decision"], elsewhere["rule"]) == ("Rejected", "rejected", "scope")
     assert elsewhere["reasons"][0]["code"] == "out_of_scope"
     assert unreadable["commands"] == elsewhere["commands"] == []
+    assert [(answer["file"], answer["index"]) for answer in (unreadable, elsewhere)] == [
+        (str(broken), 0),
+        (str(foreign), 0),
+    ]
+
+
+def test_decide_says_which_of_several_payloads_an_answer_is_about(event, tmp_path):
+    broken = tmp_path / "broken.json"
+    broken.write_text("garbage", encoding="utf-8")
+    text = outerloop("decide", "--policy", POLICY, broken, event("1")).stdout
+    assert f"{broken}:0: rejected (parsing)" in text
+    assert "registered-1.json:0: ModelRegistered about workload/flight-delay: act (promotion)" in text
+
+
+def test_decide_ends_with_0_when_everything_could_be_judged(event):
+    assert outerloop("decide", "--policy", POLICY, event("1"), event("2", name="other-model")).exit_code == 0
 
 
 def test_decide_says_when_no_workload_cares(event):
@@ -177,6 +202,20 @@ async def test_decide_on_a_store_knows_its_facts_and_leaves_it_as_it_was(event, 
     assert (tmp_path / "store.db").read_bytes() == kept.read_bytes()
 
 
+async def test_decide_reads_a_store_in_a_folder_that_nobody_may_write(event, tmp_path):
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    store = await opened(str(folder / "store.db"))
+    await FilledStore(store).register("1")
+    await store.close()
+    folder.chmod(0o555)  # who is root may write all the same, and sees less here
+    (known,) = lines(
+        await run_aside("decide", "--json", "--policy", POLICY, "--store", folder / "store.db", event("1"))
+    )
+    folder.chmod(0o755)
+    assert known["reasons"][0]["code"] == "known_version"
+
+
 def test_decide_refuses_a_file_that_is_no_store(event, tmp_path):
     file = tmp_path / "not-a.db"
     file.write_text("no database " * 100, encoding="utf-8")
@@ -190,9 +229,17 @@ def test_decide_with_a_broken_policy_names_the_line(event, tmp_path):
     broken.write_text(POLICY.read_text(encoding="utf-8").replace("mode: act", "mood: act"), encoding="utf-8")
     result = outerloop("decide", "--policy", broken, event("1"))
     assert result.exit_code == 1
-    assert "policy.yaml:" in result.stderr
+    assert f"{broken}:" in result.stderr  # as it was given, so that an editor can jump there
     assert "did you mean mode?" in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_decide_with_a_policy_that_is_no_text_names_the_file(event, tmp_path):
+    broken = tmp_path / "policy.yaml"
+    broken.write_bytes(b"version: 1\n\xff")
+    result = outerloop("decide", "--policy", broken, event("1"))
+    assert result.exit_code == 1
+    assert f"{broken}:2: this is no UTF-8 text" in result.stderr
 
 
 async def run_aside(*arguments):

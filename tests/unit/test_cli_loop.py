@@ -62,6 +62,7 @@ def test_without_settings_the_first_missing_one_is_named(outerloop):
     result = outerloop("status", OUTERLOOP_POLICY="")
     assert result.exit_code == 1
     assert "set OUTERLOOP_POLICY" in result.stderr
+    assert ". .state/run/settings.env" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
@@ -89,6 +90,19 @@ def test_status_tells_what_waits_and_every_reason(outerloop, filled):
         "because the workload is paused; release: outerloop ask resume flight-delay --by YOU --why WHY [paused]" in text
     )
     assert "hold on ModelRegistered" in text
+
+
+async def a_rollout(loop):
+    await loop.until_serving("1")
+    await loop.until_serving("2")
+
+
+@pytest.mark.parametrize(
+    ("happened", "about"), [(a_rollout, "version 2, step 1"), (FilledStore.until_approval, "approval ")]
+)
+def test_status_names_in_words_what_a_wait_is_about(outerloop, filled, happened, about):
+    filled(happened)
+    assert f"waits: {about}" in outerloop("status").stdout
 
 
 def test_status_of_a_new_store_is_quiet(outerloop, filled):
@@ -220,6 +234,15 @@ def test_the_same_wish_a_second_time_is_a_wish_of_its_own(outerloop, filled):
     filled(nothing)
     ids = {json.loads(ask(outerloop, "pause", "--json").stdout)["id"] for _ in range(2)}
     assert len(ids) == 2
+
+
+@pytest.mark.parametrize("said", [("--by", " ", "--why", "x"), ("--by", "ada", "--why", "")])
+def test_a_wish_of_nobody_or_for_no_reason_is_wrong_usage(outerloop, filled, said):
+    filled(nothing)
+    result = outerloop("ask", "pause", WORKLOAD, *said)
+    assert result.exit_code == 2
+    assert "is empty" in result.stderr
+    assert not filled(lambda loop: loop.facts()).paused
 
 
 def test_a_wish_about_an_unknown_workload_is_refused_before_it_is_stored(outerloop, filled):

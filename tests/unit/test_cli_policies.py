@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import jsonschema
@@ -78,7 +79,19 @@ def test_a_file_that_is_no_text_is_told_in_one_line(tmp_path):
     file.write_bytes(b"\xff\xfe\x00")
     result = outerloop("validate", file)
     assert result.exit_code == 1
-    assert "no UTF-8 text" in result.stderr
+    assert result.stderr.startswith(f"outerloop: {file}:1: this is no UTF-8 text")
+
+
+def test_a_file_that_is_no_text_is_a_fault_for_machines_too(tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_bytes(b"version: 1\npersonas: \xe4")
+    (fault,) = json.loads(outerloop("validate", "--json", file).stdout)["faults"]
+    assert (fault["file"], fault["line"]) == (str(file), 2)
+
+
+def test_the_version_is_told():
+    result = outerloop("--version")
+    assert (result.exit_code, result.stdout) == (0, f"outerloop {version('outerloop')}\n")
 
 
 def test_a_missing_policy_is_wrong_usage():

@@ -24,7 +24,7 @@ def judge_window(signal: WindowClosed, rule: DataDrift) -> WindowSeen:
     """The verdict on one window, by the share of features whose score is above the limit."""
     scores = _of_features(signal)
     if signal.rows < rule.min_rows or not scores:
-        return WindowSeen(start=signal.start, verdict="no_data", share=0.0, rows=signal.rows)
+        return WindowSeen(start=signal.start, window=signal.window, verdict="no_data", share=0.0, rows=signal.rows)
     share = sum(score.score > rule.above for score in scores) / len(scores)
     suspected = sum(score.score > rule.suspected_above for score in scores) / len(scores)
     verdict: WindowVerdict = "pass"
@@ -32,7 +32,8 @@ def judge_window(signal: WindowClosed, rule: DataDrift) -> WindowSeen:
         verdict = "detected"
     elif suspected >= rule.share_of_features:
         verdict = "suspected"
-    return WindowSeen(start=signal.start, verdict=verdict, share=round(share, 4), rows=signal.rows)
+    share = round(share, 4)
+    return WindowSeen(start=signal.start, window=signal.window, verdict=verdict, share=share, rows=signal.rows)
 
 
 def _of_features(signal: WindowClosed) -> tuple[FeatureScore, ...]:
@@ -61,14 +62,17 @@ def on_window(situation: Situation, signal: WindowClosed) -> Ruling:
 
 
 def _remember(facts: Facts, version: str, seen: WindowSeen) -> Facts:
-    others = tuple(known for known in facts.windows.get(version, ()) if known.start != seen.start)
-    windows = sorted((*others, seen), key=lambda known: known.start)[-WINDOWS_KEPT_MAX:]
+    every = facts.windows.get(version, ())
+    others = tuple(known for known in every if known.window != seen.window)  # of rules that watch other lengths
+    alike = tuple(known for known in every if known.window == seen.window and known.start != seen.start)
+    windows = sorted((*alike, seen), key=lambda known: known.start)[-WINDOWS_KEPT_MAX:]
     living = {name: known for name, known in facts.windows.items() if name in facts.versions}
-    return replace(facts, windows={**living, version: tuple(windows)})
+    return replace(facts, windows={**living, version: (*others, *windows)})
 
 
 def _considered(facts: Facts, version: str, rule: DataDrift) -> tuple[WindowSeen, ...]:
-    return facts.windows.get(version, ())[-rule.considered :]
+    alike = tuple(known for known in facts.windows.get(version, ()) if known.window == rule.window)
+    return alike[-rule.considered :]
 
 
 def _persists(facts: Facts, version: str, rule: DataDrift) -> bool:

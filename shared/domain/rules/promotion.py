@@ -226,6 +226,9 @@ def _judge_check(situation: Situation, signal: CommandFinished, version: Version
     metrics = {name: value for name, value in signal.outcome.data.items() if isinstance(value, float | int)}
     if isinstance(rule, JobCheck):
         judged = judge_metrics(metrics, rule.metrics, has_champion=bool(situation.facts.champion))
+        # A job may log thousands; the facts have a limit, and nobody asks for the others.
+        named = {limit.rpartition("_")[0] for limit in rule.metrics}
+        metrics = {name: value for name, value in metrics.items() if name in named}
     else:
         judged = judge_endpoint(metrics, rule)
     return replace(known, passed=judged.passed, detail=judged.detail[:TEXT_MAX], metrics=metrics)

@@ -20,6 +20,7 @@ from shared.domain.values import replace
 
 RULE = "remedy"
 RETRAINS_KEPT_MAX = COUNT_MAX
+DETAIL_MAX = 1000  # characters: what is kept with an incident has to stay small
 
 
 def open_and_retrain(
@@ -36,7 +37,7 @@ def open_and_retrain(
         state="open",
         opened_at=situation.now,
         version=facts.champion,
-        detail="; ".join(reason.text for reason in why),
+        detail="; ".join(reason.text for reason in why)[:DETAIL_MAX],
     )
     held_by = guards.for_retraining(situation, retraining)
     if held_by:

@@ -5,6 +5,7 @@ Owns the rulings of production. One rollout at a time; it changes only through s
 
 import dataclasses
 
+from shared.domain import guards
 from shared.domain.commands import CheckEndpoint, RemoveDeployment, SetTraffic
 from shared.domain.decisions import Hold, Reason
 from shared.domain.durations import format_duration
@@ -64,9 +65,21 @@ def _on_probed(situation: Situation, signal: CommandFinished, version: Version) 
     moved = replace(version.after("probe_passed", situation.now), awaiting=())
     facts = situation.facts.with_version(moved)
     champion = facts.champion
-    percent = situation.workload.promotion.rollout.steps[0] if champion else 100
+    percent = _first_step(situation, champion)
     rollout = Rollout(version=version.version, champion=champion)
+    if paused := guards.paused(situation):
+        return _wait(situation, facts, rollout, because("probe", judged.detail), paused)
     return _set_traffic(situation, facts, rollout, percent, because("probe", judged.detail))
+
+
+def _first_step(situation: Situation, champion: str) -> int:
+    return situation.workload.promotion.rollout.steps[0] if champion else 100
+
+
+def _wait(situation: Situation, facts: Facts, rollout: Rollout, *reasons: Reason) -> Ruling:
+    """Leave the traffic as it is and look again after another bake; no verdict is counted."""
+    waiting = replace(rollout, looks=rollout.looks + 1)
+    return Ruling("hold", RULE, reasons, replace(facts, rollout=waiting), holds=(_bake(situation, waiting),))
 
 
 def _absolute(limits: Analysis) -> EndpointCheck:
@@ -129,8 +142,16 @@ def on_bake(situation: Situation, signal: HoldElapsed) -> Ruling:
     rollout = situation.facts.rollout
     if rollout is None or signal.about != f"{rollout.version}/{rollout.step}/{rollout.looks}" or rollout.pending:
         return ignore(situation, RULE, because("stale", "this step is over"))
-    limits = situation.workload.promotion.rollout.analysis
+    limits, paused = situation.workload.promotion.rollout.analysis, guards.paused(situation)
+    if not rollout.percent:  # probed while the workload was paused
+        percent = _first_step(situation, rollout.champion)
+        resumed = because("resumed", "the workload is not paused any more")
+        if paused:
+            return _wait(situation, situation.facts, rollout, paused)
+        return _set_traffic(situation, situation.facts, rollout, percent, resumed)
     judged = judge_step(*_samples(situation, rollout), limits)
+    if judged.verdict == "pass" and paused:  # a failure is acted on all the same: the way back stays open
+        return _wait(situation, situation.facts, rollout, *judged.reasons, paused)
     if judged.verdict == "pass":
         return _advance(situation, rollout, judged)
     counted = _count(rollout, judged)
@@ -200,12 +221,13 @@ def _give_up(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling
         state="closed",
         opened_at=situation.now,
         version=version.version,
-        detail="; ".join(reason.text for reason in reasons),
+        detail="; ".join(reason.text for reason in reasons)[: remedy.DETAIL_MAX],
         closed_as="rolled_back",
         closed_at=situation.now,
     )
     facts = facts.with_incident(incident)
-    return rollback.order(situation, facts, rollout.champion, version.version, reasons)
+    ruling = rollback.order(situation, facts, rollout.champion, version.version, reasons)
+    return dataclasses.replace(ruling, commands=(*ruling.commands, *clean_staging(situation, version)))
 
 
 def on_rollback_asked(situation: Situation, signal: OperatorAsked) -> Ruling:

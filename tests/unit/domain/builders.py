@@ -300,7 +300,9 @@ def breached(run: str = "run-1", **fields: Any) -> MonitorBreached:
 def seen(month: int, verdict: Any = "detected") -> WindowSeen:
     """What one month said."""
     share = 0.5 if verdict == "detected" else 0.0
-    return WindowSeen(start=datetime(2026, month, 1, tzinfo=UTC), verdict=verdict, share=share, rows=10_000)
+    return WindowSeen(
+        start=datetime(2026, month, 1, tzinfo=UTC), window="1mo", verdict=verdict, share=share, rows=10_000
+    )
 
 
 def codes(reasons: Any) -> list[str]:

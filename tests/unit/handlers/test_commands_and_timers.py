@@ -1,5 +1,7 @@
 """The queue brings about one step of one command; the timer brings about the sweep."""
 
+import asyncio
+import dataclasses
 import json
 
 import azure.functions as func
@@ -7,6 +9,7 @@ import pytest
 
 from handlers.commands import execute_command
 from handlers.timers import sweep
+from shared import runtime
 from shared.domain.outcomes import Failed
 from tests.unit.services.fakes import SUBJECT, decided
 from tests.unit.services.signals import hold, notify
@@ -68,3 +71,25 @@ async def test_what_the_sweep_queues_the_queue_handler_understands(app, commit):
     (queued,) = await app.queue.receive(10, 30.0)
     await execute_command(message(queued.body))
     assert (await app.store.command(SUBJECT, "notify-1")).attempts == 1
+
+
+class Owners:
+    """Remembers by whom each command was to be claimed."""
+
+    def __init__(self):
+        self.heard = []
+
+    async def run(self, subject, command_id, owner):  # noqa: ARG002
+        self.heard.append(owner)
+
+
+async def test_two_deliveries_of_one_message_do_not_pass_for_the_same_owner(app, environment):
+    executor, process = Owners(), runtime._Process()
+
+    async def recording():
+        return dataclasses.replace(app, executor=executor)
+
+    process.building = asyncio.get_running_loop().create_task(recording())
+    environment.setattr(runtime, "_process", process)
+    await asyncio.gather(execute_command(order()), execute_command(order()))
+    assert len(set(executor.heard)) == 2

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handlers.monitor_alerts import receive_alerts
+from shared import runtime
 from tests.unit.parsing.alert_bodies import budget, common
 from tests.unit.services.signals import DEVELOPMENT, ELSEWHERE
 
@@ -91,3 +92,17 @@ async def test_what_was_answered_503_is_decided_when_it_comes_again(app, request
     await app.store.open()
     assert (await receive_alerts(post(request_of, alert()))).status_code == 202
     assert await heard(app) == ["AlertFired"]
+
+
+async def test_without_a_policy_that_validates_the_action_group_is_asked_to_send_again(
+    environment, request_of, tmp_path
+):
+    (tmp_path / "policy.yaml").write_text("version: 2")
+    answer = await receive_alerts(post(request_of, alert()))
+    assert answer.status_code in SENT_AGAIN
+    await (await runtime.application()).store.close()
+
+
+async def test_an_app_that_cannot_start_asks_the_action_group_to_send_again(environment, request_of):
+    environment.delenv("OUTERLOOP_SIGNING_KEY")
+    assert (await receive_alerts(post(request_of, alert()))).status_code in SENT_AGAIN

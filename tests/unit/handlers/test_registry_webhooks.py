@@ -5,6 +5,7 @@ import json
 import pytest
 
 from handlers.registry_webhooks import receive_registry_webhook
+from shared import runtime
 
 HOOK = {
     "id": "0d799b14",
@@ -60,3 +61,10 @@ async def test_with_the_store_down_the_registry_is_told_so(app, request_of):
     answer = await receive_registry_webhook(request_of("POST", json.dumps(HOOK).encode()))
     assert answer.status_code == 202
     assert await heard(app) == ["ImageQuarantined"]
+
+
+async def test_without_a_policy_that_validates_the_registry_is_asked_to_send_again(environment, request_of, tmp_path):
+    (tmp_path / "policy.yaml").write_text("version: 2")
+    answer = await receive_registry_webhook(request_of("POST", json.dumps(HOOK).encode()))
+    assert answer.status_code == 503
+    await (await runtime.application()).store.close()

@@ -392,3 +392,19 @@ async def test_traffic_is_forgotten_after_a_week_and_not_before(world):
     world.clock.pass_seconds(60)
     assert await world.aggregator.forget_old_traffic() == 1
     assert len(await world.store.windows("traffic/")) == 1
+
+
+TWO_RULES = """    monitoring:
+      - {when: data_drift, window: 1d, above: 0.4, share_of_features: 0.5, then: notify}
+"""
+
+
+async def test_each_rule_has_windows_of_its_own_length(world):
+    world.policies.change("    monitoring:\n", TWO_RULES)
+    await profiled(world)
+    world.clock.at = NOON + timedelta(seconds=NEXT_MONTH)
+    await world.aggregator.take(HUB, [(0, rows(5)), (1, traffic()), (2, rows(1, seconds=NEXT_MONTH))])
+    await world.aggregator.fold()
+    closed = [signal for signal, _ in await world.aggregator.closed_windows()]
+    assert sorted((signal.window, signal.rows) for signal in closed) == [("1d", 5), ("1mo", 5)]
+    assert await served(world) == 1

@@ -5,9 +5,11 @@ import logging
 import pytest
 
 from shared.adapters.sqlite_store import SqliteStore
+from shared.domain.facts import Facts, Rollout
 from shared.domain.ids import decision_id
 from shared.domain.records import SignalRow
 from shared.domain.routing import UNMATCHED
+from shared.domain.situation import FAULT_RETRY
 from shared.ports import StoreUnavailableError
 from shared.services.decide import TRIES_MAX
 from tests.unit.services.fakes import NOON, SUBJECT, ContestedStore, LaggingStore, World
@@ -183,3 +185,17 @@ async def test_windows_of_the_champion_are_remembered(world):
     await world.decider.decide(await accepted(world, window(1)))
     (seen,) = (await world.facts()).windows["1"]
     assert seen.verdict == "pass"
+
+
+async def test_what_waited_goes_on_waiting_when_a_rule_breaks(world):
+    broken = Facts(
+        champion="1", rollout=Rollout(version="2", champion="1", percent=10, step_started_at=NOON, no_data=99)
+    )
+    waiting = hold(purpose="bake", about="2/0/0")
+    await world.order(facts=broken, holds=[waiting])
+    world.clock.pass_seconds(60)
+    await world.sweeper.run()
+    assert (await world.ledger())[waiting.signal.dedup_key].reasons[0].code == "rule_failed"
+    (again,) = await world.store.holds(SUBJECT)
+    assert (again.signal.purpose, again.signal.about) == ("bake", "2/0/0")
+    assert again.due == world.clock.now() + FAULT_RETRY

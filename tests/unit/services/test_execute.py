@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.adapters.sqlite_store import SqliteStore
-from shared.domain.commands import ON_UNKNOWN
+from shared.domain.commands import ON_UNKNOWN, kind_of
 from shared.domain.effects import AnyCommand
 from shared.domain.ids import derive
 from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
@@ -203,13 +203,23 @@ async def test_an_operation_that_never_ends_is_given_up_after_a_day(world):
 
 
 async def test_a_look_that_fails_for_the_moment_keeps_the_operation(world):
-    world.workspace.answers("Retrain", started(world), BUSY, Succeeded())
+    world.workspace.answers("Retrain", started(world), Unknown(reason="timed out"), Succeeded())
     await world.order(retrain())
     for _ in range(3):
         await world.run(retrain())
         world.clock.pass_seconds(300)
     verbs = [verb for verb, _ in world.workspace.journal]
     assert verbs == ["begin", "look operations/1", "look operations/1"]
+
+
+async def test_an_operation_that_failed_for_now_is_begun_anew(world):
+    world.workspace.answers("RollBackTraffic", started(world), Failed(retryable=True, reason="the endpoint is Failed"))
+    await world.order(roll_back())
+    for _ in range(3):
+        await world.run(roll_back())
+        world.clock.pass_seconds(15)
+    assert [verb for verb, _ in world.workspace.journal] == ["begin", "look operations/1", "begin"]
+    assert (await world.row(roll_back())).outcome == Succeeded()
 
 
 # What is unknown
@@ -393,8 +403,62 @@ async def test_nor_is_it_repeated_after_a_crash_in_mid_call(world):
     await world.order(roll_back(), cause="rollback", facts=type(before)(versions=before.versions, champion="1"))
     await world.run(roll_back())
     world.clock.at += CLAIM_FOR
-    assert isinstance(await world.run(set_traffic(), "second"), Skipped)
+    assert "stale plan" in (await world.run(set_traffic(), "second")).reason
     assert world.workspace.journal == [("begin", "traffic-1"), ("begin", "rollback-1")]
+
+
+async def overtaken(world, *outcomes):
+    """A step that began and whose end nobody saw, when a rollback was ordered and done."""
+    await world.order(set_traffic(), facts=rolling_out(pending="traffic-1"))
+    world.workspace.answers("SetTraffic", *outcomes)
+    await world.run(set_traffic())
+    before = await world.facts()
+    await world.order(roll_back(), cause="rollback", facts=type(before)(versions=before.versions, champion="1"))
+    await world.run(roll_back())
+    world.clock.pass_seconds(15)
+
+
+async def test_a_step_that_came_in_behind_the_rollback_is_taken_back(world):
+    await overtaken(world, started(world), Succeeded(data={"traffic": "version-1=90,version-2=10"}))
+    await world.run(set_traffic())
+    (write,) = (await world.ledger())[finished(set_traffic())].commands
+    assert (kind_of(write), write.traffic) == ("RollBackTraffic", {"version-1": 100, "version-2": 0})
+
+
+async def test_a_step_whose_effect_is_unknown_when_the_rollback_overtakes_it_is_taken_back_too(world):
+    await overtaken(world, Unknown(reason="timed out"))
+    await world.run(set_traffic())
+    (write,) = (await world.ledger())[finished(set_traffic())].commands
+    assert (kind_of(write), write.traffic) == ("RollBackTraffic", {"version-1": 100})
+
+
+async def test_what_waits_for_the_lease_does_not_forget_that_it_may_have_been_done(world):
+    await overtaken(world, Unknown(reason="timed out"))
+    world.workspace.answers("DeployModel", started(world))
+    await world.order(deploy(), cause="another", facts=await world.facts())
+    await world.run(deploy())
+    assert (await world.run(set_traffic())).reason == "lease"
+    world.clock.pass_seconds(15)
+    await world.run(deploy())
+    await world.run(set_traffic())
+    assert [kind_of(c) for c in (await world.ledger())[finished(set_traffic())].commands] == ["RollBackTraffic"]
+
+
+async def test_having_waited_long_for_the_lease_does_not_use_up_the_attempts(world):
+    world.workspace.answers("DeployModel", started(world))
+    await world.order(deploy(), set_traffic(), facts=rolling_out(pending="traffic-1"))
+    await world.run(deploy())
+    for _ in range(TRIES_MAX + 2):
+        world.clock.pass_seconds(300)
+        world.workspace.answers("DeployModel", started(world, 1))
+        await world.run(deploy())
+        await world.run(set_traffic())
+    world.clock.pass_seconds(1)
+    await world.run(deploy())
+    world.clock.pass_seconds(2)
+    world.workspace.answers("SetTraffic", BUSY)
+    await world.run(set_traffic())
+    assert (await world.row(set_traffic())).state == "pending"
 
 
 async def test_a_step_under_way_that_a_rollback_overtook_is_followed_to_its_end(world):

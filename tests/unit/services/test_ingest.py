@@ -9,7 +9,7 @@ from shared.domain.ids import decision_id
 from shared.domain.signals import Rejected, SubscriptionValidation, TelemetryReceived
 from shared.parsing import parse
 from shared.ports import StoreUnavailableError
-from shared.services.ingest import KEPT_BODY_MAX
+from shared.services.ingest import KEPT_BODY_MAX, KEPT_DELIVERY_MAX
 from tests.unit.services.fakes import SUBJECT, World
 from tests.unit.services.signals import DEVELOPMENT, ELSEWHERE, asked, heard, job, registered
 
@@ -173,3 +173,18 @@ async def test_what_the_wire_sends_is_taken_in_either_envelope_once(world):
     receipt = await world.ingest.take("event_grid", other, parse(other, "event_grid"))
     assert receipt.repeated == 1
     assert (await world.facts()).versions["7"].state == "staging"
+
+
+async def test_a_large_body_of_many_bad_elements_is_not_kept_for_each_of_them(world):
+    body = b"x" * KEPT_BODY_MAX
+    await world.ingest.take("event_grid", body, [bad(index) for index in range(20)])
+    rows = await world.store.rejected(100)
+    assert len(rows) == 20
+    assert sum(len(row.body) for row in rows) == KEPT_DELIVERY_MAX
+    assert all("first rejections" in row.detail for row in rows if not row.body)
+
+
+async def test_two_bodies_that_differ_at_their_end_are_two_rejections(world):
+    for end in (b"a", b"b"):
+        await world.ingest.take("event_grid", b"x" * 60_000 + end, [bad()])
+    assert {row.body[-1:] for row in await world.store.rejected(10)} == {b"a", b"b"}

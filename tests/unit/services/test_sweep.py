@@ -2,9 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
+
 from shared.adapters.sqlite_store import SqliteStore
+from shared.domain.facts import Facts, Incident
 from shared.domain.outcomes import Started
 from shared.domain.records import SignalRow
+from shared.domain.values import replace
+from shared.ports import StoredDelta, StoreUnavailableError
 from shared.services.aggregate import TRAFFIC_KEPT_FOR
 from shared.services.execute import CLAIM_FOR
 from shared.services.outbox import SENT_FOR
@@ -160,3 +165,32 @@ async def test_old_traffic_is_forgotten_by_the_way(world):
     world.clock.at += TRAFFIC_KEPT_FOR + timedelta(hours=1)
     await world.sweeper.run()
     assert await world.store.windows("traffic/") == {}
+
+
+async def test_a_damaged_row_of_telemetry_does_not_keep_holds_and_commands_waiting(world):
+    await world.store.append_delta(StoredDelta("telemetry/0", 0, b"damaged"), "")
+    await world.order(notify(), holds=[hold()])
+    world.clock.pass_seconds(60)
+    swept = await world.sweeper.run()
+    assert (swept.folded, swept.woken, swept.sent) == (0, 1, 1)
+
+
+async def test_with_the_store_down_the_sweep_says_so(world, store):
+    await store.close()
+    with pytest.raises(StoreUnavailableError):
+        await world.sweeper.run()
+
+
+async def test_a_deadline_that_was_put_off_does_not_strike_when_the_old_one_is_told_late(world):
+    old = hold("deadline", 60, purpose="verify_deadline", about="incident-1")
+    await world.order(holds=[old])
+    await world.store.insert_signal(SignalRow(signal=old.signal, received_at=NOON))
+    mending = Incident(id="incident-1", kind="data_drift", state="verifying", opened_at=NOON)
+    later = hold("deadline", 9000, purpose="verify_deadline", about="incident-1")
+    later = replace(later, signal=replace(later.signal, dedup_key="elapsed-later"))
+    await world.order(cause="put off", facts=Facts(incidents=(mending,)), holds=[later])
+    world.clock.pass_seconds(60)
+    await world.sweeper.run()
+    assert (await world.facts()).incidents == (mending,)
+    assert [waiting.due for waiting in await world.store.holds(SUBJECT)] == [later.due]
+    assert (await world.ledger())["elapsed-deadline"].verdict == "no_match"

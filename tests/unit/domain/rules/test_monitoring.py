@@ -194,3 +194,13 @@ def test_drift_may_only_notify():
     done = decide(window(5, drifted=2), serving("1"), policy=policy)
     assert (kinds(done), done.facts.incidents) == (["Notify"], ())
     assert ordered(done, "Notify").persona == "ml_engineers"
+
+
+def test_windows_of_another_length_neither_count_nor_take_the_place():
+    daily = drift_rule(window="1d", then="notify", azure_ml_signals=None, **{"for": "1 of 1"})
+    policy = policy_with(monitoring=[drift_rule(), daily])
+    facts = serving("1", windows={"1": (seen(1), seen(2))})
+    day = evaluate(situation(window(2, drifted=0, window="1d", dedup_key="day"), facts, policy=policy))
+    assert {known.window: known.verdict for known in day.facts.windows["1"]} == {"1mo": "detected", "1d": "pass"}
+    month = evaluate(situation(window(3, drifted=4, dedup_key="month"), day.facts, policy=policy))
+    assert kinds(month) == ["Retrain", "Notify"]

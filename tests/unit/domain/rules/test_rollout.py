@@ -7,6 +7,7 @@ from shared.domain.rules.rollout import traffic_for
 from shared.domain.values import replace
 from tests.unit.domain.builders import (
     BROKEN,
+    CHECKS,
     HEALTHY,
     NOW,
     SCARCE,
@@ -265,13 +266,43 @@ def test_an_older_standby_that_ends_does_not_take_the_newer_one_with_it():
     assert (done.facts.standby, done.facts.standby_until) == ("2", facts.standby_until)
 
 
-def test_a_rollback_that_worked_needs_nothing_more():
-    assert codes(decide(finished("c", "RollBackTraffic"), serving("1"))) == ["rolled_back"]
+def test_no_deployment_is_removed_while_a_rollout_may_have_to_go_back():
+    facts = replace(rolling("3", over="2"), standby="1", standby_until=NOW).with_version(version("1", "standby"))
+    done = decide(elapsed("standby_expiry", "1"), facts)
+    assert (done.decision.verdict, kinds(done), codes(done)) == ("hold", [], ["rollout_under_way"])
+    assert done.facts.versions["1"].state == "standby"
+    assert [(hold.signal.purpose, hold.due) for hold in done.holds] == [("standby_expiry", after("30m"))]
 
 
-def test_a_rollback_that_failed_is_escalated_with_the_exact_command():
-    done = decide(finished("c", "RollBackTraffic", failure("409")), serving("1"))
-    assert (done.decision.verdict, kinds(done)) == ("escalate", ["Notify"])
-    assert done.decision.reasons[0].release == (
-        "az ml online-endpoint update --name flight-delay --traffic version-1=100"
-    )
+def test_a_paused_rollout_takes_no_further_step():
+    done = baked(replace(rolling(), paused=True))
+    assert (done.decision.verdict, kinds(done), codes(done)[-1]) == ("hold", [], "paused")
+    assert (done.facts.rollout.percent, done.holds[0].signal.about) == (10, "2/0/1")
+    assert (done.facts.rollout.inconclusive, done.facts.rollout.no_data) == (0, 0)
+
+
+def test_a_paused_rollout_that_fails_goes_back_all_the_same():
+    done = baked(replace(rolling(), paused=True), version_1=HEALTHY, version_2=BROKEN)
+    assert "RollBackTraffic" in kinds(done)
+
+
+@pytest.mark.parametrize(
+    ("others", "traffic"), [((version("1"),), {"version-2": 10, "version-1": 90}), ((), {"version-2": 100})]
+)
+def test_a_version_that_was_probed_while_paused_takes_its_first_traffic_once_resumed(others, traffic):
+    facts = known(*others, version("2", "probing", awaiting=("c",)), paused=True)
+    done = decide(finished("c", "CheckEndpoint", **GOOD), facts)
+    assert (done.decision.verdict, kinds(done), codes(done)) == ("hold", [], ["probe", "paused"])
+    (bake,) = done.holds
+    still = decide(bake.signal, done.facts)
+    assert (still.decision.verdict, kinds(still)) == ("hold", [])
+    (bake,) = still.holds
+    assert ordered(decide(bake.signal, replace(still.facts, paused=False)), "SetTraffic").traffic == traffic
+
+
+def test_a_version_that_is_rolled_back_leaves_nothing_behind_in_staging():
+    tested = version("2", "rolling_out", checks=CHECKS)
+    done = baked(rolling().with_version(tested), version_1=HEALTHY, version_2=BROKEN)
+    assert kinds(done) == ["RollBackTraffic", "Notify", "RemoveDeployment"]
+    removal = ordered(done, "RemoveDeployment")
+    assert (removal.endpoint, removal.production) == ("flight-delay-stg", False)
