@@ -45,7 +45,9 @@ app.command("explain", short_help="Why did something happen, or not?")(watch.exp
 app.command("approvals", short_help="Which questions wait for a person, and where to answer.")(watch.approvals)
 rejected.command("list", short_help="The newest first.")(watch.rejected_list)
 app.add_typer(rejected, name="rejected", short_help="What was heard and could not be taken.")
-app.command("ask", short_help="Ask for a retraining, a rollback, a pause or its end.")(operate.ask)
+app.command("ask", short_help="Ask for a retraining, a rollback, or the end of a freeze.")(operate.ask)
+app.command("pause", short_help="Stop everything but rollback and notification.")(operate.pause)
+app.command("resume", short_help="End a pause.")(operate.resume)
 app.command("schema", short_help="The JSON Schema of the policy file, for editors.")(policies.schema)
 
 

@@ -66,6 +66,22 @@ def hopeless(situation: Situation, retraining: Retraining) -> Reason | None:
     return because("give_up", text, observed=fruitless, limit=retraining.give_up_after, release=_resume(situation))
 
 
+def frozen(situation: Situation) -> tuple[Reason, ...]:
+    """Each budget that is used up, until its period ends."""
+    release = f"outerloop ask lift-freeze {situation.workload.name} --by YOU --why WHY"
+    return tuple(
+        because(
+            "budget_freeze",
+            f"budget {known.budget} is at {known.ratio:.0%}: nothing is retrained until its period ends",
+            observed=round(known.ratio, 4),
+            until=known.until,
+            release=release,
+        )
+        for known in situation.facts.freezes.values()
+        if known.in_force(situation.now)
+    )
+
+
 def for_promotion(situation: Situation) -> tuple[Reason, ...]:
     """What holds a promotion back, in order."""
     return tuple(reason for reason in (paused(situation), observing(situation), too_deep(situation)) if reason)
@@ -77,6 +93,7 @@ def for_retraining(situation: Situation, retraining: Retraining) -> tuple[Reason
     return (
         *(reason for reason in first if reason),
         *over_limit(situation),
+        *frozen(situation),
         *_optional(hopeless(situation, retraining)),
     )
 

@@ -115,7 +115,7 @@ class OperatorAsked(Heard, frozen=True, kw_only=True):
     """A person asked for something, by command line or page."""
 
     workload: str
-    action: Literal["retrain", "rollback", "pause", "resume", "lift_freeze"]
+    action: Literal["retrain", "rollback", "pause", "resume", "lift_freeze", "close"]
     by: str
     why: str = ""
 

@@ -2,7 +2,7 @@
 
 from shared.domain.outcomes import Failed, Succeeded
 from tests.scenarios.timeline import Timeline
-from tests.unit.domain.builders import asked, breached, policy_with, registered, serving, window
+from tests.unit.domain.builders import asked, breached, budgeted, crossed, policy_with, registered, serving, window
 
 MADE_2 = Succeeded(data={"model_version": "2"})
 
@@ -140,10 +140,10 @@ def test_a_held_remedy_waits_out_a_long_weekend():
 
 
 def test_drift_of_a_new_champion_is_acted_on_although_an_old_incident_never_was():
-    story = Timeline(facts=serving("1"))
-    story.push(registered("2")).push(asked("pause"))
+    story = Timeline(budgeted(), serving("1"))
+    story.push(registered("2")).push(crossed(1.0))
     drifted_months(story, 3, 4, 5).expect(incidents=["open"])
-    story.approve("2").at("2h").expect(champion="2").push(asked("resume")).at("3h").expect(incidents=["open"])
+    story.approve("2").at("2h").expect(champion="2").push(asked("lift_freeze")).at("3h").expect(incidents=["open"])
     drifted_months(story, 6, 7, 8, number="2").expect(incidents=["remedying"])
     assert story.facts.incidents[0].version == "2"
 

@@ -6,6 +6,7 @@ Owns the rulings of production. One rollout at a time; it changes only through s
 import dataclasses
 from datetime import timedelta
 
+from shared.domain import guards
 from shared.domain.commands import CheckEndpoint, RemoveDeployment, RollBackTraffic, SetTraffic
 from shared.domain.decisions import Hold, Reason
 from shared.domain.durations import format_duration
@@ -19,6 +20,8 @@ from shared.domain.rules import remedy
 from shared.domain.rules.analysis import Judgement, judge_step
 from shared.domain.rules.candidate import clean_staging, reject
 from shared.domain.rules.checks import judge_endpoint
+from shared.domain.rules.looks import beyond_limit, count, count_paused
+from shared.domain.rules.work_item import overtaken
 from shared.domain.signals import CommandFinished, HoldElapsed, OperatorAsked
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -99,7 +102,7 @@ def _set_traffic(situation: Situation, facts: Facts, rollout: Rollout, percent: 
         traffic=traffic_for(rollout, percent),
     )
     pending = replace(rollout, percent=percent, pending=command.id, step_started_at=None, looks=0)
-    pending = replace(pending, failures=0, inconclusive=0, no_data=0)
+    pending = replace(pending, failures=0, inconclusive=0, no_data=0, waits=False)
     return Ruling("act", RULE, reasons, replace(facts, rollout=pending), commands=(command,))
 
 
@@ -121,46 +124,30 @@ def on_traffic_set(situation: Situation, signal: CommandFinished) -> Ruling:
 
 def _bake(situation: Situation, rollout: Rollout) -> Hold:
     due = situation.now + situation.workload.promotion.rollout.bake
-    return situation.wake("bake", f"{rollout.version}/{rollout.step}/{rollout.looks}", due)
+    return situation.wake("bake", rollout.look, due)
 
 
 def on_bake(situation: Situation, signal: HoldElapsed) -> Ruling:
     """Look at what both deployments served since the step began."""
     rollout = situation.facts.rollout
-    if rollout is None or signal.about != f"{rollout.version}/{rollout.step}/{rollout.looks}" or rollout.pending:
+    if rollout is None or signal.about != rollout.look or rollout.pending:
         return ignore(situation, RULE, because("stale", "this step is over"))
     limits = situation.workload.promotion.rollout.analysis
     judged = judge_step(*_samples(situation, rollout), limits)
-    if judged.verdict == "pass":
+    paused = guards.paused(situation)
+    if judged.verdict == "pass" and not paused:
         return _advance(situation, rollout, judged)
-    counted = _count(rollout, judged)
-    if _beyond_limit(counted, limits):
+    counted = count_paused(rollout, judged) if paused else count(rollout, judged)
+    if beyond_limit(counted, limits):
         return _give_up(situation, counted, *judged.reasons)
+    reasons = (*judged.reasons, paused) if paused else judged.reasons
     facts = replace(situation.facts, rollout=counted)
-    return Ruling("hold", RULE, judged.reasons, facts, holds=(_bake(situation, counted),))
+    return Ruling("hold", RULE, reasons, facts, holds=(_bake(situation, counted),))
 
 
 def _samples(situation: Situation, rollout: Rollout) -> tuple[TrafficSample, TrafficSample | None]:
     candidate = situation.traffic.get(deployment_name(rollout.version), TrafficSample())
     return candidate, situation.traffic.get(deployment_name(rollout.champion))
-
-
-def _count(rollout: Rollout, judged: Judgement) -> Rollout:
-    return replace(
-        rollout,
-        looks=rollout.looks + 1,
-        failures=rollout.failures + (judged.verdict == "fail"),
-        inconclusive=rollout.inconclusive + (judged.verdict == "inconclusive"),
-        no_data=rollout.no_data + (judged.verdict == "no_data"),
-    )
-
-
-def _beyond_limit(rollout: Rollout, limits: Analysis) -> bool:
-    return (
-        rollout.failures > limits.failure_limit
-        or rollout.inconclusive > limits.inconclusive_limit
-        or rollout.no_data > limits.no_data_limit
-    )
 
 
 def _advance(situation: Situation, rollout: Rollout, judged: Judgement) -> Ruling:
@@ -182,7 +169,7 @@ def _complete(situation: Situation, rollout: Rollout, *reasons: Reason) -> Rulin
         facts = facts.with_version(facts.versions[rollout.champion].after("replaced", now))
         facts = replace(facts, standby=rollout.champion, standby_until=until)
         holds = (situation.wake("standby_expiry", rollout.champion, until),)
-    facts, verifying = remedy.candidate_serves(situation, facts, rollout.version)
+    facts, verifying = remedy.candidate_serves(situation, overtaken(situation, facts), rollout.version)
     title = f"{situation.workload.name}: version {rollout.version} serves all traffic"
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in reasons})
     commands = (told, *clean_staging(situation, version))

@@ -15,6 +15,7 @@ from shared.domain.durations import parse_duration
 from shared.domain.facts import ApprovalAsked, CheckResult, Facts, HeldSignal, Incident, Rollout, Version, WindowSeen
 from shared.domain.observations import TrafficSample
 from shared.domain.outcomes import Failed, Succeeded
+from shared.domain.platform_signals import BudgetCrossed
 from shared.domain.policy import Policy
 from shared.domain.references import deployment_name
 from shared.domain.signals import (
@@ -294,6 +295,35 @@ def breached(run: str = "run-1", **fields: Any) -> MonitorBreached:
             "breaches": (Breach(metric="psi", value=0.4, threshold=0.2, group="carrier"),),
             **fields,
         }
+    )
+
+
+GROUP = PRODUCTION.partition("/providers/")[0]  # the resource group of every workspace of the example
+TIERS = [
+    {"at": 0.5, "to": "project_owner"},
+    {"at": 0.9, "to": ["project_owner", "ml_engineers"]},
+    {"at": 1.0, "then": "freeze_retraining"},
+]
+OWNER = {"group": "00000000-0000-0000-0000-000000000009", "channels": ["email:owner@contoso.com"]}
+
+
+def budgeted(workload: Mapping[str, Any] | None = None, **budget: Any) -> Policy:
+    """The example's policy with a budget of the resource group, whose owner hears of it."""
+    rule = {"scope": GROUP, "tiers": TIERS, "forecast": [{"at": 1.1, "to": "project_owner"}], **budget}
+    raw = raw_policy(workload, budgets=[rule])
+    return Policy.model_validate(changed(raw, {"personas": {"project_owner": OWNER}}))
+
+
+def crossed(ratio: float, **fields: Any) -> BudgetCrossed:
+    """Spending reached so much of the monthly budget of 1,000 EUR; actual, as the common schema tells it."""
+    fields = {"forecast": False, "occurred_at": NOW, "scope": GROUP, "budget": "mlops", **fields}
+    return BudgetCrossed(
+        source=f"{fields['scope']}/providers/microsoft.consumption/budgets/{fields['budget']}",
+        spent=ratio * 1000,
+        amount=1000,
+        ratio=ratio,
+        unit="EUR",
+        **{"dedup_key": f"crossed-{ratio}-{fields['forecast']}-{fields['occurred_at']}", **fields},
     )
 
 
