@@ -201,6 +201,32 @@ def test_a_pause_is_decided_at_once_and_told(outerloop, filled):
     assert not filled(lambda loop: loop.facts()).paused
 
 
+@pytest.mark.parametrize("which", [WORKLOAD, "--all"])
+def test_a_pause_has_a_command_of_its_own_for_one_workload_or_for_all(outerloop, filled, which):
+    filled(nothing)
+    paused = outerloop("pause", which, "--by", "ada", "--why", "a test")
+    assert paused.exit_code == 0
+    assert "flight-delay: act" in paused.stdout
+    assert filled(lambda loop: loop.facts()).paused
+    assert json.loads(outerloop("resume", which, "--by", "ada", "--why", "x", "--json").stdout)["verdict"] == "act"
+    assert not filled(lambda loop: loop.facts()).paused
+
+
+@pytest.mark.parametrize("arguments", [(), (WORKLOAD, "--all")], ids=["neither", "both"])
+def test_a_pause_of_nothing_or_of_both_one_and_all_is_wrong_usage(outerloop, filled, arguments):
+    filled(nothing)
+    result = outerloop("pause", *arguments, "--by", "ada", "--why", "x")
+    assert result.exit_code == 2
+    assert "name one workload, or give --all" in result.stderr
+
+
+def test_a_freeze_that_is_not_there_cannot_be_lifted(outerloop, filled):
+    filled(nothing)
+    result = ask(outerloop, "lift-freeze")
+    assert result.exit_code == 3
+    assert "no freeze is in force" in result.stdout
+
+
 def test_a_wish_that_is_refused_ends_with_3_and_says_why(outerloop, filled):
     filled(nothing)
     result = ask(outerloop, "rollback")

@@ -4,6 +4,7 @@ from itertools import combinations
 import pytest
 
 from shared.domain import guards
+from shared.domain.budget_facts import BudgetFreeze
 from shared.domain.facts import Facts
 from shared.domain.signals import DEPTH_MAX
 from shared.domain.situation import because
@@ -15,8 +16,10 @@ OBSERVING = ("mode_observe", {}, {"mode": "observe"}, 0)
 DEEP = ("causal_depth", {}, {}, DEPTH_MAX)
 COOLING = ("cooldown", {"retrained_at": (NOW - timedelta(hours=1),)}, {}, 0)
 LIMITED = ("limit", {"retrained_at": (NOW - timedelta(hours=20), NOW - timedelta(hours=21))}, {}, 0)
+FREEZE = BudgetFreeze(budget="mlops", ratio=1.1, since=NOW, until=NOW + timedelta(days=20))
+FROZEN = ("budget_freeze", {"freezes": {"mlops": FREEZE}}, {}, 0)
 HOPELESS = ("give_up", {"fruitless": 3}, {}, 0)
-EVERY = (PAUSED, OBSERVING, DEEP, COOLING, LIMITED, HOPELESS)
+EVERY = (PAUSED, OBSERVING, DEEP, COOLING, LIMITED, FROZEN, HOPELESS)
 ORDER = [name for name, *_ in EVERY]
 
 
@@ -58,7 +61,7 @@ def test_what_holds_a_promotion(guard):
     assert codes(guards.for_promotion(held_by(guard)[0])) == [guard[0]]
 
 
-@pytest.mark.parametrize("guard", [COOLING, LIMITED, HOPELESS], ids=lambda guard: guard[0])
+@pytest.mark.parametrize("guard", [COOLING, LIMITED, FROZEN, HOPELESS], ids=lambda guard: guard[0])
 def test_what_only_concerns_retraining_holds_no_promotion(guard):
     assert guards.for_promotion(held_by(guard)[0]) == ()
 
