@@ -15,6 +15,7 @@ from shared.domain.commands import kind_of
 from shared.domain.ids import decision_id, derive
 from shared.domain.routing import subject_of, workload_of
 from shared.domain.signals import OperatorAsked
+from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.rendering.pages import reason_text
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def ask(
     """  # noqa: D301
     with plainly():
         (decision,) = with_application(lambda app: _tell(app, ACTIONS[action], [workload], by, why))
-    _answer([decision], as_json=as_json)
+    answer([decision], as_json=as_json)
 
 
 def pause(
@@ -94,10 +95,11 @@ def _ask_each(action: Asked, workload: str, *, every: bool, by: str, why: str, a
         raise typer.BadParameter("name one workload, or give --all")
     with plainly():
         decisions = with_application(lambda app: _tell(app, action, None if every else [workload], by, why))
-    _answer(decisions, as_json=as_json)
+    answer(decisions, as_json=as_json)
 
 
-def _answer(decisions: "list[Decision]", *, as_json: bool) -> None:
+def answer(decisions: "list[Decision]", *, as_json: bool) -> None:
+    """Print decisions about a person's wish; exit 3 when all of them refuse."""
     for decision in decisions:
         if as_json and len(decisions) > 1:
             print_json_line(decision)
@@ -130,6 +132,11 @@ async def _tell_one(app: "Application", action: Asked, workload: str, by: str, w
         by=by,
         why=why,
     )
+    return await told(app, signal)
+
+
+async def told(app: "Application", signal: OperatorAsked | SilenceAdded | SilenceExpired) -> "Decision":
+    """What the loop decided about a person's wish. Raises CommandError when that takes longer."""
     await app.ingest.tell(signal)
     decision = await app.store.decision(decision_id(signal.dedup_key, signal.subject))
     if decision is None:

@@ -8,7 +8,7 @@ from typing import assert_never
 from shared.domain.decisions import Evaluation
 from shared.domain.facts import Version
 from shared.domain.platform_signals import BudgetCrossed, PlatformSignal
-from shared.domain.rules import approval, budget, monitoring, operator, promotion, remedy, rollout, work_item
+from shared.domain.rules import approval, budget, monitoring, operator, promotion, remedy, rollout, silencing, work_item
 from shared.domain.signals import (
     ApprovalAnswered,
     CommandFinished,
@@ -22,12 +22,13 @@ from shared.domain.signals import (
     TelemetryReceived,
     WindowClosed,
 )
+from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.situation import Ruling, Setting, Situation, because, evaluation
 
 
 def evaluate(situation: Situation) -> Evaluation:
     """The decision about a situation, with the facts, commands and holds that follow from it. Pure; raises nothing known."""
-    return evaluation(situation, _rule(situation))
+    return evaluation(situation, silencing.quietened(situation, _rule(situation)))
 
 
 def evaluate_budget(setting: Setting) -> Evaluation:
@@ -52,7 +53,7 @@ def _rule(situation: Situation) -> Ruling:
             return monitoring.on_monitor(situation, signal)
         case ApprovalAnswered():
             return approval.on_answer(situation, signal)
-        case OperatorAsked():
+        case OperatorAsked() | SilenceAdded() | SilenceExpired():
             return _on_operator(situation, signal)
         case CommandFinished():
             return _on_finished(situation, signal)
@@ -78,7 +79,11 @@ def _no_match(situation: Setting, text: str) -> Ruling:
     return Ruling("no_match", "none", (because("no_rule", text),), situation.facts)
 
 
-def _on_operator(situation: Situation, signal: OperatorAsked) -> Ruling:
+def _on_operator(situation: Situation, signal: OperatorAsked | SilenceAdded | SilenceExpired) -> Ruling:
+    if isinstance(signal, SilenceAdded):
+        return silencing.on_added(situation, signal)
+    if isinstance(signal, SilenceExpired):
+        return silencing.on_expired(situation, signal)
     match signal.action:
         case "retrain":
             return remedy.on_retrain_asked(situation, signal)

@@ -10,6 +10,7 @@ from typing import Literal
 from shared.domain.budget_facts import BudgetFreeze, BudgetPeriod
 from shared.domain.lifecycle import VersionEvent, VersionState, move
 from shared.domain.signals import WindowVerdict
+from shared.domain.silences import Silence
 from shared.domain.values import Part, Value, replace
 
 SCHEMA_VERSION = 1
@@ -139,6 +140,7 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     retrained_at: tuple[datetime, ...] = ()
     fruitless: int = 0  # remedies in a row that did not help
     held: dict[str, HeldSignal] = {}  # by hold id
+    silences: tuple[Silence, ...] = ()
     freezes: dict[str, BudgetFreeze] = {}  # by budget: of a workload
     budgets: dict[str, BudgetPeriod] = {}  # by budget: of the subject of a budgets: rule
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from shared.domain.facts import WINDOWS_KEPT_MAX
+from shared.domain.maintenance import MaintenanceWindow
 from shared.domain.policy_budgets import BudgetRule, unknown_personas
 from shared.domain.policy_responses import unfit_response
 from shared.domain.policy_section import Section
@@ -230,6 +231,7 @@ class Workload(Section):
     monitoring: tuple[DataDrift, ...] = ()
     retrain: Retraining | None = None
     limits: Limits = Limits()
+    maintenance: tuple[MaintenanceWindow, ...] = ()
     telemetry: TelemetrySettings = TelemetrySettings()
 
     @model_validator(mode="after")

@@ -31,6 +31,7 @@ from shared.domain.signals import (
     Signal,
     WindowClosed,
 )
+from shared.domain.silences import SilenceAdded, SilenceExpired
 
 UNMATCHED = "unmatched"
 BUDGET_SEGMENT = "/providers/microsoft.consumption/budgets/"  # of a budget's ARM id
@@ -131,7 +132,9 @@ def _concerns(workload: Workload, signal: Signal) -> bool:
         case MonitorBreached():
             named = any(fnmatchcase(signal.monitor_signal, rule.azure_ml_signals) for rule in workload.monitoring)
             return named and signal.workspace in _workspaces(workload)
-        case OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed():
+        case (
+            OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed() | SilenceAdded() | SilenceExpired()
+        ):
             return signal.workload == workload.name
         case _:
             return any(_touches(workload, place) for place in places_of(signal))

@@ -220,6 +220,29 @@ def test_a_pause_of_nothing_or_of_both_one_and_all_is_wrong_usage(outerloop, fil
     assert "name one workload, or give --all" in result.stderr
 
 
+def test_a_silence_is_added_listed_and_ended(outerloop, filled):
+    filled(nothing)
+    assert "Nothing is silenced." in outerloop("silence", "list").stdout
+    added = outerloop("silence", "add", WORKLOAD, "data_drift", "--for", "2h", "--by", "ada", "--comment", "holidays")
+    assert added.exit_code == 0
+    assert "ada silenced data_drift" in added.stdout
+    (listed,) = json.loads(outerloop("silence", "list", "--json").stdout)
+    assert (listed["workload"], listed["silence"]["comment"]) == (WORKLOAD, "holidays")
+    assert "data_drift" in outerloop("silence", "list").stdout
+    ended = outerloop("silence", "expire", WORKLOAD, listed["silence"]["id"], "--by", "ada", "--why", "over")
+    assert ended.exit_code == 0
+    assert outerloop("silence", "expire", WORKLOAD, "unknown", "--by", "ada", "--why", "over").exit_code == 3
+    assert json.loads(outerloop("silence", "list", "--json").stdout) == []
+
+
+def test_a_silence_needs_a_duration_and_a_workload_that_there_is(outerloop, filled):
+    filled(nothing)
+    wrong = outerloop("silence", "add", WORKLOAD, "x", "--for", "a while", "--by", "ada", "--comment", "c")
+    assert (wrong.exit_code, "is no duration" in wrong.stderr) == (2, True)
+    strange = outerloop("silence", "add", "fligth-delay", "x", "--for", "2h", "--by", "ada", "--comment", "c")
+    assert (strange.exit_code, "it has flight-delay" in strange.stderr) == (1, True)
+
+
 def test_a_freeze_that_is_not_there_cannot_be_lifted(outerloop, filled):
     filled(nothing)
     result = ask(outerloop, "lift-freeze")

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from shared.domain import guards
 from shared.domain.decisions import Reason
 from shared.domain.facts import WINDOWS_KEPT_MAX, Facts, Incident, WindowSeen
 from shared.domain.policy import DataDrift
@@ -19,6 +20,7 @@ from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
 RULE = "data_drift"
+NAMES = {"notify": (RULE,), "annotate": (RULE, "annotation"), "investigate": (RULE, "investigation")}  # for silences
 LISTED_MAX = 12  # features or breaches, by name
 
 
@@ -125,6 +127,10 @@ def _may_act(situation: Situation, incident: Incident) -> bool:
 
 
 def _respond(situation: Situation, facts: Facts, rule: DataDrift, reasons: tuple[Reason, ...]) -> Ruling:
+    quiet = guards.silenced(situation, *NAMES[rule.then]) if rule.then != "retrain" else None
+    if quiet and quiet.until:
+        hold, facts = situation.wait(f"silence of {NAMES[rule.then][-1]}", quiet.until, facts)
+        return Ruling("hold", RULE, (*reasons, quiet), facts, holds=(hold,))
     if rule.then == "annotate":
         return annotate(situation, facts, rule, reasons)
     if rule.then == "investigate":

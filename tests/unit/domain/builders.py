@@ -29,6 +29,7 @@ from shared.domain.signals import (
     OperatorAsked,
     WindowClosed,
 )
+from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.situation import Situation
 from shared.parsing.policy_file import policy_digest, read_policy
 
@@ -325,6 +326,29 @@ def crossed(ratio: float, **fields: Any) -> BudgetCrossed:
         unit="EUR",
         **{"dedup_key": f"crossed-{ratio}-{fields['forecast']}-{fields['occurred_at']}", **fields},
     )
+
+
+def silenced(what: str = "data_drift", until: str = "2d", **fields: Any) -> SilenceAdded:
+    """A person wants quiet until so long after NOW."""
+    return SilenceAdded(
+        **{
+            "source": "outerloop/cli",
+            "dedup_key": f"silence-{what}-{until}",
+            "occurred_at": NOW,
+            "workload": "flight-delay",
+            "what": what,
+            "by": "grace@contoso.com",
+            "comment": "holiday traffic",
+            "until": after(until),
+            **fields,
+        }
+    )
+
+
+def expired(silence_id: str, **fields: Any) -> SilenceExpired:
+    """A person ends a silence before its time."""
+    heard = {"source": "outerloop/cli", "dedup_key": f"expired-{silence_id}", "occurred_at": NOW}
+    return SilenceExpired(**heard, workload="flight-delay", silence_id=silence_id, by="ada@contoso.com", **fields)
 
 
 def seen(month: int, verdict: Any = "detected") -> WindowSeen:

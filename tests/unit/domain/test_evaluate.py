@@ -30,6 +30,7 @@ from tests.unit.domain.builders import (
     codes,
     crossed,
     elapsed,
+    expired,
     failure,
     finished,
     incident,
@@ -39,6 +40,7 @@ from tests.unit.domain.builders import (
     registered,
     rolling,
     serving,
+    silenced,
     situation,
     version,
     window,
@@ -57,6 +59,8 @@ ONE_OF_EACH = {
     "ApprovalAnswered": (answered(), "approval"),
     "CommandFinished": (finished("c", "Notify"), "operator"),
     "BudgetCrossed": (crossed(0.5), "budget"),
+    "SilenceAdded": (silenced(), "silence"),
+    "SilenceExpired": (expired("x"), "silence"),
     "HoldElapsed": (elapsed("bake", "2/0/0"), "rollout"),
 }
 STATES = (
