@@ -21,7 +21,7 @@ def _quoted(value: object) -> object:
     return value
 
 
-Clock = Annotated[str, BeforeValidator(_quoted), StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$"), BeforeValidator(_quoted)]
 
 
 def _zone(name: str) -> str:
