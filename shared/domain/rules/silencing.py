@@ -13,6 +13,7 @@ from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
 RULE = "silence"
+TEXT_MAX = 300  # characters of any text that is kept with a silence
 KEPT_MAX = 20  # silences of one workload at a time
 
 
@@ -27,7 +28,11 @@ def on_added(situation: Situation, signal: SilenceAdded) -> Ruling:
     if len(living) >= KEPT_MAX:
         return ignore(situation, RULE, reason, because("too_many", f"{KEPT_MAX} silences are in force: let one expire"))
     silence = Silence(
-        id=derive("silence", signal.dedup_key), what=signal.what, by=signal.by, comment=signal.comment, until=until
+        id=derive("silence", signal.dedup_key),
+        what=signal.what[:TEXT_MAX],
+        by=signal.by[:TEXT_MAX],
+        comment=signal.comment[:TEXT_MAX],
+        until=until,
     )
     return Ruling("act", RULE, (reason,), replace(facts, silences=(*living, silence)))
 

@@ -13,6 +13,7 @@ from shared.domain.signals import OperatorAsked
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
+DETAIL_MAX = 1000  # characters: what is kept with an incident has to stay small
 KINDS: tuple[IncidentKind, ...] = ("annotation", "investigation")
 
 
@@ -37,7 +38,7 @@ def open_item(  # noqa: PLR0913, PLR0917  # what a work item is made of
         state="open",
         opened_at=situation.now,
         version=facts.champion,
-        detail="; ".join(reason.text for reason in why),
+        detail="; ".join(reason.text for reason in why)[:DETAIL_MAX],
     )
     closes = f"when a newer version serves, or: outerloop ask close {situation.workload.name} --by YOU --why WHY"
     told = {**evidence, "incident": incident.id, "closes": closes}

@@ -347,7 +347,8 @@ def silenced(what: str = "data_drift", until: str = "2d", **fields: Any) -> Sile
 
 def expired(silence_id: str, **fields: Any) -> SilenceExpired:
     """A person ends a silence before its time."""
-    heard = {"source": "outerloop/cli", "dedup_key": f"expired-{silence_id}", "occurred_at": NOW}
+    key = fields.pop("dedup_key", f"expired-{silence_id}")
+    heard = {"source": "outerloop/cli", "dedup_key": key, "occurred_at": NOW}
     return SilenceExpired(**heard, workload="flight-delay", silence_id=silence_id, by="ada@contoso.com", **fields)
 
 
