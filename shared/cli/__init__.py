@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from shared.cli import files, operate, policies, watch
+from shared.cli import files, operate, policies, silences, watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +23,12 @@ rejected = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="What was heard and could not be taken, kept so that nothing is lost.",
+)
+
+silence = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Quiet about something, for a time, with a name and a reason.",
 )
 
 
@@ -56,7 +62,13 @@ app.command("explain", short_help="Why did something happen, or not?")(watch.exp
 app.command("approvals", short_help="Which questions wait for a person, and where to answer.")(watch.approvals)
 rejected.command("list", short_help="The newest first.")(watch.rejected_list)
 app.add_typer(rejected, name="rejected", short_help="What was heard and could not be taken.")
-app.command("ask", short_help="Ask for a retraining, a rollback, a pause or its end.")(operate.ask)
+app.command("ask", short_help="Ask for a retraining, a rollback, or the end of a freeze.")(operate.ask)
+app.command("pause", short_help="Stop everything but rollback and notification.")(operate.pause)
+app.command("resume", short_help="End a pause.")(operate.resume)
+silence.command("add", short_help="Ask for quiet about something.")(silences.add)
+silence.command("list", short_help="What is silenced, by whom, why, until when.")(silences.listed)
+silence.command("expire", short_help="End a silence before its time.")(silences.expire)
+app.add_typer(silence, name="silence", short_help="Quiet about something, for a time.")
 app.command("schema", short_help="The JSON Schema of the policy file, for editors.")(policies.schema)
 
 

@@ -1,27 +1,37 @@
-"""The command by which a person steers the loop: retrain, roll back, pause, resume.
+"""The commands by which a person steers the loop: retrain, roll back, lift a freeze, pause, resume.
 
-Owns its arguments and its answer. The wish goes the way of every signal; whether it is granted is the rules' to say.
+Owns their arguments and their answers. The wish goes the way of every signal; whether it is granted is the rules' to say.
 """
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from shared.cli.output import print_json, print_line
+from shared.cli.output import print_json, print_json_line, print_line
 from shared.cli.policies import AsJson
 from shared.cli.problems import EXIT_REFUSED, CommandError, plainly
 from shared.cli.session import policy_of, with_application
 from shared.domain.commands import kind_of
 from shared.domain.ids import decision_id, derive
-from shared.domain.routing import subject_of
+from shared.domain.routing import subject_of, workload_of
 from shared.domain.signals import OperatorAsked
+from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.rendering.pages import reason_text
 
 if TYPE_CHECKING:
     from shared.domain.decisions import Decision
     from shared.runtime import Application
 
-Action = Literal["retrain", "rollback", "pause", "resume"]
+Action = Literal["retrain", "rollback", "pause", "resume", "lift-freeze", "close"]
+Asked = Literal["retrain", "rollback", "pause", "resume", "lift_freeze", "close"]
+ACTIONS: dict[Action, Asked] = {
+    "retrain": "retrain",
+    "rollback": "rollback",
+    "pause": "pause",
+    "resume": "resume",
+    "lift-freeze": "lift_freeze",
+    "close": "close",
+}
 
 
 def _said(text: str) -> str:
@@ -46,22 +56,79 @@ def ask(
     \b
     Examples:
       outerloop ask rollback flight-delay --by ada --why "wrong delays at JFK"
-      outerloop ask pause flight-delay --by ada --why "migration until Friday"
+      outerloop ask lift-freeze flight-delay --by ada --why "the owner pays for one more"
     """  # noqa: D301
     with plainly():
-        decision = with_application(lambda app: _tell(app, action, workload, by, why))
-    if as_json:
-        print_json(decision)
-    else:
-        _print(decision)
-    if decision.verdict in ("suppress", "no_match"):
+        (decision,) = with_application(lambda app: _tell(app, ACTIONS[action], [workload], by, why))
+    answer([decision], as_json=as_json)
+
+
+def pause(
+    by: Annotated[str, typer.Option(help="Who asks.")],
+    why: Annotated[str, typer.Option(help="Why; it is kept in the ledger.")],
+    workload: Annotated[str, typer.Argument(help="The name of the workload; or --all.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every workload of the policy.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Stop everything but rollback and notification, until it is resumed.
+
+    What Azure has begun runs to its end; no new step begins. A rollout that does harm is still rolled back.
+
+    \b
+    Examples:
+      outerloop pause --all --by ada --why "region outage"
+      outerloop pause flight-delay --by ada --why "migration until Friday"
+    """  # noqa: D301
+    _ask_each("pause", workload, every=every, by=by, why=why, as_json=as_json)
+
+
+def resume(
+    by: Annotated[str, typer.Option(help="Who asks.")],
+    why: Annotated[str, typer.Option(help="Why; it is kept in the ledger.")],
+    workload: Annotated[str, typer.Argument(help="The name of the workload; or --all.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every workload of the policy.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """End a pause: what waited goes on at once, under the guards as they are now.
+
+    \b
+    Examples:
+      outerloop resume --all --by ada --why "the outage is over"
+    """  # noqa: D301
+    _ask_each("resume", workload, every=every, by=by, why=why, as_json=as_json)
+
+
+def _ask_each(action: Asked, workload: str, *, every: bool, by: str, why: str, as_json: bool) -> None:
+    if bool(workload) == every:
+        raise typer.BadParameter("name one workload, or give --all")
+    with plainly():
+        decisions = with_application(lambda app: _tell(app, action, None if every else [workload], by, why))
+    answer(decisions, as_json=as_json)
+
+
+def answer(decisions: "list[Decision]", *, as_json: bool) -> None:
+    """Print decisions about a person's wish; exit 3 when all of them refuse."""
+    for decision in decisions:
+        if as_json and len(decisions) > 1:
+            print_json_line(decision)
+        elif as_json:
+            print_json(decision)
+        else:
+            _print(decision)
+    if all(decision.verdict in ("suppress", "no_match") for decision in decisions):
         raise typer.Exit(EXIT_REFUSED)
 
 
-async def _tell(app: "Application", action: Action, workload: str, by: str, why: str) -> "Decision":
+async def _tell(app: "Application", action: Asked, wanted: list[str] | None, by: str, why: str) -> "list[Decision]":
+    """Tell the loop a wish about these workloads, or about all; what it decided about each. Raises CommandError."""
     names = [known.name for known in (await policy_of(app)).workloads]
-    if workload not in names:
-        raise CommandError(f"the policy has no workload {workload!r}; it has {', '.join(names)}")
+    strange = [name for name in wanted or () if name not in names]
+    if strange:
+        raise CommandError(f"the policy has no workload {strange[0]!r}; it has {', '.join(names)}")
+    return [await _tell_one(app, action, name, by, why) for name in wanted or names]
+
+
+async def _tell_one(app: "Application", action: Asked, workload: str, by: str, why: str) -> "Decision":
     now = app.clock.now()
     signal = OperatorAsked(
         source="outerloop/cli",
@@ -73,6 +140,11 @@ async def _tell(app: "Application", action: Action, workload: str, by: str, why:
         by=by,
         why=why,
     )
+    return await told(app, signal)
+
+
+async def told(app: "Application", signal: OperatorAsked | SilenceAdded | SilenceExpired) -> "Decision":
+    """What the loop decided about a person's wish. Raises CommandError when that takes longer."""
     await app.ingest.tell(signal)
     decision = await app.store.decision(decision_id(signal.dedup_key, signal.subject))
     if decision is None:
@@ -81,7 +153,7 @@ async def _tell(app: "Application", action: Action, workload: str, by: str, why:
 
 
 def _print(decision: "Decision") -> None:
-    print_line(f"{decision.verdict} (decision {decision.id})")
+    print_line(f"{workload_of(decision.subject)}: {decision.verdict} (decision {decision.id})")
     for reason in decision.reasons:
         print_line(f"because {reason_text(reason)} [{reason.code}]", 1)
     for command in decision.commands:

@@ -7,8 +7,19 @@ from typing import assert_never
 
 from shared.domain.decisions import Evaluation
 from shared.domain.facts import Version
-from shared.domain.platform_signals import PlatformSignal
-from shared.domain.rules import approval, monitoring, operator, promotion, remedy, rollback, rollout
+from shared.domain.platform_signals import BudgetCrossed, PlatformSignal
+from shared.domain.rules import (
+    approval,
+    budget,
+    monitoring,
+    operator,
+    promotion,
+    remedy,
+    rollback,
+    rollout,
+    silencing,
+    work_item,
+)
 from shared.domain.signals import (
     ApprovalAnswered,
     CommandFinished,
@@ -22,12 +33,24 @@ from shared.domain.signals import (
     TelemetryReceived,
     WindowClosed,
 )
-from shared.domain.situation import Ruling, Situation, because, evaluation
+from shared.domain.silences import SilenceAdded, SilenceExpired
+from shared.domain.situation import Ruling, Setting, Situation, because, evaluation
 
 
 def evaluate(situation: Situation) -> Evaluation:
     """The decision about a situation, with the facts, commands and holds that follow from it. Pure; raises nothing known."""
-    return evaluation(situation, _rule(situation))
+    return evaluation(situation, silencing.quietened(situation, _rule(situation)))
+
+
+def evaluate_budget(setting: Setting) -> Evaluation:
+    """The decision about a signal for the subject of a ``budgets:`` rule. Pure; raises nothing known."""
+    match setting.signal:
+        case BudgetCrossed() as signal:
+            return evaluation(setting, budget.tell(setting, signal))
+        case CommandFinished() as signal:
+            return evaluation(setting, operator.on_other_finished(setting, signal))
+        case _:
+            return evaluation(setting, _no_match(setting, "heard and recorded; no rule of a budget acts on it"))
 
 
 def _rule(situation: Situation) -> Ruling:
@@ -41,7 +64,7 @@ def _rule(situation: Situation) -> Ruling:
             return monitoring.on_monitor(situation, signal)
         case ApprovalAnswered():
             return approval.on_answer(situation, signal)
-        case OperatorAsked():
+        case OperatorAsked() | SilenceAdded() | SilenceExpired():
             return _on_operator(situation, signal)
         case CommandFinished():
             return _on_finished(situation, signal)
@@ -50,16 +73,28 @@ def _rule(situation: Situation) -> Ruling:
         case JobStatusChanged() | ModelDeployed() | SubscriptionValidation() | TelemetryReceived():
             return _no_match(situation, "heard and recorded; no rule acts on it")
         case _ if isinstance(signal, PlatformSignal):
-            return _no_match(situation, "heard and recorded; no rule acts on it yet")
+            return _on_platform(situation, signal)
         case _:
             assert_never(signal)
 
 
-def _no_match(situation: Situation, text: str) -> Ruling:
+def _on_platform(situation: Situation, signal: PlatformSignal) -> Ruling:
+    match signal:
+        case BudgetCrossed():
+            return budget.freeze(situation, signal)
+        case _:
+            return _no_match(situation, "heard and recorded; no rule acts on it yet")
+
+
+def _no_match(situation: Setting, text: str) -> Ruling:
     return Ruling("no_match", "none", (because("no_rule", text),), situation.facts)
 
 
-def _on_operator(situation: Situation, signal: OperatorAsked) -> Ruling:
+def _on_operator(situation: Situation, signal: OperatorAsked | SilenceAdded | SilenceExpired) -> Ruling:
+    if isinstance(signal, SilenceAdded):
+        return silencing.on_added(situation, signal)
+    if isinstance(signal, SilenceExpired):
+        return silencing.on_expired(situation, signal)
     match signal.action:
         case "retrain":
             return remedy.on_retrain_asked(situation, signal)
@@ -69,8 +104,10 @@ def _on_operator(situation: Situation, signal: OperatorAsked) -> Ruling:
             return operator.pause(situation, signal)
         case "resume":
             return operator.resume(situation, signal)
+        case "close":
+            return work_item.on_close_asked(situation, signal)
         case "lift_freeze":
-            return _no_match(situation, "no freeze is in force")
+            return budget.lift(situation, signal)
 
 
 def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:

@@ -7,8 +7,10 @@ Knows nothing of how it is stored.
 from datetime import datetime
 from typing import Literal
 
+from shared.domain.budget_facts import BudgetFreeze, BudgetPeriod
 from shared.domain.lifecycle import VersionEvent, VersionState, move
 from shared.domain.signals import WindowVerdict
+from shared.domain.silences import Silence
 from shared.domain.values import Part, Value, replace
 
 SCHEMA_VERSION = 1
@@ -78,9 +80,15 @@ class Rollout(Part, frozen=True, kw_only=True):
     inconclusive: int = 0
     no_data: int = 0
     pending: str = ""  # the traffic command that this step waits for
+    waits: bool = False  # a look found no reason to roll back, and a pause holds the next step
+
+    @property
+    def look(self) -> str:
+        """What the next look at this step is called."""
+        return f"{self.version}/{self.step}/{self.looks}"
 
 
-IncidentKind = Literal["data_drift", "rollout_failed", "manual_retrain"]
+IncidentKind = Literal["data_drift", "rollout_failed", "manual_retrain", "annotation", "investigation"]
 IncidentState = Literal["open", "remedying", "verifying", "closed"]
 
 
@@ -97,7 +105,7 @@ class Incident(Part, frozen=True, kw_only=True):
     remedy: str = ""  # the command that should mend it
     remedy_version: str = ""
     verification: str = ""  # the command that measures the effect
-    closed_as: Literal["", "helped", "no_effect", "worse", "rolled_back", "failed"] = ""
+    closed_as: Literal["", "helped", "no_effect", "worse", "rolled_back", "failed", "promoted", "done"] = ""
     closed_at: datetime | None = None
 
 
@@ -133,6 +141,9 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     retrained_at: tuple[datetime, ...] = ()
     fruitless: int = 0  # remedies in a row that did not help
     held: dict[str, HeldSignal] = {}  # by hold id
+    silences: tuple[Silence, ...] = ()
+    freezes: dict[str, BudgetFreeze] = {}  # by budget: of a workload
+    budgets: dict[str, BudgetPeriod] = {}  # by budget: of the subject of a budgets: rule
 
     def with_version(self, version: Version) -> "Facts":
         """These facts with one version added or replaced; the oldest that have ended are dropped beyond the limit."""

@@ -9,6 +9,7 @@ from shared.domain.decisions import Reason
 from shared.domain.durations import format_duration
 from shared.domain.policy import Retraining
 from shared.domain.signals import DEPTH_MAX
+from shared.domain.silences import covering
 from shared.domain.situation import Situation, because
 
 LOOK_AGAIN = timedelta(hours=1)  # when a guard cannot say when it will release
@@ -34,6 +35,25 @@ def too_deep(situation: Situation) -> Reason | None:
     if depth < DEPTH_MAX:
         return None
     return because("causal_depth", "too many of our own actions lie behind this", observed=depth, limit=DEPTH_MAX)
+
+
+def silenced(situation: Situation, *names: str) -> Reason | None:
+    """A person wants quiet about one of these: rules, or kinds of incidents."""
+    silence = covering(situation.facts.silences, names, situation.now)
+    if silence is None:
+        return None
+    text = f"{silence.by} silenced {silence.what} until {silence.until:%Y-%m-%d %H:%M} UTC: {silence.comment}"
+    release = f"outerloop silence expire {situation.workload.name} {silence.id} --by YOU --why WHY"
+    return because("silenced", text, until=silence.until, release=release)
+
+
+def in_maintenance(situation: Situation) -> Reason | None:
+    """A maintenance window is open: nothing new is begun."""
+    windows = situation.workload.maintenance
+    until = max((end for end in (known.open_until(situation.now) for known in windows) if end), default=None)
+    if until is None:
+        return None
+    return because("maintenance", f"a maintenance window is open until {until:%Y-%m-%d %H:%M} UTC", until=until)
 
 
 def cooling_down(situation: Situation, retraining: Retraining) -> Reason | None:
@@ -66,17 +86,47 @@ def hopeless(situation: Situation, retraining: Retraining) -> Reason | None:
     return because("give_up", text, observed=fruitless, limit=retraining.give_up_after, release=_resume(situation))
 
 
+def frozen(situation: Situation) -> tuple[Reason, ...]:
+    """Each budget that is used up, until its period ends."""
+    release = f"outerloop ask lift-freeze {situation.workload.name} --by YOU --why WHY"
+    return tuple(
+        because(
+            "budget_freeze",
+            f"budget {known.budget} is at {known.ratio:.0%}: nothing is retrained until its period ends",
+            observed=round(known.ratio, 4),
+            until=known.until,
+            release=release,
+        )
+        for known in situation.facts.freezes.values()
+        if known.in_force(situation.now)
+    )
+
+
 def for_promotion(situation: Situation) -> tuple[Reason, ...]:
     """What holds a promotion back, in order."""
-    return tuple(reason for reason in (paused(situation), observing(situation), too_deep(situation)) if reason)
+    found = (
+        paused(situation),
+        observing(situation),
+        too_deep(situation),
+        in_maintenance(situation),
+    )
+    return tuple(reason for reason in found if reason)
 
 
-def for_retraining(situation: Situation, retraining: Retraining) -> tuple[Reason, ...]:
-    """What holds a retraining back, in order."""
-    first = (paused(situation), observing(situation), too_deep(situation), cooling_down(situation, retraining))
+def for_retraining(situation: Situation, retraining: Retraining, *names: str) -> tuple[Reason, ...]:
+    """What holds a retraining back, in order. ``names`` are the rule and the kind of incident that want it."""
+    first = (
+        paused(situation),
+        observing(situation),
+        too_deep(situation),
+        silenced(situation, *names),
+        in_maintenance(situation),
+        cooling_down(situation, retraining),
+    )
     return (
         *(reason for reason in first if reason),
         *over_limit(situation),
+        *frozen(situation),
         *_optional(hopeless(situation, retraining)),
     )
 

@@ -50,6 +50,16 @@ def stale(command: AnyCommand, facts: Facts) -> str:
             assert_never(command)
 
 
+def waits(command: AnyCommand, facts: Facts) -> str:
+    """Why a command that has not begun must wait for now; empty when it need not.
+
+    A pause stops everything but rollback and notification, and a question to a person is a notification.
+    """
+    if not facts.paused or isinstance(command, RollBackTraffic | Notify | RequestApproval):
+        return ""
+    return "the workload is paused"
+
+
 def _awaited(command: AnyCommand, facts: Facts) -> bool:
     return any(command.id in version.awaiting for version in facts.versions.values())
 

@@ -7,20 +7,18 @@ and judges no signal (``rules``). Field names are the keys of the file; duration
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from shared.domain.durations import format_duration
 from shared.domain.facts import WINDOWS_KEPT_MAX
+from shared.domain.maintenance import MaintenanceWindow
+from shared.domain.policy_budgets import BudgetRule, unknown_personas
+from shared.domain.policy_responses import unfit_response
+from shared.domain.policy_section import Section
+from shared.domain.policy_telemetry import TelemetrySettings
 from shared.domain.policy_texts import Duration, LimitText, Name, Persistence, ResourceId, WindowLength
 
 Task = Literal["classical", "vision", "language"]
 Mode = Literal["observe", "act"]
-
-
-class Section(BaseModel):
-    """A part of the policy: unknown keys are errors, since a misspelt guard would never hold."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class Persona(Section):
@@ -148,8 +146,12 @@ class DataDrift(Section):
     azure_ml_signals: str = Field(
         default="", description="glob of the names of Azure ML monitor signals that mean the same"
     )
-    then: Literal["retrain", "notify"] = "retrain"
+    then: Literal["retrain", "notify", "annotate", "investigate"] = "retrain"
     to: str = ""
+    override_reason: str = Field(default="", description="why a vision or language model is retrained by itself")
+    samples: str = Field(
+        default="", description="where its sampled inputs lie; by default where Azure ML collects them"
+    )
 
     @property
     def needed(self) -> int:
@@ -214,20 +216,6 @@ class Limits(Section):
     retrains: tuple[LimitText, ...] = ()
 
 
-class TelemetrySettings(Section):
-    """How telemetry is cut into windows."""
-
-    traffic_bucket: Duration = timedelta(minutes=1)
-    lateness: Duration = timedelta(hours=24)
-
-    @field_validator("traffic_bucket")
-    @classmethod
-    def _whole_seconds(cls, bucket: timedelta) -> timedelta:
-        if bucket < timedelta(seconds=1) or bucket % timedelta(seconds=1):
-            raise ValueError(f"{format_duration(bucket)} is no bucket: write whole seconds, at least 1s")
-        return bucket
-
-
 class Workload(Section):
     """One ML use case: what it is, where it lives, and what may be done about it."""
 
@@ -243,7 +231,16 @@ class Workload(Section):
     monitoring: tuple[DataDrift, ...] = ()
     retrain: Retraining | None = None
     limits: Limits = Limits()
+    maintenance: tuple[MaintenanceWindow, ...] = ()
     telemetry: TelemetrySettings = TelemetrySettings()
+
+    @model_validator(mode="after")
+    def _responses_fit(self) -> "Workload":
+        for rule in self.monitoring:
+            unfit = unfit_response(self.task, rule.then, rule.override_reason)
+            if unfit:
+                raise ValueError(f"workload {self.name}: {unfit}")
+        return self
 
 
 class Defaults(Section):
@@ -259,6 +256,7 @@ class Policy(Section):
     defaults: Defaults = Defaults()
     personas: dict[str, Persona]
     workloads: tuple[Workload, ...] = Field(min_length=1)
+    budgets: tuple[BudgetRule, ...] = ()
 
     def workload(self, name: str) -> Workload:
         """The workload of that name. Raises KeyError."""
@@ -277,10 +275,6 @@ class Policy(Section):
                     )
             if any(rule.then == "retrain" for rule in workload.monitoring) and workload.retrain is None:
                 raise ValueError(f"workload {workload.name}: then: retrain needs a retrain: section")
-            if workload.task != "classical" and any(rule.then == "retrain" for rule in workload.monitoring):
-                raise ValueError(
-                    f"workload {workload.name}: a {workload.task} model is not retrained automatically; use then: notify"
-                )
         for workload in self.workloads:
             windows = [rule.window for rule in workload.monitoring]
             if len(set(windows)) != len(windows):
@@ -288,4 +282,11 @@ class Policy(Section):
         names = [workload.name for workload in self.workloads]
         if len(set(names)) != len(names):
             raise ValueError(f"workload names must differ; these are {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _budgets_name_personas(self) -> "Policy":
+        fault = unknown_personas(self.budgets, frozenset(self.personas))
+        if fault:
+            raise ValueError(fault)
         return self

@@ -17,6 +17,7 @@ from shared.domain.platform_signals import (
     VulnerabilityFound,
 )
 from shared.domain.policy import Policy, Workload
+from shared.domain.policy_budgets import BudgetRule
 from shared.domain.signals import (
     ApprovalAnswered,
     CommandFinished,
@@ -30,8 +31,10 @@ from shared.domain.signals import (
     Signal,
     WindowClosed,
 )
+from shared.domain.silences import SilenceAdded, SilenceExpired
 
 UNMATCHED = "unmatched"
+BUDGET_SEGMENT = "/providers/microsoft.consumption/budgets/"  # of a budget's ARM id
 
 
 def subject_of(workload: str) -> str:
@@ -44,9 +47,43 @@ def workload_of(subject: str) -> str:
     return subject.removeprefix("workload/") if subject.startswith("workload/") else ""
 
 
+def budget_subject(rule: BudgetRule) -> str:
+    """The subject under which it is kept what was told about the budgets of a rule."""
+    return f"budget/{_lower(rule.scope)}"
+
+
+def is_budget(subject: str) -> bool:
+    """Whether a subject is a budget's."""
+    return subject.startswith("budget/")
+
+
+def budget_rules(policy: Policy, signal: BudgetCrossed) -> tuple[BudgetRule, ...]:
+    """The rules of the policy that speak of a budget: those of its id or else its very scope, else those above and below."""
+    place = _lower(signal.scope)
+    named = {_lower(signal.budget_id), f"{place}{BUDGET_SEGMENT}{signal.budget.lower()}"} - {""}
+    for closest in (named, {place}):
+        found = tuple(rule for rule in policy.budgets if _lower(rule.scope) in closest)
+        if found:
+            return found
+    return tuple(rule for rule in policy.budgets if _lies_along(_lower(rule.scope), place))
+
+
+def _lies_along(scope: str, place: str) -> bool:
+    """Whether one of two scopes lies in the other. A rule for one budget speaks of that budget alone."""
+    if BUDGET_SEGMENT in scope:
+        return False
+    return bool(place) and (f"{place}/".startswith(f"{scope}/") or f"{scope}/".startswith(f"{place}/"))
+
+
+def _lower(arm_id: str) -> str:
+    return arm_id.lower().rstrip("/")
+
+
 def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
     """A rejection when the signal speaks only of resources that no workload names, or of a workload that does not exist."""
     places = places_of(signal)
+    if isinstance(signal, BudgetCrossed) and budget_rules(policy, signal):
+        return None
     if places and not any(_touches(known, place) for known in policy.workloads for place in places):
         names = ", ".join(place or "(empty)" for place in places)
         detail = f"no workload of the policy names {names}: add it to environments: or unsubscribe"
@@ -75,6 +112,10 @@ def places_of(signal: Signal) -> tuple[str, ...]:
 def route(policy: Policy, signal: Signal) -> tuple[str, ...]:
     """The subjects of a signal in scope; ``unmatched`` when no workload cares."""
     subjects = tuple(subject_of(known.name) for known in policy.workloads if _concerns(known, signal))
+    if isinstance(signal, BudgetCrossed):
+        subjects = (*(budget_subject(rule) for rule in budget_rules(policy, signal)), *subjects)
+    if isinstance(signal, CommandFinished) and is_budget(signal.subject):
+        return (signal.subject,)
     if not subjects and isinstance(signal, HoldElapsed):
         return (subject_of(signal.workload),)  # its workload has gone; the hold is kept there, and released there
     return subjects or (UNMATCHED,)
@@ -91,7 +132,9 @@ def _concerns(workload: Workload, signal: Signal) -> bool:
         case MonitorBreached():
             named = any(fnmatchcase(signal.monitor_signal, rule.azure_ml_signals) for rule in workload.monitoring)
             return named and signal.workspace in _workspaces(workload)
-        case OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed():
+        case (
+            OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed() | SilenceAdded() | SilenceExpired()
+        ):
             return signal.workload == workload.name
         case _:
             return any(_touches(workload, place) for place in places_of(signal))

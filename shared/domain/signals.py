@@ -11,6 +11,7 @@ from typing import Literal
 from shared.domain.heard import Heard
 from shared.domain.outcomes import Final
 from shared.domain.platform_signals import PlatformSignal
+from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.values import Part, Value
 
 DEPTH_MAX = 64  # hops of our own in a row; a whole promotion takes about 20: more is a storm, not a loop
@@ -115,7 +116,7 @@ class OperatorAsked(Heard, frozen=True, kw_only=True):
     """A person asked for something, by command line or page."""
 
     workload: str
-    action: Literal["retrain", "rollback", "pause", "resume", "lift_freeze"]
+    action: Literal["retrain", "rollback", "pause", "resume", "lift_freeze", "close"]
     by: str
     why: str = ""
 
@@ -162,6 +163,8 @@ Signal = (
     | ApprovalAnswered
     | CommandFinished
     | HoldElapsed
+    | SilenceAdded
+    | SilenceExpired
     | PlatformSignal
 )
 

@@ -15,6 +15,7 @@ from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts, HeldSignal
 from shared.domain.observations import TrafficSample
 from shared.domain.policy import Policy, Workload
+from shared.domain.routing import workload_of
 from shared.domain.signals import HoldElapsed, Signal, kind_of
 from shared.domain.values import replace
 
@@ -23,23 +24,20 @@ C = TypeVar("C", bound=Command)
 FAULT_RETRY = timedelta(hours=1)  # a fault of ours needs a new release, or another policy
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """One signal for one workload: the policy, what is known, what was measured, and the present.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One signal for one subject, whichever it is: the policy, what is known, and the present.
 
-    ``original`` is the signal that waited, when ``signal`` is the end of its hold. ``traffic`` holds, by deployment
-    name in production, what was served since the current step of the rollout began.
+    ``original`` is the signal that waited, when ``signal`` is the end of its hold.
     """
 
     policy: Policy
     policy_digest: str
-    workload: Workload
     subject: str
     signal: Signal
     facts: Facts
     now: datetime
     original: Signal | None = None
-    traffic: Mapping[str, TrafficSample] = field(default_factory=dict)
 
     @property
     def heard(self) -> Signal:
@@ -54,7 +52,7 @@ class Situation:
     def order(self, kind: type[C], target: str, reason: str, ordinal: int = 0, **fields: Any) -> C:
         """A command with the id that follows from this decision, its kind and its target."""
         identity = ids.command_id(self.decision_id, kind.__name__, target, ordinal)
-        return kind(id=identity, workload=self.workload.name, reason=reason, **fields)
+        return kind(id=identity, workload=workload_of(self.subject), reason=reason, **fields)
 
     def tell(self, persona: str, title: str, facts: Mapping[str, str], ordinal: int = 0) -> Notify:
         """A notification to a persona of the policy, on its channels."""
@@ -84,12 +82,23 @@ class Situation:
             occurred_at=due,
             subject=self.subject,
             depth=self.heard.depth + 1,  # waiting longer is no further action of ours
-            workload=self.workload.name,
+            workload=workload_of(self.subject),
             hold_id=hold_id,
             purpose=purpose,
             about=about,
         )
         return Hold(id=hold_id, due=due, signal=signal, retries=retries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation(Setting):
+    """One signal for one workload.
+
+    ``traffic`` holds, by deployment name in production, what was served since the current step of the rollout began.
+    """
+
+    workload: Workload
+    traffic: Mapping[str, TrafficSample] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,7 @@ def ignore(situation: Situation, rule: str, *reasons: Reason) -> Ruling:
     return Ruling("suppress", rule, reasons, situation.facts)
 
 
-def evaluation(situation: Situation, ruling: Ruling) -> Evaluation:
+def evaluation(situation: Setting, ruling: Ruling) -> Evaluation:
     """The ruling as it is stored: the end of a hold also releases that hold, unless the ruling renewed it."""
     released = set(ruling.released)
     if isinstance(situation.signal, HoldElapsed):
@@ -155,7 +164,7 @@ def put_off(signal: HoldElapsed, subject: str, facts: Facts, policy_digest: str,
     return replace(bare, released=())
 
 
-def failed(situation: Situation, error: Exception) -> Evaluation:
+def failed(situation: Setting, error: Exception) -> Evaluation:
     """The decision when a rule itself broke: said loudly, with the facts as they were, so that nothing else is held up."""
     text = f"a rule failed ({type(error).__name__}: {error}): this is a fault of Outerloop, please report it"
     reason = because("rule_failed", text)

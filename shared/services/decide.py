@@ -16,7 +16,7 @@ from shared.domain.observations import DeploymentRef, TrafficSample
 from shared.domain.records import SignalRow
 from shared.domain.references import deployment_name
 from shared.domain.signals import HoldElapsed, Signal
-from shared.domain.situation import Situation, failed, put_off, unmatched
+from shared.domain.situation import Setting, Situation, failed, put_off, unmatched
 from shared.ports import (
     AlreadyDecidedError,
     Clock,
@@ -93,6 +93,8 @@ class Decider:
     async def _evaluate(self, loaded: LoadedPolicy, signal: Signal, subject: str, facts: Facts) -> Evaluation:
         if isinstance(signal, HoldElapsed) and await self._renewed(signal, subject):
             return put_off(signal, subject, facts, loaded.digest, self._clock.now())
+        if routing.is_budget(subject):
+            return self._evaluate_budget(loaded, signal, subject, facts)
         name = routing.workload_of(subject)
         if not name or all(name != known.name for known in loaded.policy.workloads):
             return unmatched(signal, subject, facts, loaded.digest, self._clock.now())
@@ -116,6 +118,17 @@ class Decider:
         """Whether the hold waits for another moment by now. Read after the facts, whose tag every change of holds moves."""
         holds = await self._store.holds(subject)
         return any(hold.id == signal.hold_id and hold.signal.dedup_key != signal.dedup_key for hold in holds)
+
+    def _evaluate_budget(self, loaded: LoadedPolicy, signal: Signal, subject: str, facts: Facts) -> Evaluation:
+        now = self._clock.now()
+        setting = Setting(
+            policy=loaded.policy, policy_digest=loaded.digest, subject=subject, signal=signal, facts=facts, now=now
+        )
+        try:
+            return evaluate.evaluate_budget(setting)
+        except Exception as error:
+            log.exception("a rule failed on %s for %s", signal.dedup_key, subject)
+            return failed(setting, error)
 
     async def _gather(self, situation: Situation) -> Situation:
         """Fetch what the rule for this signal will ask for: the signal that waited, or the traffic of a step."""

@@ -21,7 +21,7 @@ from shared.domain.commands import (
 from shared.domain.effects import AnyCommand, EndpointWrite, Message, WorkspaceCommand
 from shared.domain.ids import derive
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Succeeded, Unknown
-from shared.domain.plans import stale
+from shared.domain.plans import stale, waits
 from shared.domain.records import CommandRow, SignalRow
 from shared.domain.references import deployment_name
 from shared.domain.routing import workload_of
@@ -52,6 +52,7 @@ TRY_FOR = timedelta(minutes=30)  # an endpoint may be busy with somebody else's 
 AGE_MAX = timedelta(hours=24)  # of an operation that never ends
 BACKOFF_MAX = timedelta(minutes=5)
 LEASE_RETRY = timedelta(seconds=2)
+PAUSE_LOOK = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,9 @@ class Executor:
     async def run(self, subject: str, command_id: str, owner: str) -> Outcome | None:
         """Claim and carry out one step of a command; None when there is nothing to do or somebody else does it."""
         now = self._clock.now()
+        pause = await self._wait_out_pause(subject, command_id, now)
+        if pause:
+            return pause
         row = await self._store.claim(subject, command_id, owner, now, now + CLAIM_FOR)
         if row is None:
             return None
@@ -93,6 +97,20 @@ class Executor:
         except ConflictError:
             return None  # the claim expired and another took over: its record counts
         return outcome
+
+    async def _wait_out_pause(self, subject: str, command_id: str, now: datetime) -> Skipped | None:
+        """Send what a pause holds again a little later. It is not claimed, so waiting counts towards no giving up."""
+        facts = (await self._store.facts(subject)).value
+        row = await self._store.command(subject, command_id) if facts.paused else None
+        left = row and row.state == "claimed" and row.claimed_until and row.claimed_until <= now
+        if row is None or not (row.state == "pending" or left):
+            return None  # what Azure has begun is still followed to its end
+        why = waits(row.command, facts)
+        if not why:
+            return None
+        again = now + PAUSE_LOOK
+        await send_row(self._store, self._queue, replace(row, not_before=again), now)
+        return Skipped(reason=why, until=again)
 
     async def _guarded_step(self, row: CommandRow) -> Outcome:
         """The step's outcome; a fault of ours in it is recorded as one too, and counts towards giving up."""

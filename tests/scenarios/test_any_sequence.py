@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.commands import RollBackTraffic, SetTraffic, kind_of
+from shared.domain.durations import parse_duration
 from shared.domain.facts import Facts
 from shared.domain.lifecycle import IN_PROMOTION
 from shared.domain.outcomes import Skipped, Succeeded
 from shared.domain.references import deployment_name
-from shared.domain.values import encode
+from shared.domain.values import encode, replace
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import (
     BROKEN,
@@ -20,7 +21,11 @@ from tests.unit.domain.builders import (
     answered,
     asked,
     breached,
+    budgeted,
+    crossed,
+    drift_rule,
     elapsed,
+    expired,
     failure,
     finished,
     known,
@@ -28,6 +33,7 @@ from tests.unit.domain.builders import (
     registered,
     rolling,
     serving,
+    silenced,
     steady,
     version,
     window,
@@ -42,6 +48,9 @@ POLICIES = (
     policy_with(promotion={"rollout": {"steps": [100]}, "approval": {"quorum": 2, "expires": "1h"}}),
     policy_with(monitoring=[{"when": "data_drift", "above": 0.2, "share_of_features": 0.1, "then": "notify"}]),
     policy_with(retrain=None, monitoring=[]),
+    budgeted(),
+    policy_with(monitoring=[drift_rule(then="investigate")], maintenance=[{"from": "12:30", "to": "15:00"}]),
+    policy_with(task="vision", monitoring=[drift_rule(then="annotate", **{"for": "1 of 1"})]),
 )
 BEGINNINGS = (
     Facts(),
@@ -70,7 +79,10 @@ events = st.one_of(
     st.tuples(st.just("register"), NUMBERS),
     st.tuples(st.just("window"), NUMBERS, st.integers(1, 12), st.integers(0, 4), st.sampled_from([10_000, 10])),
     st.tuples(st.just("breach"), st.integers(0, 9)),
-    st.tuples(st.just("ask"), st.sampled_from(["retrain", "rollback", "pause", "resume", "lift_freeze"])),
+    st.tuples(st.just("ask"), st.sampled_from(["retrain", "rollback", "pause", "resume", "lift_freeze", "close"])),
+    st.tuples(st.just("spend"), st.sampled_from([0.5, 0.95, 1.0, 1.3]), st.sampled_from([True, False, None])),
+    st.tuples(st.just("silence"), st.sampled_from(["*", "data_drift", "investigation"]), st.sampled_from(["1m", "3h"])),
+    st.tuples(st.just("expire")),
     st.tuples(st.just("answer"), st.sampled_from(["approve", "approve", "approve", "reject"])),
     st.tuples(st.just("promote"), NUMBERS),
     st.tuples(st.just("serve"), NUMBERS, st.sampled_from([HEALTHY, HEALTHY, BROKEN, SCARCE])),
@@ -143,6 +155,15 @@ class Storm:
             self.story.push(breached(f"{arguments[0]}"))
         elif name == "ask":
             self._ask(arguments[0], key)
+        elif name == "spend":
+            ratio, forecast = arguments
+            self.story.push(crossed(ratio, forecast=forecast, occurred_at=self.story.now, dedup_key=key))
+        elif name == "silence":
+            until = self.story.now + parse_duration(arguments[1])
+            self.story.push(replace(silenced(arguments[0], dedup_key=key), until=until))
+        elif name == "expire":
+            known = self.story.facts.silences
+            self.story.push(expired(known[0].id if known else "none", dedup_key=key))
         elif name == "stray":
             self.story.push(finished(key, arguments[0], OUTCOMES[arguments[1]]))
         else:

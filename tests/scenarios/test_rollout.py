@@ -139,8 +139,9 @@ def test_a_pause_stops_a_rollout_where_it_is_until_it_is_resumed():
 
 def test_an_approval_during_a_pause_moves_no_traffic_until_it_is_resumed():
     story = Timeline(facts=serving("1"))
-    story.push(registered("2"), asked("pause")).approve("2").at("5h").expect(percent=0, traffic={})
-    story.push(asked("resume")).at("331m").expect(percent=10, traffic={"version-2": 10, "version-1": 90})
+    story.push(registered("2")).push(asked("pause")).approve("2").at("5h").expect(traffic={})
+    assert story.facts.versions["2"].state == "deploying"
+    story.push(asked("resume")).at("310m").expect(percent=10, traffic={"version-2": 10, "version-1": 90})
 
 
 def test_a_standby_that_ends_during_a_rollout_is_removed_after_it():

@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from shared.domain import routing
+from shared.domain import plans, routing
 from shared.domain.commands import Command, kind_of
 from shared.domain.decisions import Decision, Evaluation, Hold
 from shared.domain.durations import parse_duration
-from shared.domain.evaluate import evaluate
+from shared.domain.evaluate import evaluate, evaluate_budget
 from shared.domain.facts import Facts
 from shared.domain.ids import derive
 from shared.domain.observations import TrafficSample
-from shared.domain.outcomes import Final, Succeeded
+from shared.domain.outcomes import Final, Skipped, Succeeded
 from shared.domain.policy import Policy
 from shared.domain.references import deployment_name
 from shared.domain.signals import CommandFinished, HoldElapsed, Signal
-from shared.domain.situation import Situation
+from shared.domain.situation import Setting, Situation
 from shared.domain.values import encode
 from shared.parsing.policy_file import policy_digest
 from tests.unit.domain.builders import HEALTHY, NOW, POLICY, SUBJECT, answered
@@ -83,6 +83,8 @@ class Timeline:
         self.now: datetime = NOW
         self.ledger: list[Decision] = []
         self.holds: dict[str, Hold] = {}
+        self.budgets: dict[str, Facts] = {}  # by subject
+        self.waiting: list[Command] = []  # what a pause holds
         self.facts_bytes_max = 0
         self._signals: dict[str, Signal] = {}
         self._queue: deque[Signal] = deque()
@@ -172,9 +174,28 @@ class Timeline:
                 self.holds.pop(signal.hold_id, None)
             return
         self._signals[signal.dedup_key] = signal
-        if routing.out_of_scope(self.policy, signal) or SUBJECT not in routing.route(self.policy, signal):
+        if routing.out_of_scope(self.policy, signal):
             return
-        self._commit(evaluate(self._situation(signal)))
+        for subject in routing.route(self.policy, signal):
+            if subject == SUBJECT:
+                self._commit(evaluate(self._situation(signal)))
+            elif routing.is_budget(subject):
+                self._commit_budget(evaluate_budget(self._setting(signal, subject)))
+
+    def _setting(self, signal: Signal, subject: str) -> Setting:
+        return Setting(
+            policy=self.policy,
+            policy_digest=policy_digest(self.policy),
+            subject=subject,
+            signal=signal,
+            facts=self.budgets.get(subject, Facts()),
+            now=self.now,
+        )
+
+    def _commit_budget(self, evaluation: Evaluation) -> None:
+        self.budgets[evaluation.decision.subject] = evaluation.facts
+        self.ledger.append(evaluation.decision)
+        self._carry_out([*self.waiting, *evaluation.decision.commands])
 
     def _situation(self, signal: Signal) -> Situation:
         held = self.facts.held.get(signal.hold_id) if isinstance(signal, HoldElapsed) else None
@@ -201,8 +222,18 @@ class Timeline:
         for hold_id in evaluation.released:
             self.holds.pop(hold_id, None)
         self.holds.update({hold.id: hold for hold in evaluation.holds})
-        for command in evaluation.decision.commands:
-            outcome = self.azure.carry_out(command)
+        self._carry_out([*self.waiting, *evaluation.decision.commands])
+
+    def _carry_out(self, commands: Iterable[Command]) -> None:
+        """As the executor does: what a pause holds waits, and what is no longer wanted is not begun."""
+        commands = list(commands)
+        waiting = self.waiting
+        self.waiting = [known for known in commands if plans.waits(known, self.facts)]
+        for command in commands:
+            if command in self.waiting:
+                continue
+            stale = plans.stale(command, self.facts) if command in waiting else ""
+            outcome = Skipped(reason=stale) if stale else self.azure.carry_out(command)
             if outcome is not None:
                 self._queue.append(self._told(command, outcome))
 
@@ -211,7 +242,7 @@ class Timeline:
             source="outerloop/commands",
             dedup_key=derive("signal", "finished", command.id),
             occurred_at=self.now,
-            subject=SUBJECT,
+            subject=SUBJECT if command.workload else "",
             workload=command.workload,
             command_id=command.id,
             command_kind=kind_of(command),

@@ -215,6 +215,55 @@ def test_a_pause_is_decided_at_once_and_told(outerloop, filled):
     assert not filled(lambda loop: loop.facts()).paused
 
 
+@pytest.mark.parametrize("which", [WORKLOAD, "--all"])
+def test_a_pause_has_a_command_of_its_own_for_one_workload_or_for_all(outerloop, filled, which):
+    filled(nothing)
+    paused = outerloop("pause", which, "--by", "ada", "--why", "a test")
+    assert paused.exit_code == 0
+    assert "flight-delay: act" in paused.stdout
+    assert filled(lambda loop: loop.facts()).paused
+    assert json.loads(outerloop("resume", which, "--by", "ada", "--why", "x", "--json").stdout)["verdict"] == "act"
+    assert not filled(lambda loop: loop.facts()).paused
+
+
+@pytest.mark.parametrize("arguments", [(), (WORKLOAD, "--all")], ids=["neither", "both"])
+def test_a_pause_of_nothing_or_of_both_one_and_all_is_wrong_usage(outerloop, filled, arguments):
+    filled(nothing)
+    result = outerloop("pause", *arguments, "--by", "ada", "--why", "x")
+    assert result.exit_code == 2
+    assert "name one workload, or give --all" in result.stderr
+
+
+def test_a_silence_is_added_listed_and_ended(outerloop, filled):
+    filled(nothing)
+    assert "Nothing is silenced." in outerloop("silence", "list").stdout
+    added = outerloop("silence", "add", WORKLOAD, "data_drift", "--for", "2h", "--by", "ada", "--comment", "holidays")
+    assert added.exit_code == 0
+    assert "ada silenced data_drift" in added.stdout
+    (listed,) = json.loads(outerloop("silence", "list", "--json").stdout)
+    assert (listed["workload"], listed["silence"]["comment"]) == (WORKLOAD, "holidays")
+    assert "data_drift" in outerloop("silence", "list").stdout
+    ended = outerloop("silence", "expire", WORKLOAD, listed["silence"]["id"], "--by", "ada", "--why", "over")
+    assert ended.exit_code == 0
+    assert outerloop("silence", "expire", WORKLOAD, "unknown", "--by", "ada", "--why", "over").exit_code == 3
+    assert json.loads(outerloop("silence", "list", "--json").stdout) == []
+
+
+def test_a_silence_needs_a_duration_and_a_workload_that_there_is(outerloop, filled):
+    filled(nothing)
+    wrong = outerloop("silence", "add", WORKLOAD, "x", "--for", "a while", "--by", "ada", "--comment", "c")
+    assert (wrong.exit_code, "is no duration" in wrong.stderr) == (2, True)
+    strange = outerloop("silence", "add", "fligth-delay", "x", "--for", "2h", "--by", "ada", "--comment", "c")
+    assert (strange.exit_code, "it has flight-delay" in strange.stderr) == (1, True)
+
+
+def test_a_freeze_that_is_not_there_cannot_be_lifted(outerloop, filled):
+    filled(nothing)
+    result = ask(outerloop, "lift-freeze")
+    assert result.exit_code == 3
+    assert "no freeze is in force" in result.stdout
+
+
 def test_a_wish_that_is_refused_ends_with_3_and_says_why(outerloop, filled):
     filled(nothing)
     result = ask(outerloop, "rollback")

@@ -8,15 +8,19 @@ import dataclasses
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from shared.domain import guards
 from shared.domain.decisions import Reason
 from shared.domain.facts import WINDOWS_KEPT_MAX, Facts, Incident, WindowSeen
 from shared.domain.policy import DataDrift
 from shared.domain.rules import remedy
+from shared.domain.rules.annotation import annotate
+from shared.domain.rules.investigation import investigate
 from shared.domain.signals import PREDICTION, FeatureScore, HoldElapsed, MonitorBreached, WindowClosed, WindowVerdict
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
 RULE = "data_drift"
+NAMES = {"notify": (RULE,), "annotate": (RULE, "annotation"), "investigate": (RULE, "investigation")}  # for silences
 LISTED_MAX = 12  # features or breaches, by name
 
 
@@ -127,11 +131,21 @@ def _may_act(situation: Situation, incident: Incident) -> bool:
 
 
 def _respond(situation: Situation, facts: Facts, rule: DataDrift, reasons: tuple[Reason, ...]) -> Ruling:
+    quiet = guards.silenced(situation, *NAMES[rule.then]) if rule.then != "retrain" else None
+    if quiet and quiet.until:
+        hold, facts = situation.wait(f"silence of {NAMES[rule.then][-1]}", quiet.until, facts)
+        return Ruling("hold", RULE, (*reasons, quiet), facts, holds=(hold,))
+    if rule.then == "annotate":
+        return annotate(situation, facts, rule, reasons)
+    if rule.then == "investigate":
+        return investigate(situation, facts, rule, reasons)
     incident = facts.open_incident("data_drift")
     if incident and not _may_act(situation, incident):
         counted = facts.with_incident(replace(incident, repeats=incident.repeats + 1))
         known = because("incident_open", f"incident {incident.id} is {incident.state}: this is counted, not acted on")
         return Ruling("suppress", RULE, (*reasons, known), counted)
+    if rule.override_reason:
+        reasons = (*reasons, because("override", f"retrained by itself, since {rule.override_reason}"))
     if rule.then == "notify":
         title = f"{situation.workload.name}: data drift"
         told = situation.tell(

@@ -5,7 +5,7 @@ Owns pause and resume. A pause stops everything but rollback and notification.
 
 from shared.domain.outcomes import Succeeded
 from shared.domain.signals import CommandFinished, OperatorAsked
-from shared.domain.situation import Ruling, Situation, because
+from shared.domain.situation import Ruling, Setting, Situation, because
 from shared.domain.values import replace
 
 RULE = "operator"
@@ -21,11 +21,14 @@ def resume(situation: Situation, signal: OperatorAsked) -> Ruling:
     """From now on the loop acts again; what was held is evaluated at once, and giving up starts anew."""
     reason = because("asked", f"{signal.by} resumed it: {signal.why or 'without saying why'}")
     facts = replace(situation.facts, paused=False, fruitless=0)
-    again = tuple(situation.wake("retry", held.about, situation.now, held.dedup_key) for held in facts.held.values())
-    return Ruling("act", RULE, (reason,), facts, holds=again)
+    again = [situation.wake("retry", held.about, situation.now, held.dedup_key) for held in facts.held.values()]
+    if facts.rollout and facts.rollout.waits:  # its bake time is over: only the pause held the next step
+        again.append(situation.wake("bake", facts.rollout.look, situation.now))
+        facts = replace(facts, rollout=replace(facts.rollout, waits=False))
+    return Ruling("act", RULE, (reason,), facts, holds=tuple(again))
 
 
-def on_other_finished(situation: Situation, signal: CommandFinished) -> Ruling:
+def on_other_finished(situation: Setting, signal: CommandFinished) -> Ruling:
     """Notifications and clean-up end here: success needs nothing, failure is said loudly in the ledger."""
     if isinstance(signal.outcome, Succeeded):
         done = because("done", f"{signal.command_kind} is done; nothing waited for it")

@@ -39,7 +39,7 @@ def open_and_retrain(
         version=facts.champion,
         detail="; ".join(reason.text for reason in why)[:DETAIL_MAX],
     )
-    held_by = guards.for_retraining(situation, retraining)
+    held_by = guards.for_retraining(situation, retraining, rule, kind)
     if held_by:
         return _hold(
             situation, facts, _retrain_command(situation, retraining, incident), incident, (*why, *held_by), rule

@@ -19,6 +19,8 @@ from shared.domain.rules import remedy, rollback
 from shared.domain.rules.analysis import Judgement, judge_step
 from shared.domain.rules.candidate import clean_staging, reject
 from shared.domain.rules.checks import judge_endpoint
+from shared.domain.rules.looks import beyond_limit, count, count_paused
+from shared.domain.rules.work_item import overtaken
 from shared.domain.signals import CommandFinished, HoldElapsed, OperatorAsked
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -78,7 +80,7 @@ def _first_step(situation: Situation, champion: str) -> int:
 
 def _wait(situation: Situation, facts: Facts, rollout: Rollout, *reasons: Reason) -> Ruling:
     """Leave the traffic as it is and look again after another bake; no verdict is counted."""
-    waiting = replace(rollout, looks=rollout.looks + 1)
+    waiting = replace(rollout, looks=rollout.looks + 1, waits=True)
     return Ruling("hold", RULE, reasons, replace(facts, rollout=waiting), holds=(_bake(situation, waiting),))
 
 
@@ -110,7 +112,7 @@ def _set_traffic(situation: Situation, facts: Facts, rollout: Rollout, percent: 
         traffic=traffic_for(rollout, percent),
     )
     pending = replace(rollout, percent=percent, pending=command.id, step_started_at=None, looks=0)
-    pending = replace(pending, failures=0, inconclusive=0, no_data=0)
+    pending = replace(pending, failures=0, inconclusive=0, no_data=0, waits=False)
     return Ruling("act", RULE, reasons, replace(facts, rollout=pending), commands=(command,))
 
 
@@ -134,13 +136,13 @@ def on_traffic_set(situation: Situation, signal: CommandFinished) -> Ruling:
 
 def _bake(situation: Situation, rollout: Rollout) -> Hold:
     due = situation.now + situation.workload.promotion.rollout.bake
-    return situation.wake("bake", f"{rollout.version}/{rollout.step}/{rollout.looks}", due)
+    return situation.wake("bake", rollout.look, due)
 
 
 def on_bake(situation: Situation, signal: HoldElapsed) -> Ruling:
     """Look at what both deployments served since the step began."""
     rollout = situation.facts.rollout
-    if rollout is None or signal.about != f"{rollout.version}/{rollout.step}/{rollout.looks}" or rollout.pending:
+    if rollout is None or signal.about != rollout.look or rollout.pending:
         return ignore(situation, RULE, because("stale", "this step is over"))
     limits, paused = situation.workload.promotion.rollout.analysis, guards.paused(situation)
     if not rollout.percent:  # probed while the workload was paused
@@ -150,38 +152,19 @@ def on_bake(situation: Situation, signal: HoldElapsed) -> Ruling:
             return _wait(situation, situation.facts, rollout, paused)
         return _set_traffic(situation, situation.facts, rollout, percent, resumed)
     judged = judge_step(*_samples(situation, rollout), limits)
-    if judged.verdict == "pass" and paused:  # a failure is acted on all the same: the way back stays open
-        return _wait(situation, situation.facts, rollout, *judged.reasons, paused)
-    if judged.verdict == "pass":
+    if judged.verdict == "pass" and not paused:
         return _advance(situation, rollout, judged)
-    counted = _count(rollout, judged)
-    if _beyond_limit(counted, limits):
+    counted = count_paused(rollout, judged) if paused else count(rollout, judged)
+    if beyond_limit(counted, limits):
         return _give_up(situation, counted, *judged.reasons)
+    reasons = (*judged.reasons, paused) if paused else judged.reasons
     facts = replace(situation.facts, rollout=counted)
-    return Ruling("hold", RULE, judged.reasons, facts, holds=(_bake(situation, counted),))
+    return Ruling("hold", RULE, reasons, facts, holds=(_bake(situation, counted),))
 
 
 def _samples(situation: Situation, rollout: Rollout) -> tuple[TrafficSample, TrafficSample | None]:
     candidate = situation.traffic.get(deployment_name(rollout.version), TrafficSample())
     return candidate, situation.traffic.get(deployment_name(rollout.champion))
-
-
-def _count(rollout: Rollout, judged: Judgement) -> Rollout:
-    return replace(
-        rollout,
-        looks=rollout.looks + 1,
-        failures=rollout.failures + (judged.verdict == "fail"),
-        inconclusive=rollout.inconclusive + (judged.verdict == "inconclusive"),
-        no_data=rollout.no_data + (judged.verdict == "no_data"),
-    )
-
-
-def _beyond_limit(rollout: Rollout, limits: Analysis) -> bool:
-    return (
-        rollout.failures > limits.failure_limit
-        or rollout.inconclusive > limits.inconclusive_limit
-        or rollout.no_data > limits.no_data_limit
-    )
 
 
 def _advance(situation: Situation, rollout: Rollout, judged: Judgement) -> Ruling:
@@ -203,7 +186,7 @@ def _complete(situation: Situation, rollout: Rollout, *reasons: Reason) -> Rulin
         facts = facts.with_version(facts.versions[rollout.champion].after("replaced", now))
         facts = replace(facts, standby=rollout.champion, standby_until=until)
         holds = (situation.wake("standby_expiry", rollout.champion, until),)
-    facts, verifying = remedy.candidate_serves(situation, facts, rollout.version)
+    facts, verifying = remedy.candidate_serves(situation, overtaken(situation, facts), rollout.version)
     title = f"{situation.workload.name}: version {rollout.version} serves all traffic"
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in reasons})
     commands = (told, *clean_staging(situation, version))

@@ -15,6 +15,7 @@ from shared.domain.durations import parse_duration
 from shared.domain.facts import ApprovalAsked, CheckResult, Facts, HeldSignal, Incident, Rollout, Version, WindowSeen
 from shared.domain.observations import TrafficSample
 from shared.domain.outcomes import Failed, Succeeded
+from shared.domain.platform_signals import BudgetCrossed
 from shared.domain.policy import Policy
 from shared.domain.references import deployment_name
 from shared.domain.signals import (
@@ -28,6 +29,7 @@ from shared.domain.signals import (
     OperatorAsked,
     WindowClosed,
 )
+from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.situation import Situation
 from shared.parsing.policy_file import policy_digest, read_policy
 
@@ -295,6 +297,59 @@ def breached(run: str = "run-1", **fields: Any) -> MonitorBreached:
             **fields,
         }
     )
+
+
+GROUP = PRODUCTION.partition("/providers/")[0]  # the resource group of every workspace of the example
+TIERS = [
+    {"at": 0.5, "to": "project_owner"},
+    {"at": 0.9, "to": ["project_owner", "ml_engineers"]},
+    {"at": 1.0, "then": "freeze_retraining"},
+]
+OWNER = {"group": "00000000-0000-0000-0000-000000000009", "channels": ["email:owner@contoso.com"]}
+
+
+def budgeted(workload: Mapping[str, Any] | None = None, **budget: Any) -> Policy:
+    """The example's policy with a budget of the resource group, whose owner hears of it."""
+    rule = {"scope": GROUP, "tiers": TIERS, "forecast": [{"at": 1.1, "to": "project_owner"}], **budget}
+    raw = raw_policy(workload, budgets=[rule])
+    return Policy.model_validate(changed(raw, {"personas": {"project_owner": OWNER}}))
+
+
+def crossed(ratio: float, **fields: Any) -> BudgetCrossed:
+    """Spending reached so much of the monthly budget of 1,000 EUR; actual, as the common schema tells it."""
+    fields = {"forecast": False, "occurred_at": NOW, "scope": GROUP, "budget": "mlops", **fields}
+    return BudgetCrossed(
+        source=f"{fields['scope']}/providers/microsoft.consumption/budgets/{fields['budget']}",
+        spent=ratio * 1000,
+        amount=1000,
+        ratio=ratio,
+        unit="EUR",
+        **{"dedup_key": f"crossed-{ratio}-{fields['forecast']}-{fields['occurred_at']}", **fields},
+    )
+
+
+def silenced(what: str = "data_drift", until: str = "2d", **fields: Any) -> SilenceAdded:
+    """A person wants quiet until so long after NOW."""
+    return SilenceAdded(
+        **{
+            "source": "outerloop/cli",
+            "dedup_key": f"silence-{what}-{until}",
+            "occurred_at": NOW,
+            "workload": "flight-delay",
+            "what": what,
+            "by": "grace@contoso.com",
+            "comment": "holiday traffic",
+            "until": after(until),
+            **fields,
+        }
+    )
+
+
+def expired(silence_id: str, **fields: Any) -> SilenceExpired:
+    """A person ends a silence before its time."""
+    key = fields.pop("dedup_key", f"expired-{silence_id}")
+    heard = {"source": "outerloop/cli", "dedup_key": key, "occurred_at": NOW}
+    return SilenceExpired(**heard, workload="flight-delay", silence_id=silence_id, by="ada@contoso.com", **fields)
 
 
 def seen(month: int, verdict: Any = "detected") -> WindowSeen:

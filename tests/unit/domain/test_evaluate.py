@@ -28,7 +28,9 @@ from tests.unit.domain.builders import (
     awaiting,
     breached,
     codes,
+    crossed,
     elapsed,
+    expired,
     failure,
     finished,
     incident,
@@ -38,6 +40,7 @@ from tests.unit.domain.builders import (
     registered,
     rolling,
     serving,
+    silenced,
     situation,
     version,
     window,
@@ -55,6 +58,9 @@ ONE_OF_EACH = {
     "OperatorAsked": (asked("pause"), "operator"),
     "ApprovalAnswered": (answered(), "approval"),
     "CommandFinished": (finished("c", "Notify"), "operator"),
+    "BudgetCrossed": (crossed(0.5), "budget"),
+    "SilenceAdded": (silenced(), "silence"),
+    "SilenceExpired": (expired("x"), "silence"),
     "HoldElapsed": (elapsed("bake", "2/0/0"), "rollout"),
 }
 STATES = (
@@ -107,7 +113,8 @@ def test_a_signal_is_judged_by_the_rule_of_its_kind(signal, rule):
         ("rollback", "rollout"),
         ("pause", "operator"),
         ("resume", "operator"),
-        ("lift_freeze", "none"),
+        ("lift_freeze", "budget"),
+        ("close", "work_item"),
     ],
 )
 def test_every_request_of_a_person_is_answered(action, rule):
@@ -116,7 +123,7 @@ def test_every_request_of_a_person_is_answered(action, rule):
 
 def test_these_are_all_the_requests_and_all_the_moments():
     actions = OperatorAsked.__annotations__["action"]
-    assert set(get_args(actions)) == {"retrain", "rollback", "pause", "resume", "lift_freeze"}
+    assert set(get_args(actions)) == {"retrain", "rollback", "pause", "resume", "lift_freeze", "close"}
     assert set(get_args(HoldElapsed.__annotations__["purpose"])) == {
         "retry",
         "bake",

@@ -4,8 +4,10 @@ from itertools import combinations
 import pytest
 
 from shared.domain import guards
+from shared.domain.budget_facts import BudgetFreeze
 from shared.domain.facts import Facts
 from shared.domain.signals import DEPTH_MAX
+from shared.domain.silences import Silence
 from shared.domain.situation import because
 from tests.unit.domain.builders import NOW, asked, codes, policy_with, registered, situation
 
@@ -13,10 +15,15 @@ from tests.unit.domain.builders import NOW, asked, codes, policy_with, registere
 PAUSED = ("paused", {"paused": True}, {}, 0)
 OBSERVING = ("mode_observe", {}, {"mode": "observe"}, 0)
 DEEP = ("causal_depth", {}, {}, DEPTH_MAX)
+SILENCE = Silence(id="s", what="*", by="ada", comment="holidays", until=NOW + timedelta(hours=5))
+SILENCED = ("silenced", {"silences": (SILENCE,)}, {}, 0)
+MAINTAINED = ("maintenance", {}, {"maintenance": [{"from": "10:00", "to": "14:00"}]}, 0)
 COOLING = ("cooldown", {"retrained_at": (NOW - timedelta(hours=1),)}, {}, 0)
 LIMITED = ("limit", {"retrained_at": (NOW - timedelta(hours=20), NOW - timedelta(hours=21))}, {}, 0)
+FREEZE = BudgetFreeze(budget="mlops", ratio=1.1, since=NOW, until=NOW + timedelta(days=20))
+FROZEN = ("budget_freeze", {"freezes": {"mlops": FREEZE}}, {}, 0)
 HOPELESS = ("give_up", {"fruitless": 3}, {}, 0)
-EVERY = (PAUSED, OBSERVING, DEEP, COOLING, LIMITED, HOPELESS)
+EVERY = (PAUSED, OBSERVING, DEEP, SILENCED, MAINTAINED, COOLING, LIMITED, FROZEN, HOPELESS)
 ORDER = [name for name, *_ in EVERY]
 
 
@@ -40,25 +47,25 @@ def test_nothing_holds_when_nothing_is_wrong():
 
 @pytest.mark.parametrize("guard", EVERY, ids=ORDER)
 def test_each_guard_holds_a_retraining_alone(guard):
-    assert codes(guards.for_retraining(*held_by(guard))) == [guard[0]]
+    assert codes(guards.for_retraining(*held_by(guard), "data_drift")) == [guard[0]]
 
 
 @pytest.mark.parametrize("pair", list(combinations(EVERY, 2)), ids=lambda pair: f"{pair[0][0]}+{pair[1][0]}")
 def test_of_two_guards_both_are_listed_in_order(pair):
-    found = dict.fromkeys(codes(guards.for_retraining(*held_by(*pair))))
+    found = dict.fromkeys(codes(guards.for_retraining(*held_by(*pair), "data_drift")))
     assert list(found) == sorted((name for name, *_ in pair), key=ORDER.index)
 
 
 def test_all_that_hold_are_listed():
-    assert set(codes(guards.for_retraining(*held_by(*EVERY)))) == set(ORDER)
+    assert set(codes(guards.for_retraining(*held_by(*EVERY), "data_drift"))) == set(ORDER)
 
 
-@pytest.mark.parametrize("guard", [PAUSED, OBSERVING, DEEP], ids=lambda guard: guard[0])
+@pytest.mark.parametrize("guard", [PAUSED, OBSERVING, DEEP, MAINTAINED], ids=lambda guard: guard[0])
 def test_what_holds_a_promotion(guard):
     assert codes(guards.for_promotion(held_by(guard)[0])) == [guard[0]]
 
 
-@pytest.mark.parametrize("guard", [COOLING, LIMITED, HOPELESS], ids=lambda guard: guard[0])
+@pytest.mark.parametrize("guard", [SILENCED, COOLING, LIMITED, FROZEN, HOPELESS], ids=lambda guard: guard[0])
 def test_what_only_concerns_retraining_holds_no_promotion(guard):
     assert guards.for_promotion(held_by(guard)[0]) == ()
 
@@ -116,6 +123,24 @@ def test_what_no_guard_can_date_is_looked_at_again_in_an_hour():
 
 @pytest.mark.parametrize("guard", EVERY, ids=ORDER)
 def test_every_guard_says_when_or_how_it_releases(guard):
-    (reason,) = guards.for_retraining(*held_by(guard))
+    (reason,) = guards.for_retraining(*held_by(guard), "data_drift")
     assert reason.text
     assert reason.until or reason.release or guard is DEEP
+
+
+def test_a_silence_holds_what_it_names_and_nothing_else():
+    silence = Silence(id="s", what="data_*", by="ada", comment="holidays", until=NOW + timedelta(hours=5))
+    here, retraining = held_by(("", {"silences": (silence,)}, {}, 0))
+    assert guards.for_retraining(here, retraining, "remedy", "manual_retrain") == ()
+    (reason,) = guards.for_retraining(here, retraining, "data_drift")
+    assert reason.text == "ada silenced data_* until 2026-03-02 17:00 UTC: holidays"
+    assert (reason.until, reason.release) == (
+        silence.until,
+        "outerloop silence expire flight-delay s --by YOU --why WHY",
+    )
+
+
+def test_of_two_maintenance_windows_the_one_that_ends_last_counts():
+    windows = [{"from": "10:00", "to": "14:00"}, {"from": "11:00", "to": "15:30"}, {"from": "20:00", "to": "21:00"}]
+    here, _ = held_by(("", {}, {"maintenance": windows}, 0))
+    assert guards.in_maintenance(here).until == NOW + timedelta(hours=3.5)

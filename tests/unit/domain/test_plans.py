@@ -1,7 +1,8 @@
 import pytest
 
 from shared.domain.evaluate import evaluate
-from shared.domain.plans import stale
+from shared.domain.facts import Facts
+from shared.domain.plans import stale, waits
 from shared.domain.values import replace
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import asked, incident, known, ordered, registered, rolling, serving, situation, version
@@ -69,3 +70,10 @@ def test_a_staging_deployment_may_go_although_its_version_serves_in_production()
     removals = [command for command, _ in whole_story() if type(command).__name__ == "RemoveDeployment"]
     staged = next(command for command in removals if not command.production)
     assert stale(staged, known(version(staged.deployment.removeprefix("version-")))) == ""
+
+
+def test_a_pause_holds_every_command_but_rollbacks_and_messages():
+    story = {type(command).__name__: command for command, _ in whole_story()}
+    held = {kind for kind, command in story.items() if waits(command, Facts(paused=True))}
+    assert set(story) - held == {"RollBackTraffic", "Notify", "RequestApproval"}
+    assert [kind for kind, command in story.items() if waits(command, Facts())] == []

@@ -81,7 +81,7 @@ def test_steps_that_rise_to_all_of_the_traffic_are_fine(steps):
         ({"share_of_features": 1.1}, "less than or equal to 1"),
         ({"min_rows": 0}, "greater than or equal to 1"),
         ({"metric": "wasserstein"}, "'psi'"),
-        ({"then": "panic"}, "'retrain' or 'notify'"),
+        ({"then": "panic"}, "'annotate' or"),
     ],
 )
 def test_a_drift_rule_that_could_not_work_is_a_fault(changes, text):

@@ -6,6 +6,7 @@ from shared.domain.signals import JobStatusChanged, ModelDeployed, SubscriptionV
 from shared.domain.values import replace
 from tests.unit.domain.builders import (
     DEVELOPMENT,
+    GROUP,
     NOW,
     POLICY,
     PRODUCTION,
@@ -13,7 +14,9 @@ from tests.unit.domain.builders import (
     answered,
     asked,
     breached,
+    budgeted,
     changed,
+    crossed,
     elapsed,
     finished,
     raw_policy,
@@ -108,3 +111,49 @@ def test_a_workspace_is_in_scope_in_whatever_case_it_is_written():
 def test_a_workload_that_does_not_exist_is_out_of_scope():
     rejected = out_of_scope(POLICY, replace(asked("retrain"), workload="house-prices"))
     assert "no workload 'house-prices'" in rejected.detail
+
+
+BUDGET = f"{GROUP}/providers/microsoft.consumption/budgets/mlops"
+SUBSCRIPTION = "/".join(GROUP.split("/")[:3])
+
+
+@pytest.mark.parametrize(
+    ("written", "scope"),
+    [
+        (GROUP, GROUP),
+        (GROUP.upper().replace("/SUBSCRIPTIONS", "/subscriptions"), GROUP),
+        (SUBSCRIPTION, GROUP),
+        (GROUP, SUBSCRIPTION),
+        (BUDGET, GROUP),
+    ],
+    ids=["its own", "in capitals", "above", "below", "by the budget's id"],
+)
+def test_a_budget_alert_goes_to_its_rule_and_to_the_workloads_in_its_scope(written, scope):
+    subjects = route(budgeted(scope=written), crossed(1.0, scope=scope))
+    assert subjects == (f"budget/{written.lower()}", SUBJECT)
+
+
+@pytest.mark.parametrize(
+    "written", [f"{GROUP}2", GROUP.replace("mlops", "website"), BUDGET.replace("budgets/mlops", "budgets/gpu")]
+)
+def test_a_budget_alert_does_not_go_to_a_rule_of_another_scope(written):
+    assert route(budgeted(scope=written), crossed(1.0)) == (SUBJECT,)
+
+
+def test_a_rule_of_the_very_scope_is_preferred_to_those_around_it():
+    rule = {"tiers": [{"at": 0.5, "to": "ml_engineers"}]}
+    raw = raw_policy(budgets=[{"scope": SUBSCRIPTION, **rule}, {"scope": GROUP, **rule}])
+    subjects = route(Policy.model_validate(raw), crossed(1.0))
+    assert subjects == (f"budget/{GROUP}", SUBJECT)
+
+
+def test_a_budget_without_workloads_is_in_scope_when_the_policy_names_it():
+    elsewhere = GROUP.replace("mlops", "website")
+    assert out_of_scope(budgeted(), crossed(1.0, scope=elsewhere))
+    assert out_of_scope(budgeted(scope=elsewhere), crossed(1.0, scope=elsewhere)) is None
+    assert route(budgeted(scope=elsewhere), crossed(1.0, scope=elsewhere)) == (f"budget/{elsewhere}",)
+
+
+def test_the_end_of_a_budgets_message_goes_to_the_budget():
+    done = replace(finished("c", "Notify"), workload="", subject=f"budget/{GROUP}")
+    assert route(budgeted(), done) == (f"budget/{GROUP}",)

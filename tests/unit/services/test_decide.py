@@ -7,11 +7,14 @@ import pytest
 from shared.adapters.sqlite_store import SqliteStore
 from shared.domain.facts import Facts, Rollout
 from shared.domain.ids import decision_id
+from shared.domain.policy import Policy
 from shared.domain.records import SignalRow
 from shared.domain.routing import UNMATCHED
 from shared.domain.situation import FAULT_RETRY
-from shared.ports import StoreUnavailableError
+from shared.parsing.policy_file import policy_digest
+from shared.ports import LoadedPolicy, StoreUnavailableError
 from shared.services.decide import TRIES_MAX
+from tests.unit.domain.builders import GROUP, crossed, raw_policy
 from tests.unit.services.fakes import NOON, SUBJECT, ContestedStore, LaggingStore, World
 from tests.unit.services.signals import asked, hold, registered, rolling_out, serving, window
 
@@ -199,3 +202,20 @@ async def test_what_waited_goes_on_waiting_when_a_rule_breaks(world):
     (again,) = await world.store.holds(SUBJECT)
     assert (again.signal.purpose, again.signal.about) == ("bake", "2/0/0")
     assert again.due == world.clock.now() + FAULT_RETRY
+
+
+async def test_a_budget_alert_is_told_once_and_freezes_every_workload_in_its_scope(world):
+    raw = raw_policy(
+        budgets=[{"scope": GROUP, "tiers": [{"at": 1.0, "then": "freeze_retraining", "to": "ml_engineers"}]}]
+    )
+    second = {**raw["workloads"][0], "name": "flight-cancel", "model": "flight-cancel*"}
+    policy = Policy.model_validate({**raw, "workloads": [*raw["workloads"], second]})
+    world.policies.loaded = LoadedPolicy(policy, policy_digest(policy), {})
+    await world.ingest.tell(crossed(1.0, occurred_at=world.clock.now()))
+    subjects = ["workload/flight-delay", "workload/flight-cancel"]
+    assert [bool((await world.store.facts(subject)).value.freezes) for subject in subjects] == [True, True]
+    (told,) = [command for decision in (await world.store.decisions(None, 100)) for command in decision.commands]
+    assert (told.persona, told.workload) == ("ml_engineers", "")
+    await world.executor.run(f"budget/{GROUP}", told.id, "worker")
+    assert world.messenger.journal == [("send", told.id)]
+    assert (await world.store.decisions(None, 100))[-1].subject == f"budget/{GROUP}"

@@ -9,8 +9,9 @@ from shared.domain.commands import ON_UNKNOWN, kind_of
 from shared.domain.effects import AnyCommand
 from shared.domain.ids import derive
 from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
+from shared.domain.values import replace
 from shared.ports import StoreUnavailableError
-from shared.services.execute import AGE_MAX, BACKOFF_MAX, CLAIM_FOR, LEASE_RETRY, TRIES_MAX, TRY_FOR
+from shared.services.execute import AGE_MAX, BACKOFF_MAX, CLAIM_FOR, LEASE_RETRY, PAUSE_LOOK, TRIES_MAX, TRY_FOR
 from tests.unit.services.fakes import NOON, SUBJECT, ProcessDied, World
 from tests.unit.services.signals import (
     check,
@@ -544,3 +545,74 @@ async def test_a_fault_of_ours_in_a_step_is_an_outcome_and_is_tried_again(world)
     assert outcome == Unknown(reason="RuntimeError: a bug")
     row = await world.store.command(SUBJECT, "retrain-1")
     assert (row.state, row.outcome) == ("pending", outcome)
+
+
+# Under a pause
+
+
+async def paused(world, *, resume=False):
+    stored = await world.store.facts(SUBJECT)
+    await world.order(cause=f"pause-{world.clock.now()}-{resume}", facts=replace(stored.value, paused=not resume))
+
+
+@pytest.mark.parametrize("command", [retrain(), deploy(), check(), record_reference()], ids=lambda command: command.id)
+async def test_a_pause_keeps_a_command_from_beginning_and_to_resume_lets_it_go(world, command):
+    await world.order(command)
+    await paused(world)
+    outcome = await world.run(command)
+    assert outcome == Skipped(reason="the workload is paused", until=NOON + PAUSE_LOOK)
+    assert world.queue.sent[-1].delay_seconds == PAUSE_LOOK.total_seconds()
+    assert world.workspace.journal == []
+    row = await world.row(command)
+    assert (row.state, row.attempts) == ("pending", 0)
+    await paused(world, resume=True)
+    world.clock.pass_seconds(PAUSE_LOOK.total_seconds())
+    await world.run(command)
+    assert (await world.row(command)).attempts == 1
+
+
+@pytest.mark.parametrize("command", [roll_back(), notify()], ids=lambda command: command.id)
+async def test_no_pause_holds_a_rollback_or_a_notification(world, command):
+    await paused(world)
+    await world.order(command)
+    assert await world.run(command) == Succeeded()
+
+
+async def test_a_pause_holds_no_lease_so_a_rollback_gets_through_at_once(world):
+    await world.order(deploy(), roll_back())
+    await paused(world)
+    await world.run(deploy())
+    assert await world.run(roll_back()) == Succeeded()
+
+
+async def test_what_azure_has_begun_is_followed_to_its_end_during_a_pause(world):
+    world.workspace.answers("Retrain", started(world, 15), Succeeded(data={"model_version": "2"}))
+    await world.order(retrain())
+    await world.run(retrain())
+    await paused(world)
+    world.clock.pass_seconds(15)
+    assert isinstance(await world.run(retrain()), Succeeded)
+
+
+async def test_what_a_crash_left_in_mid_call_is_not_repeated_during_a_pause(world):
+    world.workspace.answers("Retrain", ProcessDied())
+    await world.order(retrain())
+    with pytest.raises(ProcessDied):
+        await world.run(retrain())
+    await paused(world)
+    world.clock.pass_seconds(CLAIM_FOR.total_seconds() + 1)
+    assert (await world.run(retrain())).reason == "the workload is paused"
+    await paused(world, resume=True)
+    assert await world.run(retrain()) == Succeeded()
+
+
+async def test_a_long_pause_does_not_use_up_a_commands_tries(world):
+    world.workspace.answers("Retrain", BUSY, Succeeded())
+    await world.order(retrain())
+    await paused(world)
+    for _ in range(TRIES_MAX + 2):
+        await world.run(retrain())
+        world.clock.pass_seconds(TRY_FOR.total_seconds())
+    await paused(world, resume=True)
+    assert await world.run(retrain()) == BUSY
+    assert (await world.row(retrain())).state == "pending"

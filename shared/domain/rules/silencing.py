@@ -1,0 +1,63 @@
+"""What silences do: they come, they end, and in between notifications of what they cover are not sent.
+
+Owns these rulings. A rollback, what is said with it, and what needs a person at once (an escalation) are never silenced.
+"""
+
+import dataclasses
+
+from shared.domain import guards
+from shared.domain.commands import Notify, RollBackTraffic
+from shared.domain.ids import derive
+from shared.domain.silences import Silence, SilenceAdded, SilenceExpired
+from shared.domain.situation import Ruling, Situation, because, ignore
+from shared.domain.values import replace
+
+RULE = "silence"
+TEXT_MAX = 300  # characters of any text that is kept with a silence
+KEPT_MAX = 20  # silences of one workload at a time
+
+
+def on_added(situation: Situation, signal: SilenceAdded) -> Ruling:
+    """From now on there is quiet about it."""
+    facts, until = situation.facts, signal.until
+    text = f"{signal.by} silenced {signal.what} until {until:%Y-%m-%d %H:%M} UTC: {signal.comment}"
+    reason = because("asked", text, until=until)
+    if until <= situation.now:
+        return ignore(situation, RULE, reason, because("over", "that moment has passed"))
+    living = tuple(known for known in facts.silences if situation.now < known.until)
+    if len(living) >= KEPT_MAX:
+        return ignore(situation, RULE, reason, because("too_many", f"{KEPT_MAX} silences are in force: let one expire"))
+    silence = Silence(
+        id=derive("silence", signal.dedup_key),
+        what=signal.what[:TEXT_MAX],
+        by=signal.by[:TEXT_MAX],
+        comment=signal.comment[:TEXT_MAX],
+        until=until,
+    )
+    return Ruling("act", RULE, (reason,), replace(facts, silences=(*living, silence)))
+
+
+def on_expired(situation: Situation, signal: SilenceExpired) -> Ruling:
+    """The quiet is over; what was held is evaluated at once."""
+    facts = situation.facts
+    reason = because("asked", f"{signal.by} ended the silence: {signal.why or 'without saying why'}")
+    kept = tuple(known for known in facts.silences if known.id != signal.silence_id and situation.now < known.until)
+    if all(known.id != signal.silence_id or known.until <= situation.now for known in facts.silences):
+        return ignore(situation, RULE, reason, because("no_silence", "no such silence is in force"))
+    again = tuple(situation.wake("retry", held.about, situation.now, held.dedup_key) for held in facts.held.values())
+    return Ruling("act", RULE, (reason,), replace(facts, silences=kept), holds=again)
+
+
+def quietened(situation: Situation, ruling: Ruling) -> Ruling:
+    """The ruling without the notifications that a silence covers: they are kept as what would have been sent."""
+    messages = tuple(command for command in ruling.commands if isinstance(command, Notify))
+    rolling_back = any(isinstance(command, RollBackTraffic) for command in ruling.commands)
+    if not messages or rolling_back or ruling.verdict == "escalate":
+        return ruling
+    changed = (known.kind for known in ruling.facts.incidents if known not in situation.facts.incidents)
+    reason = guards.silenced(situation, ruling.rule, *changed)
+    if reason is None:
+        return ruling
+    rest = tuple(command for command in ruling.commands if not isinstance(command, Notify))
+    reasons, planned = (*ruling.reasons, reason), (*ruling.planned, *messages)
+    return dataclasses.replace(ruling, reasons=reasons, commands=rest, planned=planned)

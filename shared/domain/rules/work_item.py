@@ -1,0 +1,93 @@
+"""A piece of work for people: opened once, told once, repeats counted, closed when a newer version serves or a person says so.
+
+Owns the life of such incidents. What the work is, and who does it, is said by ``annotation`` and ``investigation``.
+"""
+
+from collections.abc import Mapping
+
+from shared.domain.decisions import Reason
+from shared.domain.facts import Facts, Incident, IncidentKind
+from shared.domain.ids import derive
+from shared.domain.references import deployment_name
+from shared.domain.rules import remedy
+from shared.domain.signals import OperatorAsked
+from shared.domain.situation import Ruling, Situation, because, ignore
+from shared.domain.values import replace
+
+KINDS: tuple[IncidentKind, ...] = ("annotation", "investigation")
+
+
+def open_item(  # noqa: PLR0913, PLR0917  # what a work item is made of
+    situation: Situation,
+    facts: Facts,
+    kind: IncidentKind,
+    to: str,
+    title: str,
+    evidence: Mapping[str, str],
+    why: tuple[Reason, ...],
+) -> Ruling:
+    """Open the item and tell its people, with the evidence; while one is open, count only."""
+    known = facts.open_incident(kind)
+    if known:
+        reason = because("incident_open", f"incident {known.id} is open: this is counted, not told again")
+        counted = facts.with_incident(replace(known, repeats=known.repeats + 1))
+        return Ruling("suppress", kind, (*why, reason), counted)
+    incident = Incident(
+        id=derive("incident", situation.subject, kind, situation.heard.dedup_key),
+        kind=kind,
+        state="open",
+        opened_at=situation.now,
+        version=facts.champion,
+        detail="; ".join(reason.text for reason in why)[: remedy.DETAIL_MAX],
+    )
+    closes = f"when a newer version serves, or: outerloop ask close {situation.workload.name} --by YOU --why WHY"
+    told = {**evidence, "incident": incident.id, "closes": closes}
+    command = situation.tell(to or situation.workload.owner, f"{situation.workload.name}: {title}", told)
+    return Ruling("act", kind, why, facts.with_incident(incident), commands=(command,))
+
+
+def evidence_of(situation: Situation, facts: Facts, why: tuple[Reason, ...]) -> dict[str, str]:
+    """What people need to begin: what was found, the windows before, who serves and since when."""
+    champion = facts.versions.get(facts.champion)
+    windows = facts.windows.get(facts.champion, ())
+    production = situation.workload.environments.production
+    seen = "; ".join(f"{known.start:%Y-%m-%d} {known.verdict} ({known.share:.0%} of features)" for known in windows)
+    serves = f"version {champion.version} since {champion.since:%Y-%m-%d %H:%M} UTC" if champion else "no version"
+    return {
+        **{reason.code: reason.text for reason in why},
+        "windows": seen or "none was closed yet",
+        "champion": serves,
+        "endpoint": f"{production.endpoint} in {production.workspace}",
+    }
+
+
+def samples_at(situation: Situation, facts: Facts, written: str) -> str:
+    """Where sampled inputs lie: as the rule says, or where Azure ML's data collector puts them by default."""
+    if written:
+        return written
+    endpoint, deployment = situation.workload.environments.production.endpoint, deployment_name(facts.champion)
+    folder = f"{endpoint}/{deployment}/model_inputs" if facts.champion else endpoint
+    return f"azureml://datastores/workspaceblobstore/paths/modelDataCollector/{folder}"
+
+
+def overtaken(situation: Situation, facts: Facts) -> Facts:
+    """A newer version serves: the work that was about the one before is done."""
+    for known in facts.incidents:
+        if known.kind in KINDS and known.state == "open" and known.version != facts.champion:
+            closed = replace(known, state="closed", closed_as="promoted", closed_at=situation.now)
+            facts = facts.with_incident(closed)
+    return facts
+
+
+def on_close_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
+    """A person says that the work is done: every open item of the workload is closed."""
+    reason = because("asked", f"{signal.by} closed it: {signal.why or 'without saying why'}")
+    facts = situation.facts
+    items = [known for known in facts.incidents if known.kind in KINDS and known.state == "open"]
+    if not items:
+        return ignore(
+            situation, "work_item", reason, because("none_open", "no annotation task or investigation is open")
+        )
+    for known in items:
+        facts = facts.with_incident(replace(known, state="closed", closed_as="done", closed_at=situation.now))
+    return Ruling("act", "work_item", (reason,), facts)
