@@ -7,8 +7,29 @@ from typing import assert_never
 
 from shared.domain.decisions import Evaluation
 from shared.domain.facts import Version
-from shared.domain.platform_signals import PlatformSignal
-from shared.domain.rules import approval, monitoring, operator, promotion, remedy, rollout
+from shared.domain.platform_signals import (
+    AlertFired,
+    AlertResolved,
+    ComplianceChanged,
+    PlatformHealthChanged,
+    PlatformSignal,
+    ResourceChanged,
+    SecurityAlertRaised,
+    VulnerabilityFound,
+)
+from shared.domain.rules import (
+    approval,
+    by_hand,
+    compliance,
+    infrastructure,
+    monitoring,
+    operator,
+    promotion,
+    remedy,
+    rollback,
+    rollout,
+    security,
+)
 from shared.domain.signals import (
     ApprovalAnswered,
     CommandFinished,
@@ -47,12 +68,34 @@ def _rule(situation: Situation) -> Ruling:
             return _on_finished(situation, signal)
         case HoldElapsed():
             return _on_elapsed(situation, signal)
-        case JobStatusChanged() | ModelDeployed() | SubscriptionValidation() | TelemetryReceived():
+        case JobStatusChanged() | SubscriptionValidation() | TelemetryReceived():
             return _no_match(situation, "heard and recorded; no rule acts on it")
-        case _ if isinstance(signal, PlatformSignal):
-            return _no_match(situation, "heard and recorded; no rule acts on it yet")
+        case _ if isinstance(signal, ModelDeployed | PlatformSignal):
+            return _on_platform(situation, signal)
         case _:
             assert_never(signal)
+
+
+def _on_platform(situation: Situation, signal: ModelDeployed | PlatformSignal) -> Ruling:
+    match signal:
+        case ModelDeployed():
+            return by_hand.on_deployed(situation, signal)
+        case AlertFired():
+            return infrastructure.on_alert(situation, signal)
+        case AlertResolved():
+            return infrastructure.on_resolved(situation, signal)
+        case PlatformHealthChanged():
+            return infrastructure.on_health(situation, signal)
+        case ComplianceChanged():
+            return compliance.on_changed(situation, signal)
+        case SecurityAlertRaised():
+            return security.on_alert(situation, signal)
+        case VulnerabilityFound():
+            return security.on_vulnerability(situation, signal)
+        case ResourceChanged():
+            return by_hand.on_changed(situation, signal)
+        case _:
+            return _no_match(situation, "heard and recorded; no rule acts on it yet")
 
 
 def _no_match(situation: Situation, text: str) -> Ruling:
@@ -64,7 +107,7 @@ def _on_operator(situation: Situation, signal: OperatorAsked) -> Ruling:
         case "retrain":
             return remedy.on_retrain_asked(situation, signal)
         case "rollback":
-            return rollout.on_rollback_asked(situation, signal)
+            return rollback.on_rollback_asked(situation, signal)
         case "pause":
             return operator.pause(situation, signal)
         case "resume":
@@ -78,7 +121,7 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
         case "SetTraffic":
             return rollout.on_traffic_set(situation, signal)
         case "RollBackTraffic":
-            return rollout.on_rollback_finished(situation, signal)
+            return rollback.on_rollback_finished(situation, signal)
         case "Retrain":
             return remedy.on_retrained(situation, signal)
     measured = next((known for known in situation.facts.incidents if known.verification == signal.command_id), None)
@@ -106,5 +149,7 @@ def _on_elapsed(situation: Situation, signal: HoldElapsed) -> Ruling:
             return approval.on_expiry(situation, signal)
         case "verify_deadline":
             return remedy.on_verify_deadline(situation, signal)
+        case "incident_expiry":
+            return infrastructure.on_expiry(situation, signal)
         case "retry":
             return _no_match(situation, "the signal that waited is no longer known")

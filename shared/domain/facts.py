@@ -80,7 +80,7 @@ class Rollout(Part, frozen=True, kw_only=True):
     pending: str = ""  # the traffic command that this step waits for
 
 
-IncidentKind = Literal["data_drift", "rollout_failed", "manual_retrain"]
+IncidentKind = Literal["data_drift", "rollout_failed", "manual_retrain", "infrastructure", "security"]
 IncidentState = Literal["open", "remedying", "verifying", "closed"]
 
 
@@ -97,8 +97,14 @@ class Incident(Part, frozen=True, kw_only=True):
     remedy: str = ""  # the command that should mend it
     remedy_version: str = ""
     verification: str = ""  # the command that measures the effect
-    closed_as: Literal["", "helped", "no_effect", "worse", "rolled_back", "failed"] = ""
+    closed_as: Literal[
+        "", "helped", "no_effect", "worse", "rolled_back", "failed", "resolved", "expired", "crowded_out"
+    ] = ""
     closed_at: datetime | None = None
+    alert: str = ""  # the alert rule, or the type of a security alert, in lower case
+    target: str = ""  # the resource that it is about
+    severity: str = ""
+    heard_at: datetime | None = None  # when the newest signal about it occurred
 
 
 class WindowSeen(Part, frozen=True, kw_only=True):
@@ -108,6 +114,15 @@ class WindowSeen(Part, frozen=True, kw_only=True):
     verdict: WindowVerdict
     share: float
     rows: int
+
+
+class Judged(Part, frozen=True, kw_only=True):
+    """What Azure Policy said last about one resource under one assignment. ``resource`` and ``assignment`` are ARM ids."""
+
+    resource: str
+    assignment: str
+    compliant: bool
+    at: datetime
 
 
 class HeldSignal(Part, frozen=True, kw_only=True):
@@ -132,6 +147,7 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     retrained_at: tuple[datetime, ...] = ()
     fruitless: int = 0  # remedies in a row that did not help
     held: dict[str, HeldSignal] = {}  # by hold id
+    judged: tuple[Judged, ...] = ()  # by Azure Policy, the oldest first
 
     def with_version(self, version: Version) -> "Facts":
         """These facts with one version added or replaced; the oldest that have ended are dropped beyond the limit."""

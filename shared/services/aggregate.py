@@ -230,11 +230,11 @@ def _bucket(policy: Policy) -> timedelta:
 def _data_windows(policy: Policy, messages: Iterable[Telemetry]) -> Iterable[tuple[DeploymentRef, str]]:
     """The window length of every deployment in these messages whose endpoint a rule watches."""
     lengths = {
-        (w.environments.production.workspace.lower(), w.environments.production.endpoint.lower()): w.monitoring[
+        (w.environments.production.workspace.lower(), w.environments.production.endpoint.lower()): w.drift_rules[
             0
         ].window
         for w in policy.workloads
-        if w.monitoring
+        if w.drift_rules
     }
     refs = {rows.deployment for message in messages for rows in message.rows}
     return [(ref, lengths[ref.workspace, ref.endpoint]) for ref in refs if (ref.workspace, ref.endpoint) in lengths]

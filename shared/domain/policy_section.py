@@ -1,0 +1,12 @@
+"""The base of every part of the policy.
+
+Owns what all parts have in common: unknown keys are errors, and nothing changes after validation. Knows no part itself.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """A part of the policy: unknown keys are errors, since a misspelt guard would never hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
