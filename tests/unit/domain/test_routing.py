@@ -1,7 +1,7 @@
 import pytest
 
 from shared.domain.policy import Policy
-from shared.domain.routing import UNMATCHED, out_of_scope, route, subject_of, workload_of
+from shared.domain.routing import UNMATCHED, concerned, lies_in, out_of_scope, route, subject_of, workload_of
 from shared.domain.signals import JobStatusChanged, ModelDeployed, SubscriptionValidation, TelemetryReceived
 from shared.domain.values import replace
 from tests.unit.domain.builders import (
@@ -108,3 +108,26 @@ def test_a_workspace_is_in_scope_in_whatever_case_it_is_written():
 def test_a_workload_that_does_not_exist_is_out_of_scope():
     rejected = out_of_scope(POLICY, replace(asked("retrain"), workload="house-prices"))
     assert "no workload 'house-prices'" in rejected.detail
+
+
+GROUP = PRODUCTION.partition("/providers/")[0]
+
+
+@pytest.mark.parametrize(
+    ("resource", "inside"),
+    [
+        (PRODUCTION, True),
+        (f"{PRODUCTION.upper()}/", True),
+        (f"{PRODUCTION}/computes/cpu", True),
+        (f"{PRODUCTION}-eu", False),
+        (GROUP, False),
+        ("", False),
+    ],
+)
+def test_a_resource_lies_in_a_workspace_when_it_is_that_or_a_part_of_it(resource, inside):
+    assert lies_in(PRODUCTION.upper(), resource) is inside
+
+
+def test_a_workload_is_concerned_by_its_resources_and_by_what_holds_them():
+    found = concerned(POLICY.workloads[0], (GROUP, f"{DEVELOPMENT.upper()}/", ELSEWHERE, ""))
+    assert found == (GROUP, DEVELOPMENT)
