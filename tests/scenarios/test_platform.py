@@ -4,9 +4,11 @@ The example bakes each step for 30 minutes, so version 2 takes over at 90 minute
 """
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from shared.parsing.detect import parse
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import NOW, after, asked, known, registered, serving, version
 from tests.unit.domain.platform_builders import (
@@ -25,6 +27,7 @@ from tests.unit.domain.platform_builders import (
     vulnerability,
 )
 
+EVENTS = Path(__file__).parents[1] / "events"
 BACK_TO_1 = {"version-1": 100, "version-2": 0}
 SECURITY = {"notify_from": "medium", "to": "guards"}
 
@@ -43,6 +46,13 @@ def story_of_version_2(policy=None):
 
 def alert_at(text, rule="High latency", *targets, **fields):
     return fired(rule, *targets, occurred_at=after(text), **fields)
+
+
+def as_azure_sends_it(name, resource, ours):
+    """The signals of a recorded payload, about a resource of ours."""
+    text = (EVENTS / f"{name}.json").read_text(encoding="utf-8")
+    assert resource in text
+    return parse(text.replace(resource, ours).encode())
 
 
 def told(story, persona):
@@ -366,3 +376,30 @@ def test_two_versions_that_are_known_keep_serving_whatever_is_said_about_securit
     facts = known(version("1", "standby"), version("2"))
     story = Timeline(listening(security=SECURITY), facts).push(security_alert(), vulnerability())
     story.expect(champion="2", standby="1", incidents=["open", "open"])
+
+
+def test_the_latency_alert_that_azure_sends_opens_an_incident_and_its_resolved_one_closes_it():
+    endpoint = (
+        "/subscriptions/aaaa0a0a-bb1b-cc2c-dd3d-eeeeee4e4e4e/resourcegroups/test-rg/providers/"
+        "microsoft.machinelearningservices/workspaces/test-ws/onlineendpoints/test-endpoint"
+    )
+    latency = "alert-common-metric-online-endpoint-latency"
+    story = story_of_version_1().push(*as_azure_sends_it(latency, endpoint, ENDPOINT))
+    story.expect(incidents=["open"])
+    assert "deployment=green" in told(story, "infrastructure")[0].facts["condition"]
+    story.push(*as_azure_sends_it(f"{latency}-resolved", endpoint, ENDPOINT)).expect(incidents=["resolved"])
+
+
+def test_a_pause_and_compliance_hold_together_and_both_are_listed():
+    story = story_of_version_1().push(asked("pause"), judged(), registered("2"))
+    story.expect_reason("paused").expect_reason("noncompliant")
+    story.push(judged(compliant=True, occurred_at=after("1m"))).at("1m")
+    story.expect(versions={"1": "serving", "2": "registered"}).expect_reason("paused")
+    story.push(asked("resume")).at("1m").expect(versions={"1": "serving", "2": "awaiting_approval"})
+
+
+def test_a_promotion_behind_another_one_waits_for_compliance_too():
+    story = story_of_version_2().push(judged(), registered("3")).expect_reason("promotion_under_way")
+    story.expect_reason("noncompliant").at("3h").expect(champion="2").expect_reason("noncompliant")
+    story.push(judged(compliant=True, occurred_at=after("3h"))).at("3h")
+    assert story.seen()["versions"]["3"] == "awaiting_approval"

@@ -30,6 +30,7 @@ ALERT_EXPIRES_AFTER = timedelta(
     hours=24
 )  # an alert on the activity log tells of something that happened, and never ends
 SERVICE_EXPIRES_AFTER = timedelta(days=7)  # an issue of a service, or maintenance, whose end nobody told
+DEPLOYMENT_DIMENSIONS = frozenset({"deployment", "deploymentname"})
 WELL = frozenset({"available", "resolved", "complete", "completed", "canceled", "cancelled", "rca", "succeeded"})
 
 
@@ -47,6 +48,7 @@ class Trouble:
     severity: str = ""
     expires_after: timedelta | None = None
     may_be_ours: bool = True
+    deployments: tuple[str, ...] = ()  # that the measured values are about, when an alert splits by deployment
     issue: str = ""
 
     @property
@@ -66,6 +68,7 @@ def on_alert(situation: Situation, signal: AlertFired) -> Ruling:
         told=told | ({"severity": signal.severity} if signal.severity else {}),
         severity=signal.severity,
         expires_after=None if signal.stateful else ALERT_EXPIRES_AFTER,
+        deployments=_deployments(signal),
     )
     return _on_trouble(situation, trouble)
 
@@ -151,7 +154,7 @@ def _respond(
 ) -> Ruling:
     blamed, why = False, "no version of ours can have caused it"
     if trouble.may_be_ours:
-        blamed, why = blame(situation, rule, trouble.at, [incident.target for incident in opened])
+        blamed, why = blame(situation, rule, trouble.at, _places(trouble, opened))
     back = rollback.go_back(situation, because("alert", f"alert {trouble.text}"[:500])) if blamed else None
     facts = {
         **trouble.told,
@@ -165,6 +168,29 @@ def _respond(
     if back is None:
         return Ruling("act", RULE, (*reasons, reason), situation.facts, commands=(told,))
     return dataclasses.replace(back, rule=RULE, reasons=(*reasons, reason), commands=(*back.commands, told))
+
+
+def _places(trouble: Trouble, opened: list[Incident]) -> list[str]:
+    """What the incidents are about, as exactly as the alert says: of an endpoint, the deployments that it measured."""
+    return [
+        f"{incident.target}/deployments/{name}" if name and _is_endpoint(incident.target) else incident.target
+        for incident in opened
+        for name in trouble.deployments or ("",)
+    ]
+
+
+def _is_endpoint(target: str) -> bool:
+    return target.rstrip("/").split("/")[-2:-1] in (["onlineendpoints"], ["batchendpoints"])
+
+
+def _deployments(signal: AlertFired) -> tuple[str, ...]:
+    named = {
+        what.lower()
+        for one in signal.criteria
+        for name, what in one.dimensions.items()
+        if name.lower() in DEPLOYMENT_DIMENSIONS and what
+    }
+    return tuple(sorted(named))
 
 
 def _on_end(situation: Situation, trouble: Trouble) -> Ruling:

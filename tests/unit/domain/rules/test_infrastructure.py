@@ -196,3 +196,19 @@ def test_an_alert_about_very_many_targets_keeps_the_first():
 def test_nothing_serves_and_nothing_breaks():
     ruling = on_alert(heard(fired(), known(version("1", "registered"))), fired())
     assert ruling.commands[0].facts["what changed last"] == "nothing: no version of ours serves"
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "blamed"),
+    [
+        ({"deployment": "version-2"}, True),
+        ({"DeploymentName": "Version-2"}, True),
+        ({"deployment": "version-1"}, False),
+        ({"deployment": ""}, True),
+        ({"statusCodeClass": "5xx"}, True),
+    ],
+)
+def test_an_alert_that_splits_by_deployment_blames_only_the_one_that_it_measured(dimensions, blamed):
+    criterion = Criterion(metric="RequestLatency_P95", dimensions=dimensions)
+    ruling = on_alert(heard(fired(criteria=(criterion,)), rolling()), fired(criteria=(criterion,)))
+    assert ("RollBackTraffic" in kinds(ruling)) is blamed
