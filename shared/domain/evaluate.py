@@ -26,7 +26,6 @@ from shared.domain.rules import (
     operator,
     promotion,
     remedy,
-    rollback,
     rollout,
     security,
 )
@@ -107,7 +106,7 @@ def _on_operator(situation: Situation, signal: OperatorAsked) -> Ruling:
         case "retrain":
             return remedy.on_retrain_asked(situation, signal)
         case "rollback":
-            return rollback.on_rollback_asked(situation, signal)
+            return rollout.on_rollback_asked(situation, signal)
         case "pause":
             return operator.pause(situation, signal)
         case "resume":
@@ -121,7 +120,7 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
         case "SetTraffic":
             return rollout.on_traffic_set(situation, signal)
         case "RollBackTraffic":
-            return rollback.on_rollback_finished(situation, signal)
+            return rollout.on_rollback_finished(situation, signal)
         case "Retrain":
             return remedy.on_retrained(situation, signal)
     measured = next((known for known in situation.facts.incidents if known.verification == signal.command_id), None)

@@ -2,7 +2,7 @@
 
 Owns that judgement: a version is blamed when the alert is about what it serves in production, did not fire before the version
 took traffic, and came while it was taking over, or within ``attribute_within`` of that and with a warm standby to go back to.
-Knows nothing of incidents, or of how traffic goes back (``rollback``).
+Knows nothing of incidents, or of how traffic goes back (``rollout``).
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,6 @@ from shared.domain.durations import format_duration
 from shared.domain.facts import Version
 from shared.domain.policy_infrastructure import InfrastructureAlert
 from shared.domain.references import deployment_name
-from shared.domain.rules import rollback
 from shared.domain.situation import Situation
 
 
@@ -40,9 +39,16 @@ def _blame_champion(
     text = f"version {champion.version} took over at {champion.since:%Y-%m-%d %H:%M:%S} UTC"
     if situation.now > champion.since + within or at < champion.since - within:
         return False, f"{text}, which is not within {format_duration(within)}"
-    if rollback.warm_standby(situation) is None:
+    if _warm_standby(situation) is None:
         return False, f"{text}, and no warm standby is there to go back to"
     return True, f"{text}, which is within {format_duration(within)}"
+
+
+def _warm_standby(situation: Situation) -> Version | None:
+    """The version that takes over again by one write, while it is kept warm."""
+    standby, until = situation.facts.versions.get(situation.facts.standby), situation.facts.standby_until
+    warm = until is not None and situation.now < until
+    return standby if standby and standby.state == "standby" and warm else None
 
 
 def _is_served_by(situation: Situation, version: Version, target: str) -> bool:

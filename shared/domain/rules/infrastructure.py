@@ -1,7 +1,7 @@
 """What the platform's alerts and health mean for a model: an incident for each target, the version before, or a notice.
 
 Owns the rulings about alerts. Knows nothing of their schemas (``parsing``), of whom to blame (``attribution``) or of how
-traffic goes back (``rollback``).
+traffic goes back (``rollout``).
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from shared.domain.facts import Incident
 from shared.domain.platform_signals import AlertFired, AlertResolved, Criterion, PlatformHealthChanged
 from shared.domain.policy_infrastructure import InfrastructureAlert
 from shared.domain.routing import concerned
-from shared.domain.rules import rollback
+from shared.domain.rules import rollout
 from shared.domain.rules.attribution import blame, what_changed_last
 from shared.domain.rules.target_incidents import Sighting, end, newest, sight
 from shared.domain.signals import HoldElapsed
@@ -155,7 +155,7 @@ def _respond(
     blamed, why = False, "no version of ours can have caused it"
     if trouble.may_be_ours:
         blamed, why = blame(situation, rule, trouble.at, _places(trouble, opened))
-    back = rollback.go_back(situation, because("alert", f"alert {trouble.text}"[:500])) if blamed else None
+    back = rollout.go_back(situation, because("alert", f"alert {trouble.text}"[:500])) if blamed else None
     facts = {
         **trouble.told,
         "target": ", ".join(incident.target for incident in opened),

@@ -1,12 +1,16 @@
-"""From a yes to all of the traffic: deploy, probe, step by step. The way back is ``rollback``'s.
+"""From a yes to all of the traffic, and back: deploy, probe, step by step, and the rollback that nothing can block.
 
 Owns the rulings of production. One rollout at a time; it changes only through signals; every moment of waiting is a hold.
 """
 
-from shared.domain.commands import CheckEndpoint, RemoveDeployment, SetTraffic
+import dataclasses
+from datetime import timedelta
+
+from shared.domain.commands import CheckEndpoint, RemoveDeployment, RollBackTraffic, SetTraffic
 from shared.domain.decisions import Hold, Reason
 from shared.domain.durations import format_duration
-from shared.domain.facts import Facts, Rollout, Version
+from shared.domain.facts import Facts, Incident, Rollout, Version
+from shared.domain.ids import derive
 from shared.domain.observations import TrafficSample
 from shared.domain.outcomes import Succeeded
 from shared.domain.policy_promotion import Analysis, EndpointCheck
@@ -15,12 +19,12 @@ from shared.domain.rules import remedy
 from shared.domain.rules.analysis import Judgement, judge_step
 from shared.domain.rules.candidate import clean_staging, reject
 from shared.domain.rules.checks import judge_endpoint
-from shared.domain.rules.rollback import give_up
-from shared.domain.signals import CommandFinished, HoldElapsed
+from shared.domain.signals import CommandFinished, HoldElapsed, OperatorAsked
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
 RULE = "rollout"
+ROLLBACK_DEADLINE = timedelta(minutes=15)  # then a person is paged with the exact command
 
 
 def on_finished(situation: Situation, signal: CommandFinished, version: Version) -> Ruling:
@@ -105,7 +109,7 @@ def on_traffic_set(situation: Situation, signal: CommandFinished) -> Ruling:
     if rollout is None or rollout.pending != signal.command_id:
         return ignore(situation, RULE, because("stale", "this step is over"))
     if not isinstance(signal.outcome, Succeeded):
-        return give_up(situation, rollout, because("traffic_not_set", signal.outcome.reason))
+        return _give_up(situation, rollout, because("traffic_not_set", signal.outcome.reason))
     started = replace(rollout, pending="", step_started_at=situation.now)
     if not rollout.champion:
         return _complete(situation, started, because("first_version", "there is no champion to compare with"))
@@ -131,7 +135,7 @@ def on_bake(situation: Situation, signal: HoldElapsed) -> Ruling:
         return _advance(situation, rollout, judged)
     counted = _count(rollout, judged)
     if _beyond_limit(counted, limits):
-        return give_up(situation, counted, *judged.reasons)
+        return _give_up(situation, counted, *judged.reasons)
     facts = replace(situation.facts, rollout=counted)
     return Ruling("hold", RULE, judged.reasons, facts, holds=(_bake(situation, counted),))
 
@@ -183,6 +187,87 @@ def _complete(situation: Situation, rollout: Rollout, *reasons: Reason) -> Rulin
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in reasons})
     commands = (told, *clean_staging(situation, version))
     return Ruling("act", RULE, reasons, facts, commands=commands, holds=(*holds, *verifying))
+
+
+def _give_up(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
+    """All traffic back to the champion, the candidate rolled back, the people told why."""
+    version = situation.facts.versions[rollout.version].after("rollout_failed", situation.now)
+    facts = replace(situation.facts.with_version(version), rollout=None)
+    facts = remedy.candidate_lost(situation, facts, version)
+    incident = Incident(
+        id=derive("incident", situation.decision_id),
+        kind="rollout_failed",
+        state="closed",
+        opened_at=situation.now,
+        version=version.version,
+        detail="; ".join(reason.text for reason in reasons),
+        closed_as="rolled_back",
+        closed_at=situation.now,
+    )
+    facts = facts.with_incident(incident)
+    return _roll_back(situation, facts, rollout.champion, version.version, reasons)
+
+
+def _roll_back(situation: Situation, facts: Facts, to: str, away: str, reasons: tuple[Reason, ...]) -> Ruling:
+    production = situation.workload.environments.production
+    traffic = {deployment_name(to): 100, deployment_name(away): 0} if to else {deployment_name(away): 0}
+    target = f"version {to}" if to else "nothing, since there is no champion"
+    command = situation.order(
+        RollBackTraffic,
+        production.endpoint,
+        f"all traffic goes back to {target}",
+        workspace=production.workspace,
+        endpoint=production.endpoint,
+        traffic=traffic,
+        until=situation.now + ROLLBACK_DEADLINE,
+    )
+    title = f"{situation.workload.name}: version {away} was rolled back; traffic goes to {target}"
+    told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in reasons})
+    return Ruling("act", RULE, reasons, facts, commands=(command, told))
+
+
+def on_rollback_finished(situation: Situation, signal: CommandFinished) -> Ruling:
+    """Traffic is back, or a person has to bring it back."""
+    if isinstance(signal.outcome, Succeeded):
+        return ignore(situation, RULE, because("rolled_back", "the traffic is back"))
+    production = situation.workload.environments.production
+    serving = deployment_name(situation.facts.champion)
+    by_hand = f"az ml online-endpoint update --name {production.endpoint} --traffic {serving}=100"
+    facts = {"why": signal.outcome.reason, "do this now": by_hand, "workspace": production.workspace}
+    told = situation.tell(
+        situation.workload.owner, f"{situation.workload.name}: the rollback FAILED, act by hand", facts
+    )
+    reason = because("rollback_failed", signal.outcome.reason, release=by_hand)
+    return Ruling("escalate", RULE, (reason,), situation.facts, commands=(told,))
+
+
+def on_rollback_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
+    """A person wants the version before."""
+    return go_back(situation, because("asked", f"{signal.by} asked for it: {signal.why or 'without saying why'}"))
+
+
+def go_back(situation: Situation, reason: Reason) -> Ruling:
+    """To the version before: during a rollout the champion, afterwards the warm standby."""
+    facts = situation.facts
+    if facts.rollout:
+        return _give_up(situation, facts.rollout, reason)
+    standby = facts.versions.get(facts.standby)
+    if (
+        standby is None
+        or standby.state != "standby"
+        or facts.standby_until is None
+        or situation.now >= facts.standby_until
+    ):
+        return ignore(
+            situation, RULE, because("no_standby", "there is no rollout under way and no warm standby to go back to")
+        )
+    away = facts.versions[facts.champion].after("rollout_failed", situation.now)
+    facts = facts.with_version(away).with_version(standby.after("restored", situation.now))
+    facts = replace(facts, champion=standby.version, standby="", standby_until=None)
+    facts = remedy.candidate_lost(situation, facts, away)
+    ruling = _roll_back(situation, facts, standby.version, away.version, (reason,))
+    expiry = situation.wake("standby_expiry", standby.version, situation.now)
+    return dataclasses.replace(ruling, released=(expiry.id,))
 
 
 def on_standby_ended(situation: Situation, signal: HoldElapsed) -> Ruling:
