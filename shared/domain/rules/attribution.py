@@ -25,6 +25,8 @@ def blame(situation: Situation, rule: InfrastructureAlert, at: datetime, targets
         return False, "no version of ours serves"
     if not any(_is_served_by(situation, version, target) for target in targets):
         return False, f"it is not about what version {version.version} serves in production"
+    if rollout and not rollout.percent:
+        return False, f"version {version.version} takes no traffic yet"
     if rollout:
         began_before = at < version.since
         text = f"version {version.version} is taking over since {version.since:%Y-%m-%d %H:%M:%S} UTC"

@@ -19,6 +19,10 @@ def test_a_version_that_is_taking_over_is_blamed():
     assert blamed(rolling()) == (True, "version 2 is taking over since 2026-03-02 12:00:00 UTC")
 
 
+def test_a_version_that_takes_no_traffic_yet_is_not():
+    assert blamed(rolling(percent=0)) == (False, "version 2 takes no traffic yet")
+
+
 def test_a_version_that_took_over_within_the_time_is_blamed():
     assert blamed(TAKEN_OVER, now=after("1h")) == (
         True,
