@@ -10,7 +10,8 @@ from datetime import datetime
 
 from shared.domain.decisions import Reason
 from shared.domain.facts import ApprovalAsked, Version
-from shared.domain.policy import Approval, Persona
+from shared.domain.policy import Persona
+from shared.domain.policy_promotion import Approval
 from shared.domain.signals import ApprovalAnswered
 from shared.domain.situation import because
 

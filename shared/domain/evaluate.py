@@ -7,16 +7,30 @@ from typing import assert_never
 
 from shared.domain.decisions import Evaluation
 from shared.domain.facts import Version
-from shared.domain.platform_signals import BudgetCrossed, PlatformSignal
+from shared.domain.platform_signals import (
+    AlertFired,
+    AlertResolved,
+    BudgetCrossed,
+    ComplianceChanged,
+    PlatformHealthChanged,
+    PlatformSignal,
+    ResourceChanged,
+    SecurityAlertRaised,
+    VulnerabilityFound,
+)
 from shared.domain.rules import (
     approval,
     budget,
+    by_hand,
+    compliance,
+    infrastructure,
     monitoring,
     operator,
     promotion,
     remedy,
     rollback,
     rollout,
+    security,
     silencing,
     work_item,
 )
@@ -70,18 +84,34 @@ def _rule(situation: Situation) -> Ruling:
             return _on_finished(situation, signal)
         case HoldElapsed():
             return _on_elapsed(situation, signal)
-        case JobStatusChanged() | ModelDeployed() | SubscriptionValidation() | TelemetryReceived():
+        case JobStatusChanged() | SubscriptionValidation() | TelemetryReceived():
             return _no_match(situation, "heard and recorded; no rule acts on it")
-        case _ if isinstance(signal, PlatformSignal):
+        case _ if isinstance(signal, ModelDeployed | PlatformSignal):
             return _on_platform(situation, signal)
         case _:
             assert_never(signal)
 
 
-def _on_platform(situation: Situation, signal: PlatformSignal) -> Ruling:
+def _on_platform(situation: Situation, signal: ModelDeployed | PlatformSignal) -> Ruling:
     match signal:
         case BudgetCrossed():
             return budget.freeze(situation, signal)
+        case ModelDeployed():
+            return by_hand.on_deployed(situation, signal)
+        case AlertFired():
+            return infrastructure.on_alert(situation, signal)
+        case AlertResolved():
+            return infrastructure.on_resolved(situation, signal)
+        case PlatformHealthChanged():
+            return infrastructure.on_health(situation, signal)
+        case ComplianceChanged():
+            return compliance.on_changed(situation, signal)
+        case SecurityAlertRaised():
+            return security.on_alert(situation, signal)
+        case VulnerabilityFound():
+            return security.on_vulnerability(situation, signal)
+        case ResourceChanged():
+            return by_hand.on_changed(situation, signal)
         case _:
             return _no_match(situation, "heard and recorded; no rule acts on it yet")
 
@@ -143,5 +173,7 @@ def _on_elapsed(situation: Situation, signal: HoldElapsed) -> Ruling:
             return approval.on_expiry(situation, signal)
         case "verify_deadline":
             return remedy.on_verify_deadline(situation, signal)
+        case "incident_expiry":
+            return infrastructure.on_expiry(situation, signal)
         case "retry":
             return _no_match(situation, "the signal that waited is no longer known")

@@ -88,7 +88,9 @@ class Rollout(Part, frozen=True, kw_only=True):
         return f"{self.version}/{self.step}/{self.looks}"
 
 
-IncidentKind = Literal["data_drift", "rollout_failed", "manual_retrain", "annotation", "investigation"]
+IncidentKind = Literal[
+    "data_drift", "rollout_failed", "manual_retrain", "annotation", "investigation", "infrastructure", "security"
+]
 IncidentState = Literal["open", "remedying", "verifying", "closed"]
 
 
@@ -105,8 +107,24 @@ class Incident(Part, frozen=True, kw_only=True):
     remedy: str = ""  # the command that should mend it
     remedy_version: str = ""
     verification: str = ""  # the command that measures the effect
-    closed_as: Literal["", "helped", "no_effect", "worse", "rolled_back", "failed", "promoted", "done"] = ""
+    closed_as: Literal[
+        "",
+        "helped",
+        "no_effect",
+        "worse",
+        "rolled_back",
+        "failed",
+        "promoted",
+        "done",
+        "resolved",
+        "expired",
+        "crowded_out",
+    ] = ""
     closed_at: datetime | None = None
+    alert: str = ""  # the alert rule, or the type of a security alert, in lower case
+    target: str = ""  # the resource that it is about
+    severity: str = ""
+    heard_at: datetime | None = None  # when the newest signal about it occurred
 
 
 class WindowSeen(Part, frozen=True, kw_only=True):
@@ -117,6 +135,15 @@ class WindowSeen(Part, frozen=True, kw_only=True):
     verdict: WindowVerdict
     share: float
     rows: int
+
+
+class Judged(Part, frozen=True, kw_only=True):
+    """What Azure Policy said last about one resource under one assignment. ``resource`` and ``assignment`` are ARM ids."""
+
+    resource: str
+    assignment: str
+    compliant: bool
+    at: datetime
 
 
 class HeldSignal(Part, frozen=True, kw_only=True):
@@ -144,6 +171,7 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     silences: tuple[Silence, ...] = ()
     freezes: dict[str, BudgetFreeze] = {}  # by budget: of a workload
     budgets: dict[str, BudgetPeriod] = {}  # by budget: of the subject of a budgets: rule
+    judged: tuple[Judged, ...] = ()  # by Azure Policy, the oldest first
 
     def with_version(self, version: Version) -> "Facts":
         """These facts with one version added or replaced; the oldest that have ended are dropped beyond the limit."""

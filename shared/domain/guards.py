@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 
 from shared.domain.decisions import Reason
 from shared.domain.durations import format_duration
-from shared.domain.policy import Retraining
+from shared.domain.facts import Facts
+from shared.domain.policy import Environment, Retraining
+from shared.domain.routing import lies_in
 from shared.domain.signals import DEPTH_MAX
 from shared.domain.silences import covering
 from shared.domain.situation import Situation, because
 
+REASONS_MAX = 10  # of one guard
 LOOK_AGAIN = timedelta(hours=1)  # when a guard cannot say when it will release
 
 
@@ -102,15 +105,30 @@ def frozen(situation: Situation) -> tuple[Reason, ...]:
     )
 
 
+def noncompliant(facts: Facts, *environments: Environment) -> tuple[Reason, ...]:
+    """Azure Policy finds something wrong in a workspace that the promotion leads into: one reason a judgement."""
+    return tuple(
+        because(
+            "noncompliant",
+            f"{one.resource} does not comply with {one.assignment}",
+            observed=one.at.isoformat(),
+            release="when Azure Policy finds it compliant, or the assignment is removed",
+        )
+        for one in facts.judged
+        if not one.compliant and any(lies_in(known.workspace, one.resource) for known in environments)
+    )[:REASONS_MAX]
+
+
+def blocking(situation: Situation, facts: Facts) -> tuple[Reason, ...]:
+    """What keeps promotions out of staging or production."""
+    environments = situation.workload.environments
+    return noncompliant(facts, environments.staging, environments.production)
+
+
 def for_promotion(situation: Situation) -> tuple[Reason, ...]:
     """What holds a promotion back, in order."""
-    found = (
-        paused(situation),
-        observing(situation),
-        too_deep(situation),
-        in_maintenance(situation),
-    )
-    return tuple(reason for reason in found if reason)
+    first = (paused(situation), observing(situation), too_deep(situation), in_maintenance(situation))
+    return (*(reason for reason in first if reason), *blocking(situation, situation.facts))
 
 
 def for_retraining(situation: Situation, retraining: Retraining, *names: str) -> tuple[Reason, ...]:

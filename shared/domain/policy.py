@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 from shared.domain.facts import WINDOWS_KEPT_MAX
 from shared.domain.maintenance import MaintenanceWindow
 from shared.domain.policy_budgets import BudgetRule, unknown_personas
+from shared.domain.policy_infrastructure import InfrastructureAlert, Security
+from shared.domain.policy_promotion import Promotion
 from shared.domain.policy_responses import unfit_response
 from shared.domain.policy_section import Section
 from shared.domain.policy_telemetry import TelemetrySettings
@@ -52,84 +54,6 @@ class Deployment(Section):
     environment: str
     instance_type: str = "Standard_DS3_v2"
     instance_count: int = Field(default=1, ge=1, le=50)
-
-
-class EndpointCheck(Section):
-    """Real requests to the staging deployment."""
-
-    kind: Literal["endpoint"]
-    requests: int = Field(default=200, ge=1, le=10_000)
-    payload: str
-    latency_p95_ms_max: float = Field(gt=0)
-    error_rate_max: float = Field(default=0.0, ge=0, le=1)
-
-
-class JobCheck(Section):
-    """An evaluation job; each metric is named with ``_min`` or ``_max`` behind it."""
-
-    kind: Literal["job"]
-    component: str
-    data: str
-    metrics: dict[str, float] = Field(min_length=1)
-
-
-Check = Annotated[EndpointCheck | JobCheck, Field(discriminator="kind")]
-
-
-class Staging(Section):
-    """What a candidate has to show before a person is asked."""
-
-    checks: tuple[Check, ...] = Field(min_length=1)
-
-
-class Approval(Section):
-    """Whose yes is needed, for how long it is waited for, and the safe answer when nobody comes."""
-
-    by: str
-    quorum: int = Field(default=1, ge=1, le=5)
-    not_by_author: bool = True
-    expires: Duration = timedelta(days=2)
-    otherwise: Literal["reject"] = "reject"
-
-
-class Analysis(Section):
-    """When a step of a rollout is good, bad, or not yet known."""
-
-    latency_p95_vs_champion_max: float = Field(default=1.2, gt=0)
-    latency_p95_ms_max: float = Field(default=1000.0, gt=0)
-    error_rate_max: float = Field(default=0.01, ge=0, lt=1)
-    min_requests: int = Field(default=200, ge=1)
-    failure_limit: int = Field(default=0, ge=0)
-    inconclusive_limit: int = Field(default=3, ge=0)
-    no_data_limit: int = Field(default=4, ge=0)
-
-
-class Rollout(Section):
-    """How traffic moves to a new version."""
-
-    steps: tuple[int, ...] = (10, 50, 100)
-    bake: Duration = timedelta(minutes=30)
-    warm_standby: Duration = timedelta(days=3)
-    probe_requests: int = Field(default=100, ge=1, le=10_000)
-    analysis: Analysis = Analysis()
-
-    @model_validator(mode="after")
-    def _steps_rise_to_all(self) -> "Rollout":
-        if not self.steps or list(self.steps) != sorted(set(self.steps)) or self.steps[-1] != 100 or self.steps[0] < 1:
-            raise ValueError(
-                f"steps must rise from at least 1 to 100, such as [10, 50, 100]; these are {list(self.steps)}"
-            )
-        return self
-
-
-class Promotion(Section):
-    """The way of a registered version into production."""
-
-    source: Literal["development"] = Field(default="development", alias="from")
-    start: Literal["automatic"] = "automatic"
-    staging: Staging
-    approval: Approval
-    rollout: Rollout = Rollout()
 
 
 class DataDrift(Section):
@@ -174,6 +98,9 @@ class DataDrift(Section):
                 f"for: {self.persistence} looks too far back; the last {WINDOWS_KEPT_MAX} windows are kept"
             )
         return self
+
+
+Monitored = Annotated[DataDrift | InfrastructureAlert, Field(discriminator="when")]
 
 
 class AzureMlTraining(Section):
@@ -228,7 +155,8 @@ class Workload(Section):
     owner: str
     deployment: Deployment
     promotion: Promotion
-    monitoring: tuple[DataDrift, ...] = ()
+    monitoring: tuple[Monitored, ...] = ()
+    security: Security | None = None
     retrain: Retraining | None = None
     limits: Limits = Limits()
     maintenance: tuple[MaintenanceWindow, ...] = ()
@@ -236,11 +164,26 @@ class Workload(Section):
 
     @model_validator(mode="after")
     def _responses_fit(self) -> "Workload":
-        for rule in self.monitoring:
+        for rule in self.drift_rules:
             unfit = unfit_response(self.task, rule.then, rule.override_reason)
             if unfit:
                 raise ValueError(f"workload {self.name}: {unfit}")
         return self
+
+    @property
+    def drift_rules(self) -> tuple[DataDrift, ...]:
+        """The rules of monitoring that look at telemetry windows."""
+        return tuple(rule for rule in self.monitoring if isinstance(rule, DataDrift))
+
+    @property
+    def alert_rules(self) -> tuple[InfrastructureAlert, ...]:
+        """The rules of monitoring that listen to the platform, in the order in which they are asked."""
+        return tuple(rule for rule in self.monitoring if isinstance(rule, InfrastructureAlert))
+
+
+def _personas_of(workload: Workload) -> tuple[str, ...]:
+    security = workload.security.to if workload.security else ""
+    return (workload.owner, workload.promotion.approval.by, *(rule.to for rule in workload.monitoring), security)
 
 
 class Defaults(Section):
@@ -268,7 +211,7 @@ class Policy(Section):
     @model_validator(mode="after")
     def _names_resolve(self) -> "Policy":
         for workload in self.workloads:
-            for who in (workload.owner, workload.promotion.approval.by, *(rule.to for rule in workload.monitoring)):
+            for who in _personas_of(workload):
                 if who and who not in self.personas:
                     raise ValueError(
                         f"workload {workload.name}: persona {who!r} is unknown; defined are {sorted(self.personas)}"
@@ -276,7 +219,7 @@ class Policy(Section):
             if any(rule.then == "retrain" for rule in workload.monitoring) and workload.retrain is None:
                 raise ValueError(f"workload {workload.name}: then: retrain needs a retrain: section")
         for workload in self.workloads:
-            windows = [rule.window for rule in workload.monitoring]
+            windows = [rule.window for rule in workload.drift_rules]
             if len(set(windows)) != len(windows):
                 raise ValueError(f"workload {workload.name}: two rules watch the same window; give each its own")
         names = [workload.name for workload in self.workloads]

@@ -4,6 +4,7 @@ Owns scope and routing. Knows nothing of what is decided. A resource outside eve
 a signal: nobody's event may steer a workload that is not theirs.
 """
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from shared.domain.platform_signals import (
@@ -130,7 +131,7 @@ def _concerns(workload: Workload, signal: Signal) -> bool:
             same = production.endpoint.lower() == signal.endpoint.lower()
             return same and production.workspace.lower() == signal.workspace.lower()
         case MonitorBreached():
-            named = any(fnmatchcase(signal.monitor_signal, rule.azure_ml_signals) for rule in workload.monitoring)
+            named = any(fnmatchcase(signal.monitor_signal, rule.azure_ml_signals) for rule in workload.drift_rules)
             return named and signal.workspace in _workspaces(workload)
         case (
             OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed() | SilenceAdded() | SilenceExpired()
@@ -138,6 +139,16 @@ def _concerns(workload: Workload, signal: Signal) -> bool:
             return signal.workload == workload.name
         case _:
             return any(_touches(workload, place) for place in places_of(signal))
+
+
+def concerned(workload: Workload, resource_ids: Iterable[str]) -> tuple[str, ...]:
+    """Those of some resources that lie in a workspace of the workload or hold one (a group, a subscription)."""
+    return tuple(one.lower().rstrip("/") for one in resource_ids if _touches(workload, one))
+
+
+def lies_in(workspace: str, resource_id: str) -> bool:
+    """Whether a resource is a workspace or a part of it, whatever the case of either."""
+    return f"{resource_id.lower().rstrip('/')}/".startswith(f"{workspace.lower()}/")
 
 
 def _touches(workload: Workload, resource_id: str) -> bool:

@@ -108,7 +108,8 @@ def _fault(file: str, node: yaml.Node | None, detail: ErrorDetails) -> PolicyFau
     return PolicyFault(file, _line(node, path), _dotted(path), _explain(detail, path))
 
 
-_TAGS = frozenset({"endpoint", "job"})  # kinds of checks, which pydantic puts into paths behind the check's number
+# Kinds of checks and of monitoring rules, which pydantic puts into paths behind their number.
+_TAGS = frozenset({"endpoint", "job", "data_drift", "infrastructure_alert"})
 
 
 def _explain(detail: ErrorDetails, path: Path) -> str:

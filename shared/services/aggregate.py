@@ -237,7 +237,7 @@ def _data_windows(policy: Policy, messages: Iterable[Telemetry]) -> list[dict[st
     for workload in policy.workloads:
         production = workload.environments.production
         watched = lengths.setdefault((production.workspace.lower(), production.endpoint.lower()), [])
-        watched.extend(rule.window for rule in workload.monitoring if rule.window not in watched)
+        watched.extend(rule.window for rule in workload.drift_rules if rule.window not in watched)
     refs = {rows.deployment for message in messages for rows in message.rows}
     layers: list[dict[str, str]] = [{}]
     for ref in refs:

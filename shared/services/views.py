@@ -30,6 +30,7 @@ THEN = {
     "bake": "the step of the rollout is judged",
     "approval_expiry": "the question expires, and the version is rejected",
     "standby_expiry": "the warm standby is removed",
+    "incident_expiry": "the incident is closed: this kind of alert is never resolved",
     "verify_deadline": "the incident is closed without proof that its remedy helped",
 }
 

@@ -1,6 +1,7 @@
 """Whatever is heard, in whatever state: nothing raises, nothing is ordered twice, and the way back is never blocked."""
 
 import itertools
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from shared.domain.facts import Facts
 from shared.domain.lifecycle import IN_PROMOTION
 from shared.domain.outcomes import Skipped, Succeeded
 from shared.domain.references import deployment_name
+from shared.domain.rules.target_incidents import OPEN_MAX
 from shared.domain.values import encode, replace
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import (
@@ -38,6 +40,31 @@ from tests.unit.domain.builders import (
     version,
     window,
 )
+from tests.unit.domain.platform_builders import (
+    ENDPOINT,
+    PRODUCTION,
+    STAGING,
+    fired,
+    health,
+    judged,
+    listening,
+    resolved,
+    resource_changed,
+    security_alert,
+)
+
+PLACES = (PRODUCTION, STAGING, ENDPOINT, f"{ENDPOINT}/deployments/version-1", f"{ENDPOINT}/deployments/version-2")
+SAID = {
+    "fire": fired,
+    "resolve": resolved,
+    "expiring": lambda rule, place, **fields: fired(rule, place, stateful=False, **fields),
+    "health": lambda rule, place, **fields: health(rule, targets=(place,), **fields),
+    "judge": lambda rule, place, **fields: judged(place, compliant=rule == "Available", **fields),
+    "secure": lambda rule, place, **fields: security_alert(alert_type=rule, targets=(place,), **fields),
+    "change": lambda rule, place, **fields: resource_changed(
+        place, "deleted" if rule == "Active" else "created_or_updated", **fields
+    ),
+}
 
 FACTS_BYTES_MAX = 64 * 1024
 POLICIES = (
@@ -51,6 +78,7 @@ POLICIES = (
     budgeted(),
     policy_with(monitoring=[drift_rule(then="investigate")], maintenance=[{"from": "12:30", "to": "15:00"}]),
     policy_with(task="vision", monitoring=[drift_rule(then="annotate", **{"for": "1 of 1"})]),
+    listening(security={"notify_from": "low"}),
 )
 BEGINNINGS = (
     Facts(),
@@ -90,6 +118,12 @@ events = st.one_of(
     st.tuples(st.just("finish"), st.integers(0, 20), ANY_LUCK),
     st.tuples(st.just("stray"), st.sampled_from(KINDS), ANY_LUCK),
     st.tuples(st.just("wake"), st.sampled_from(PURPOSES), st.sampled_from(["1", "2", "2/0/0", "incident"])),
+    st.tuples(
+        st.sampled_from(sorted(SAID)),
+        st.sampled_from(["Available", "Active", "latency"]),
+        st.sampled_from(PLACES),
+        st.sampled_from([0, 1, 1, 30]),
+    ),
     st.tuples(st.just("policy"), st.integers(0, len(POLICIES) - 1)),
 )
 stories = st.tuples(
@@ -164,6 +198,10 @@ class Storm:
         elif name == "expire":
             known = self.story.facts.silences
             self.story.push(expired(known[0].id if known else "none", dedup_key=key))
+        elif name in SAID:
+            rule, place, ago = arguments
+            at = self.story.now - timedelta(minutes=ago)
+            self.story.push(SAID[name](rule, place, occurred_at=at, dedup_key=key))
         elif name == "stray":
             self.story.push(finished(key, arguments[0], OUTCOMES[arguments[1]]))
         else:
@@ -187,6 +225,9 @@ class Storm:
         assert not facts.standby or facts.versions[facts.standby].state == "standby"
         waiting = {hold.id for hold in self.story.holds.values() if hold.signal.purpose == "retry"}
         assert set(facts.held) == waiting
+        assert sum(known.state == "open" for known in facts.incidents if known.target) <= OPEN_MAX
+        about = [(one.kind, one.alert, one.target) for one in facts.incidents if one.target and one.state == "open"]
+        assert len(set(about)) == len(about)
         assert self.story.facts_bytes_max < FACTS_BYTES_MAX
 
 

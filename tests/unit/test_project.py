@@ -161,6 +161,7 @@ def test_every_module_of_the_core_has_its_tests():
         "policy_texts",
         "policy_section",
         "policy_telemetry",
+        "policy_promotion",
     }
     tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests" / "unit" / "domain").rglob("test_*.py")}
     modules = {path.stem for path in core.rglob("*.py")} - {"__init__"} - only_values

@@ -11,7 +11,7 @@ from typing import Literal
 
 from shared.domain.decisions import Reason
 from shared.domain.observations import TrafficSample
-from shared.domain.policy import Analysis
+from shared.domain.policy_promotion import Analysis
 from shared.domain.situation import because
 
 StepVerdict = Literal["pass", "fail", "inconclusive", "no_data"]

@@ -6,6 +6,7 @@ Owns the asking, the counting of answers and the safe answer when nobody comes. 
 
 import dataclasses
 
+from shared.domain import guards
 from shared.domain.approvals import digest_of, objections, quorum_for
 from shared.domain.commands import RequestApproval
 from shared.domain.durations import format_duration
@@ -100,6 +101,11 @@ def _count_yes(situation: Situation, signal: ApprovalAnswered, version: Version,
         return Ruling("suppress", RULE, (reason, waiting), situation.facts.with_version(version))
     production = situation.workload.environments.production
     command = deployment_of(situation, version, production, f"approved by {signal.by}")
+    closed = guards.noncompliant(situation.facts, production)
+    if closed:  # this yes is heard again when the workspace is compliant, unless the question expires before
+        about, due = f"version {version.version}", guards.until(closed, situation.now)
+        hold, held = situation.wait(about, due, situation.facts)
+        return Ruling("hold", RULE, (reason, *closed), held, planned=(command,), holds=(hold,))
     approved = replace(version.after("approved", situation.now), awaiting=(command.id,), deployment=command.deployment)
     expiry = situation.wake("approval_expiry", asked.id, asked.expires_at)
     return Ruling(

@@ -6,7 +6,7 @@ Owns the comparison of metrics with the policy's thresholds. A metric that is mi
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.domain.policy import EndpointCheck
+from shared.domain.policy_promotion import EndpointCheck
 
 AGAINST_CHAMPION = "_vs_champion"
 

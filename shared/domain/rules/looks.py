@@ -4,7 +4,7 @@ Owns the counting. Under a pause a look can still end a rollout badly, since goi
 """
 
 from shared.domain.facts import Rollout
-from shared.domain.policy import Analysis
+from shared.domain.policy_promotion import Analysis
 from shared.domain.rules.analysis import Judgement
 from shared.domain.values import replace
 

@@ -47,7 +47,7 @@ def _of_features(signal: WindowClosed) -> tuple[FeatureScore, ...]:
 def on_window(situation: Situation, signal: WindowClosed) -> Ruling:
     """Remember what the window said; measure remedies that wait for later rows; act on drift that persists."""
     version = next((v for v in situation.facts.versions.values() if v.deployment == signal.deployment), None)
-    rule = next((known for known in situation.workload.monitoring if known.window == signal.window), None)
+    rule = next((known for known in situation.workload.drift_rules if known.window == signal.window), None)
     if version is None or rule is None:
         return ignore(
             situation, RULE, because("unknown_deployment", f"no rule watches {signal.deployment} by {signal.window}")
@@ -109,7 +109,7 @@ def _listing(items: Sequence[str]) -> str:
 
 def on_monitor(situation: Situation, signal: MonitorBreached) -> Ruling:
     """Azure ML's monitor has judged: treat its breach as drift."""
-    rule = next((known for known in situation.workload.monitoring if _means(known, signal)), None)
+    rule = next((known for known in situation.workload.drift_rules if _means(known, signal)), None)
     if rule is None:
         return ignore(
             situation, RULE, because("unknown_monitor", f"no rule names the monitor signal {signal.monitor_signal}")

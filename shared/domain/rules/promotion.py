@@ -14,7 +14,7 @@ from shared.domain.decisions import Reason
 from shared.domain.facts import CheckResult, Facts, Version
 from shared.domain.lifecycle import IN_PROMOTION
 from shared.domain.outcomes import Succeeded
-from shared.domain.policy import EndpointCheck, JobCheck
+from shared.domain.policy_promotion import EndpointCheck, JobCheck
 from shared.domain.references import deployment_name, in_workspace
 from shared.domain.rules import approval, remedy
 from shared.domain.rules.candidate import deployment_of, reject
@@ -146,6 +146,10 @@ def on_finished(situation: Situation, signal: CommandFinished, version: Version)
         return Ruling("suppress", RULE, (reason,), situation.facts.with_version(waiting))
     if signal.command_kind == "DeployModel":
         return _check(situation, waiting.after("staging_deployed", situation.now))
+    closed = guards.noncompliant(situation.facts, situation.workload.environments.staging)
+    if closed:  # the facts stay as they are, so that this end of a command can be heard again
+        hold, held = situation.wait(_about(version), guards.until(closed, situation.now), situation.facts)
+        return Ruling("hold", RULE, closed, held, holds=(hold,))
     return _deploy_to_staging(situation, waiting)
 
 

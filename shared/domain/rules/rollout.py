@@ -13,7 +13,7 @@ from shared.domain.facts import Facts, Incident, Rollout, Version
 from shared.domain.ids import derive
 from shared.domain.observations import TrafficSample
 from shared.domain.outcomes import Succeeded
-from shared.domain.policy import Analysis, EndpointCheck
+from shared.domain.policy_promotion import Analysis, EndpointCheck
 from shared.domain.references import deployment_name
 from shared.domain.rules import remedy, rollback
 from shared.domain.rules.analysis import Judgement, judge_step
@@ -214,9 +214,13 @@ def _give_up(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling
 
 
 def on_rollback_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
-    """A person wants the version before: during a rollout the champion, afterwards the warm standby."""
+    """A person wants the version before."""
+    return go_back(situation, because("asked", f"{signal.by} asked for it: {signal.why or 'without saying why'}"))
+
+
+def go_back(situation: Situation, reason: Reason) -> Ruling:
+    """To the version before: during a rollout the champion, afterwards the warm standby."""
     facts = situation.facts
-    reason = because("asked", f"{signal.by} asked for it: {signal.why or 'without saying why'}")
     if facts.rollout:
         return _give_up(situation, facts.rollout, reason)
     standby = facts.versions.get(facts.standby)

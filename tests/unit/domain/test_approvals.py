@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from shared.domain.approvals import digest_of, objections, quorum_for
 from shared.domain.facts import Answer
-from shared.domain.policy import Approval
+from shared.domain.policy_promotion import Approval
 from tests.unit.domain.builders import NOW, POLICY, WORKLOAD, after, answered, awaiting, codes, steady, version
 
 RULE = WORKLOAD.promotion.approval

@@ -45,6 +45,7 @@ from tests.unit.domain.builders import (
     version,
     window,
 )
+from tests.unit.domain.platform_builders import judged, resource_changed
 
 HEARD = {"source": "s", "dedup_key": "k", "occurred_at": NOW}
 ONE_OF_EACH = {
@@ -62,6 +63,8 @@ ONE_OF_EACH = {
     "SilenceAdded": (silenced(), "silence"),
     "SilenceExpired": (expired("x"), "silence"),
     "HoldElapsed": (elapsed("bake", "2/0/0"), "rollout"),
+    "ComplianceChanged": (judged(), "compliance"),
+    "ResourceChanged": (resource_changed(), "by_hand"),
 }
 STATES = (
     Facts(),
@@ -130,6 +133,7 @@ def test_these_are_all_the_requests_and_all_the_moments():
         "approval_expiry",
         "standby_expiry",
         "verify_deadline",
+        "incident_expiry",
     }
 
 
@@ -141,6 +145,7 @@ def test_these_are_all_the_requests_and_all_the_moments():
         ("approval_expiry", "answered"),
         ("standby_expiry", "stale"),
         ("verify_deadline", "stale"),
+        ("incident_expiry", "stale"),
     ],
 )
 def test_a_moment_that_comes_too_late_changes_nothing(purpose, code):

@@ -1,7 +1,7 @@
 import pytest
 
 from shared.domain.policy import Policy
-from shared.domain.routing import UNMATCHED, out_of_scope, route, subject_of, workload_of
+from shared.domain.routing import UNMATCHED, concerned, lies_in, out_of_scope, route, subject_of, workload_of
 from shared.domain.signals import JobStatusChanged, ModelDeployed, SubscriptionValidation, TelemetryReceived
 from shared.domain.values import replace
 from tests.unit.domain.builders import (
@@ -157,3 +157,23 @@ def test_a_budget_without_workloads_is_in_scope_when_the_policy_names_it():
 def test_the_end_of_a_budgets_message_goes_to_the_budget():
     done = replace(finished("c", "Notify"), workload="", subject=f"budget/{GROUP}")
     assert route(budgeted(), done) == (f"budget/{GROUP}",)
+
+
+@pytest.mark.parametrize(
+    ("resource", "inside"),
+    [
+        (PRODUCTION, True),
+        (f"{PRODUCTION.upper()}/", True),
+        (f"{PRODUCTION}/computes/cpu", True),
+        (f"{PRODUCTION}-eu", False),
+        (GROUP, False),
+        ("", False),
+    ],
+)
+def test_a_resource_lies_in_a_workspace_when_it_is_that_or_a_part_of_it(resource, inside):
+    assert lies_in(PRODUCTION.upper(), resource) is inside
+
+
+def test_a_workload_is_concerned_by_its_resources_and_by_what_holds_them():
+    found = concerned(POLICY.workloads[0], (GROUP, f"{DEVELOPMENT.upper()}/", ELSEWHERE, ""))
+    assert found == (GROUP, DEVELOPMENT)

@@ -104,7 +104,7 @@ MISTAKES = [
     ("kind: managed_online", "kind: manged_online", f"{WORKLOAD}.environments.production.kind", "managed_online"),
     ("owner: ml_engineers", "owner: nobody", "", "defined are ['ml_engineers']"),
     ("by: ml_engineers", "by: nobody", "", "'nobody'"),
-    ("task: classical", "task: vision", "", "then: notify"),
+    ("task: classical", "task: vision", "workloads[0]", "then: notify"),
     ("name: flight-delay\n", "name: Flight Delay\n", f"{WORKLOAD}.name", "pattern"),
     ("  limits: {", "  limit: {", "defaults.limit", "did you mean limits?"),
     ("instance_count: 1", "instance_count: 0", f"{WORKLOAD}.deployment.instance_count", "1"),

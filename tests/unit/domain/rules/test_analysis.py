@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from shared.domain.observations import TrafficSample
-from shared.domain.policy import Analysis
+from shared.domain.policy_promotion import Analysis
 from shared.domain.rules.analysis import judge_step, wilson_lower
 from shared.domain.values import replace
 from tests.unit.domain.builders import BROKEN, HEALTHY, SCARCE, codes, steady

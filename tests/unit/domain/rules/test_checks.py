@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from shared.domain.policy import EndpointCheck
+from shared.domain.policy_promotion import EndpointCheck
 from shared.domain.rules.checks import judge_endpoint, judge_metrics
 
 CHECK = EndpointCheck(kind="endpoint", payload="p.json", latency_p95_ms_max=250, error_rate_max=0.01)

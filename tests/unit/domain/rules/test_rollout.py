@@ -3,7 +3,8 @@ import pytest
 from shared.domain.evaluate import evaluate
 from shared.domain.facts import Facts
 from shared.domain.outcomes import Skipped
-from shared.domain.rules.rollout import traffic_for
+from shared.domain.rules.rollout import go_back, traffic_for
+from shared.domain.situation import because
 from shared.domain.values import replace
 from tests.unit.domain.builders import (
     BROKEN,
@@ -306,3 +307,11 @@ def test_a_version_that_is_rolled_back_leaves_nothing_behind_in_staging():
     assert kinds(done) == ["RollBackTraffic", "Notify", "RemoveDeployment"]
     removal = ordered(done, "RemoveDeployment")
     assert (removal.endpoint, removal.production) == ("flight-delay-stg", False)
+
+
+@pytest.mark.parametrize("facts", [rolling(), known(version("1", "standby"), version("2"))])
+def test_going_back_records_and_tells_whatever_reason_it_is_given(facts):
+    ruling = go_back(situation(asked("rollback"), facts), because("alert", "the alert fired"))
+    assert codes(ruling) == ["alert"]
+    assert ordered(ruling, "RollBackTraffic").traffic == {"version-1": 100, "version-2": 0}
+    assert ordered(ruling, "Notify").facts == {"alert": "the alert fired"}

@@ -1,0 +1,90 @@
+"""What a policy says about the way into production: staging checks, approval, rollout.
+
+Owns the grammar of these sections. Judges no candidate (``rules``).
+"""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from shared.domain.policy_section import Section
+from shared.domain.policy_texts import Duration
+
+
+class EndpointCheck(Section):
+    """Real requests to the staging deployment."""
+
+    kind: Literal["endpoint"]
+    requests: int = Field(default=200, ge=1, le=10_000)
+    payload: str
+    latency_p95_ms_max: float = Field(gt=0)
+    error_rate_max: float = Field(default=0.0, ge=0, le=1)
+
+
+class JobCheck(Section):
+    """An evaluation job; each metric is named with ``_min`` or ``_max`` behind it."""
+
+    kind: Literal["job"]
+    component: str
+    data: str
+    metrics: dict[str, float] = Field(min_length=1)
+
+
+Check = Annotated[EndpointCheck | JobCheck, Field(discriminator="kind")]
+
+
+class Staging(Section):
+    """What a candidate has to show before a person is asked."""
+
+    checks: tuple[Check, ...] = Field(min_length=1)
+
+
+class Approval(Section):
+    """Whose yes is needed, for how long it is waited for, and the safe answer when nobody comes."""
+
+    by: str
+    quorum: int = Field(default=1, ge=1, le=5)
+    not_by_author: bool = True
+    expires: Duration = timedelta(days=2)
+    otherwise: Literal["reject"] = "reject"
+
+
+class Analysis(Section):
+    """When a step of a rollout is good, bad, or not yet known."""
+
+    latency_p95_vs_champion_max: float = Field(default=1.2, gt=0)
+    latency_p95_ms_max: float = Field(default=1000.0, gt=0)
+    error_rate_max: float = Field(default=0.01, ge=0, lt=1)
+    min_requests: int = Field(default=200, ge=1)
+    failure_limit: int = Field(default=0, ge=0)
+    inconclusive_limit: int = Field(default=3, ge=0)
+    no_data_limit: int = Field(default=4, ge=0)
+
+
+class Rollout(Section):
+    """How traffic moves to a new version."""
+
+    steps: tuple[int, ...] = (10, 50, 100)
+    bake: Duration = timedelta(minutes=30)
+    warm_standby: Duration = timedelta(days=3)
+    probe_requests: int = Field(default=100, ge=1, le=10_000)
+    analysis: Analysis = Analysis()
+
+    @model_validator(mode="after")
+    def _steps_rise_to_all(self) -> "Rollout":
+        if not self.steps or list(self.steps) != sorted(set(self.steps)) or self.steps[-1] != 100 or self.steps[0] < 1:
+            raise ValueError(
+                f"steps must rise from at least 1 to 100, such as [10, 50, 100]; these are {list(self.steps)}"
+            )
+        return self
+
+
+class Promotion(Section):
+    """The way of a registered version into production."""
+
+    source: Literal["development"] = Field(default="development", alias="from")
+    start: Literal["automatic"] = "automatic"
+    staging: Staging
+    approval: Approval
+    rollout: Rollout = Rollout()
