@@ -15,7 +15,7 @@ from shared.domain.policy_budgets import BudgetRule, unknown_personas
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security
 from shared.domain.policy_promotion import Promotion
 from shared.domain.policy_responses import unfit_response
-from shared.domain.policy_section import Section
+from shared.domain.policy_section import FaultAtError, Section
 from shared.domain.policy_telemetry import TelemetrySettings
 from shared.domain.policy_texts import Duration, LimitText, Name, Persistence, ResourceId, WindowLength
 
@@ -181,9 +181,14 @@ class Workload(Section):
         return tuple(rule for rule in self.monitoring if isinstance(rule, InfrastructureAlert))
 
 
-def _personas_of(workload: Workload) -> tuple[str, ...]:
-    security = workload.security.to if workload.security else ""
-    return (workload.owner, workload.promotion.approval.by, *(rule.to for rule in workload.monitoring), security)
+def _personas_of(workload: Workload) -> list[tuple[str, tuple[str | int, ...]]]:
+    """Every persona that a workload names, with the place where it does."""
+    return [
+        (workload.owner, ("owner",)),
+        (workload.promotion.approval.by, ("promotion", "approval", "by")),
+        *((rule.to, ("monitoring", number, "to")) for number, rule in enumerate(workload.monitoring)),
+        (workload.security.to if workload.security else "", ("security", "to")),
+    ]
 
 
 class Defaults(Section):
@@ -210,21 +215,20 @@ class Policy(Section):
 
     @model_validator(mode="after")
     def _names_resolve(self) -> "Policy":
-        for workload in self.workloads:
-            for who in _personas_of(workload):
+        names = [workload.name for workload in self.workloads]
+        for number, workload in enumerate(self.workloads):
+            place = ("workloads", number)
+            for who, path in _personas_of(workload):
                 if who and who not in self.personas:
-                    raise ValueError(
-                        f"workload {workload.name}: persona {who!r} is unknown; defined are {sorted(self.personas)}"
-                    )
+                    text = f"persona {who!r} is unknown; defined are {sorted(self.personas)}"
+                    raise FaultAtError(text, *place, *path)
             if any(rule.then == "retrain" for rule in workload.monitoring) and workload.retrain is None:
-                raise ValueError(f"workload {workload.name}: then: retrain needs a retrain: section")
-        for workload in self.workloads:
+                raise FaultAtError("then: retrain needs a retrain: section", *place)
             windows = [rule.window for rule in workload.drift_rules]
             if len(set(windows)) != len(windows):
-                raise ValueError(f"workload {workload.name}: two rules watch the same window; give each its own")
-        names = [workload.name for workload in self.workloads]
-        if len(set(names)) != len(names):
-            raise ValueError(f"workload names must differ; these are {names}")
+                raise FaultAtError("two rules watch the same window; give each its own", *place, "monitoring")
+            if workload.name in names[:number]:
+                raise FaultAtError(f"workload names must differ; these are {names}", *place, "name")
         return self
 
     @model_validator(mode="after")

@@ -10,3 +10,11 @@ class Section(BaseModel):
     """A part of the policy: unknown keys are errors, since a misspelt guard would never hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class FaultAtError(ValueError):
+    """Parts that are right by themselves and do not fit together. ``path`` leads from the part that raises it to the fault."""
+
+    def __init__(self, text: str, *path: str | int) -> None:
+        super().__init__(text)
+        self.path = path

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from shared.domain.durations import parse_duration
 from shared.domain.policy import Policy
+from shared.domain.policy_section import FaultAtError
 
 Path = tuple[str | int, ...]
 
@@ -103,7 +104,9 @@ def _causes(error: ValidationError) -> list[ErrorDetails]:
 
 
 def _fault(file: str, node: yaml.Node | None, detail: ErrorDetails) -> PolicyFault:
-    places = zip(detail["loc"], (None, *detail["loc"]), strict=False)
+    cause = detail.get("ctx", {}).get("error")
+    steps = (*detail["loc"], *(cause.path if isinstance(cause, FaultAtError) else ()))
+    places = zip(steps, (None, *steps), strict=False)
     path = tuple(part for part, before in places if not (part in _TAGS and isinstance(before, int)))
     return PolicyFault(file, _line(node, path), _dotted(path), _explain(detail, path))
 
