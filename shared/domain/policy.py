@@ -35,7 +35,7 @@ class Environment(Section):
 
     workspace: ResourceId
     endpoint: str = ""
-    kind: Literal["managed_online", "kubernetes_online", "batch"] = "managed_online"
+    kind: Literal["managed_online"] = "managed_online"
 
 
 class Environments(Section):
