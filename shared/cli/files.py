@@ -45,10 +45,14 @@ SHOWN_MAX = 60  # characters of a value in a table
 def parse(files: Files, as_json: AsJson = False, channel: Via = None) -> None:  # noqa: FBT002  # typer
     """Show what the loop would hear in raw payloads. Exit 0 when all of it was understood, 3 when some was rejected.
 
+    A file is a JSON document, an array of them, or JSON lines: events, alerts, web hooks, exports and telemetry, also
+    dead-lettered or inside an HTTP request. Each element is one line, also one that is rejected, with the reason.
+
     \b
     Examples:
       outerloop parse tests/events/eventgrid-ml-model-registered.json
       outerloop parse --json tests/events/*.json
+      cat message.json | outerloop parse --channel event_hubs -
     """  # noqa: D301
     with plainly():
         lines = [report_line(name, index, parsed) for name, index, parsed in _read(files, channel)]

@@ -10,8 +10,8 @@ from typing import Any
 from shared.domain.signals import Signal
 from shared.parsing import alerts_older, budgets
 from shared.parsing.alerts_activity_log import activity_log_signals, alert_of_event, is_activity_log
-from shared.parsing.alerts_criteria import condition_criteria, log_v1_criteria, prometheus_criteria
-from shared.parsing.alerts_essentials import Alert, Category, read_essentials, texts_of
+from shared.parsing.alerts_criteria import condition_criteria, dimensions_of, log_v1_criteria, prometheus_criteria
+from shared.parsing.alerts_essentials import Alert, Category, arm_ids_of, last_segment, read_essentials, texts_of
 from shared.parsing.bodies import Parsed, parse_each
 from shared.parsing.fields import FieldError, Fields, plain_text_of, shown
 
@@ -45,17 +45,28 @@ def read_alert(fields: Fields) -> tuple[Signal, ...]:
 
 
 def _schema_of(fields: Fields) -> AlertParser | None:
-    """The parser of an object without a schema id: told from what only that schema has."""
-    if fields.has("essentials") or fields.has("alertContext"):
+    """The parser of an object without a schema id: told from what only that schema has, at the top or inside ``data``."""
+    found = _parser_of(fields)
+    if found is not None:
+        return found
+    data, envelope = fields.get("data"), fields.values.keys() & {"type", "eventtype", "specversion"}
+    inner = _parser_of(Fields.of(data)) if isinstance(data, dict) and not envelope else None
+    return None if inner is None else lambda whole: inner(whole.part("data"))
+
+
+def _parser_of(data: Fields) -> AlertParser | None:
+    if data.has("essentials") or data.has("alertContext"):
         return _common_signals
-    data = fields.get("data")
-    if isinstance(data, dict) and Fields.of(data).has("essentials"):
-        return lambda whole: _common_signals(whole.part("data"))
-    if fields.has("status") and isinstance(fields.get("context"), dict):
-        return alerts_older.metric_signals
-    if fields.has("AlertRuleName") and fields.has("SearchQuery"):
+    context = data.get("context")
+    if isinstance(context, dict):
+        known = Fields.of(context)
+        if known.has("activityLog"):
+            return alerts_older.activity_log_signals_of
+        if data.has("status") or (known.has("conditionType") and known.has("condition")):
+            return alerts_older.metric_signals
+    if data.has("AlertRuleName") and data.has("SearchQuery"):
         return alerts_older.log_signals
-    return None
+    return budgets.classic_signals if data.has("BudgetName") and data.has("SpendingAmount") else None
 
 
 def _common_signals(data: Fields) -> tuple[Signal, ...]:
@@ -72,7 +83,7 @@ def _common_signals(data: Fields) -> tuple[Signal, ...]:
     service = essentials.optional_text("monitoringService")
     properties = texts_of(told.get("properties"), data.get("customProperties"))
     if budgets.is_budget(service, told):
-        return budgets.common_signals(read_essentials(essentials, {}), told)
+        return budgets.common_signals(read_essentials(essentials, {}, resolves=False), told)
     kind = category_of(essentials.optional_text("signalType"), service, told)
     if kind == "activity_log":
         alert = read_essentials(essentials, texts_of(data.get("customProperties")))
@@ -121,10 +132,18 @@ def _fired_or_resolved(alert: Alert, kind: Category, context: Fields) -> Signal:
         return alert.signal(kind, log_v1_criteria(context))
     if kind == "prometheus":
         explained = _explained(alert, context.get("annotations"), "summary", "description")
-        return explained.signal(kind, prometheus_criteria(context))
+        return _named_by_labels(explained, context).signal(kind, prometheus_criteria(context))
     if kind == "smart_detection":
         return _explained(alert, _detected(context), "DetectionSummary").signal(kind)
     return alert.signal(kind, condition_criteria(context))
+
+
+def _named_by_labels(alert: Alert, context: Fields) -> Alert:
+    """The alert whose labels tell the rule and the resource when its essentials do not."""
+    labels = Fields.of(dimensions_of(context.get("labels")))
+    rule = labels.optional_text("alertname") or last_segment(plain_text_of(context.get("ruleGroup")))
+    resource = arm_ids_of(labels.get("microsoft.resourceid"))
+    return replace(alert, rule=alert.rule or rule, targets=alert.targets or resource)
 
 
 # Of a smart detection's context; the rest are links.

@@ -196,7 +196,9 @@ def _resource_health(alert: Alert, event: Fields, details: Fields) -> tuple[Sign
     """A resource is available, or is not, as Azure sees it."""
     targets = _targets(alert, event)
     if not targets:
-        raise FieldError("missing_field", f"{event.path}resourceId is missing: expected the id of the resource")
+        raise FieldError(
+            "missing_field", f"{event.path}resourceId (or alertTargetIDs) is missing: expected the id of the resource"
+        )
     return (
         PlatformHealthChanged(
             **_heard(alert, event),

@@ -23,6 +23,12 @@ _OPERATORS = {
     "equalto": "Equals",
 }
 
+# https://prometheus.io/docs/prometheus/latest/configuration/template_reference, humanize
+_EXPONENTS = {prefix: 3 * power for power, prefix in enumerate("kMGTPEZY", 1)} | {
+    prefix: -3 * power for power, prefix in enumerate("mµnpfazy", 1)
+}
+_EXPONENTS["u"] = _EXPONENTS["µ"]
+
 
 def condition_criteria(context: Fields) -> tuple[Criterion, ...]:
     """The criteria of ``condition.allOf`` (metric alerts, log alerts v2), or of one condition (classic metric alerts)."""
@@ -38,7 +44,8 @@ def condition_criteria(context: Fields) -> tuple[Criterion, ...]:
 
 def _criterion(row: Fields) -> Criterion:
     # A log alert without a measured column counts rows: its aggregation is all the name there is.
-    name = row.get("metricName", "metricMeasureColumn", "webTestName", "timeAggregation")
+    # Where the condition is a PromQL query, the query is.
+    name = row.get("metricName", "metricMeasureColumn", "webTestName", "timeAggregation", "query", "name")
     return Criterion(
         metric=plain_text_of(name).strip(),
         operator=operator_of(row.get("operator")),
@@ -68,12 +75,22 @@ def log_v1_criteria(context: Fields) -> tuple[Criterion, ...]:
 
 
 def prometheus_criteria(context: Fields) -> tuple[Criterion, ...]:
-    """The expression with its value; the labels are its dimensions. The threshold is part of the expression."""
+    """The expression with its value, which Prometheus writes for people (``12.7m`` is 0.0127); the labels are its dimensions.
+
+    The threshold is part of the expression.
+    """
     expression = plain_text_of(context.get("expression")).strip()
     if not expression:
         return ()
-    value, labels = optional_number(context.get("expressionValue")), dimensions_of(context.get("labels"))
+    value, labels = _humanized(context.get("expressionValue")), dimensions_of(context.get("labels"))
     return (Criterion(metric=expression, value=value, dimensions=labels),)
+
+
+def _humanized(value: Any) -> float | None:
+    """A number, also with a prefix of the metric system at its end (the template function ``humanize``)."""
+    text = value.strip() if isinstance(value, str) else ""
+    exponent = _EXPONENTS.get(text[-1:])
+    return optional_number(value if exponent is None else f"{text[:-1].strip()}e{exponent}")
 
 
 def operator_of(value: Any) -> str:

@@ -80,18 +80,22 @@ class Alert:
         )
 
 
-def read_essentials(essentials: Fields, properties: dict[str, str]) -> Alert:
-    """The alert of the common schema. The rule's name and the targets may be null (in budgets they are)."""
+def read_essentials(essentials: Fields, properties: dict[str, str], *, resolves: bool = True) -> Alert:
+    """The alert of the common schema. The rule's name and the targets may be null (in budgets they are).
+
+    An alert must tell whether it is over, unless its kind never ``resolves``: of budgets there are samples with null.
+    """
     alert_id = essentials.text("alertId", "originAlertId").rstrip("/").lower()
     fired_at = essentials.time("firedDateTime") if essentials.get("firedDateTime") is not None else None
-    resolved = is_resolved(essentials, "monitorCondition")
+    told = essentials.get("monitorCondition") not in (None, "")
+    resolved = is_resolved(essentials, "monitorCondition") if told or resolves else False
     # Only metric alerts are documented to say when they were resolved.
     names = ("resolvedDateTime", "firedDateTime") if resolved else ("firedDateTime",)
     return Alert(
         source=alert_id,
         alert_id=alert_id,
         identity=(essentials.optional_text("originAlertId") or alert_id).lower(),
-        rule=essentials.optional_text("alertRule") or last_segment(essentials.optional_text("alertRuleId")),
+        rule=_rule_of(essentials),
         resolved=resolved,
         occurred_at=essentials.time(*names),
         fired_at=fired_at,
@@ -100,6 +104,12 @@ def read_essentials(essentials: Fields, properties: dict[str, str]) -> Alert:
         description=essentials.optional_text("description"),
         properties=properties,
     )
+
+
+def _rule_of(essentials: Fields) -> str:
+    """The rule's name; some services write its id in the place of the name, or beside it."""
+    named = essentials.optional_text("alertRule") or essentials.optional_text("alertRuleId")
+    return last_segment(named) if named.startswith("/") else named
 
 
 def is_resolved(fields: Fields, name: str) -> bool:
@@ -115,7 +125,8 @@ def is_resolved(fields: Fields, name: str) -> bool:
 
 def severity_of(text: str) -> str:
     """``Sev0`` to ``Sev4``; older schemas write only the digit, log alerts a word, which stays."""
-    return f"Sev{text}" if text.isdecimal() else text
+    digits = text.lower().removeprefix("sev").strip()
+    return f"Sev{digits}" if digits.isdecimal() else text
 
 
 def arm_ids_of(value: Any) -> tuple[str, ...]:

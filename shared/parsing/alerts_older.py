@@ -47,26 +47,33 @@ def activity_log_signals_of(data: Fields) -> tuple[Signal, ...]:
     context = data.part("context")
     event = context.part("activityLog")
     alert = alert_of_event(event)
-    return activity_log_signals(replace(alert, rule=context.optional_text("name") or alert.rule), event)
+    told = replace(
+        alert,
+        rule=context.optional_text("name") or alert.rule,
+        properties=texts_of(data.get("properties")),  # the rule's own, as in every other schema
+    )
+    return activity_log_signals(told, event)
 
 
 def log_signals(data: Fields) -> tuple[Signal, ...]:
-    """A log alert up to API version 2018-04-16. It never says that it is over, and names no resource but the subscription.
+    """A log alert up to API version 2018-04-16. It never says that it is over. Samples since 2021 name the resource that was
+    searched; older ones nothing but its subscription.
 
     The search's end is when it spoke; the search's other times and its results are left where they are.
     """
     subscription = data.text("SubscriptionId").strip("/").lower().removeprefix("subscriptions/")
     rule, workspace = data.text("AlertRuleName"), data.optional_text("WorkspaceId", "ApplicationId")
     criteria = log_v1_criteria(data)
+    searched = arm_ids_of(data.get("ResourceId")) or (f"/subscriptions/{subscription}",)
     alert_id = f"/subscriptions/{subscription}/{workspace}/{rule}".lower()
     alert = Alert(
-        source=f"/subscriptions/{subscription}",
+        source=searched[0],
         alert_id=alert_id,
         identity=ids.derive(alert_id, canonical([criterion.dimensions for criterion in criteria])),
         rule=rule,
         resolved=False,
         occurred_at=date_of(data.text("SearchIntervalEndtimeUtc"), f"{data.path}SearchIntervalEndtimeUtc"),
-        targets=arm_ids_of(f"/subscriptions/{subscription}"),
+        targets=searched,
         severity=severity_of(data.optional_text("Severity")),
         description=data.optional_text("Description"),
     )

@@ -18,6 +18,7 @@ from shared.parsing.us_dates import date_of
 
 BUDGET_SEGMENT = "/providers/microsoft.consumption/budgets/"
 ALERT_SEGMENT = "/providers/microsoft.costmanagement/alerts/"
+PROVIDERS_SEGMENT = "/providers/"  # some cost alerts have another name after it
 # What action groups send to prove that they can: documented as the sample "Budget alert".
 TEST_DESCRIPTION = "deliveryconfirmation"
 RATIO_MAX = 10.0  # Cost Management takes no threshold above 1000 %
@@ -128,7 +129,7 @@ def _start(data: Fields) -> datetime | None:
 
 def _scope_of(budget_id: str, alert_id: str) -> str:
     """The scope in front of a budget's id, or of a cost alert's."""
-    for arm_id, segment in ((budget_id, BUDGET_SEGMENT), (alert_id, ALERT_SEGMENT)):
+    for arm_id, segment in ((budget_id, BUDGET_SEGMENT), (alert_id, ALERT_SEGMENT), (alert_id, PROVIDERS_SEGMENT)):
         scope, found, _ = arm_id.partition(segment)
         if found and scope:
             return scope
@@ -136,11 +137,24 @@ def _scope_of(budget_id: str, alert_id: str) -> str:
 
 
 def _scope(data: Fields) -> str:
-    """The scope from the subscription and, when there is one, its resource group."""
+    """The scope from the subscription and, when there is one, its resource group; else from the account that is billed."""
     subscription = data.optional_text("SubscriptionId").strip("/").lower().removeprefix("subscriptions/")
     if not subscription:
-        raise FieldError(
-            "missing_field", f"{data.path}Scope (or BudgetId, SubscriptionId) is missing: expected an ARM id"
-        )
+        return _billed(data)
     group = data.optional_text("ResourceGroup").lower()
     return f"/subscriptions/{subscription}" + (f"/resourcegroups/{group}" if group else "")
+
+
+def _billed(data: Fields) -> str:
+    """The scope of a budget above subscriptions, as Cost Management writes it."""
+    account = data.optional_text("BillingAccountId", "EnrollmentNumber") or data.optional_text("EnrollmentNumber")
+    if not account:
+        raise FieldError(
+            "missing_field",
+            f"{data.path}Scope (or BudgetId, SubscriptionId, BillingAccountId) is missing: expected an ARM id",
+        )
+    scope = f"/providers/microsoft.billing/billingaccounts/{last_segment(account)}"
+    for name, segment in (("BillingProfileId", "billingprofiles"), ("InvoiceSectionId", "invoicesections")):
+        if part := last_segment(data.optional_text(name)):
+            scope += f"/{segment}/{part}"
+    return scope.lower()

@@ -57,7 +57,7 @@ def _channel_of(element: Element) -> Channel | None:
     event_type = fields.get("type")
     if isinstance(event_type, str) and event_type.strip().lower().startswith(TYPE_PREFIX):
         return "event_hubs"
-    if isinstance(fields.get("records"), list) or (
+    if isinstance(fields.get("records"), list | dict) or (
         fields.has("resourceId") and (fields.has("category") or fields.has("metricName"))
     ):
         return "event_hubs"

@@ -4,15 +4,19 @@ Owns how an event says its type, source, id, time and subject. Knows nothing of 
 Wire formats: Microsoft Learn, Event Grid event schema, CloudEvents schema, and delivery and retry (dead letters).
 """
 
+import base64
+import binascii
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from shared.domain import ids
 from shared.parsing.documents import Element, elements, flatten
-from shared.parsing.fields import FieldError, Fields, canonical, shown
+from shared.parsing.fields import FieldError, Fields, canonical, object_in, shown
 
 KEYS_SHOWN_MAX = 8
+_WRAPPED_BY = frozenset({"deadletterproperties", "brokerproperties"})  # of event grid namespaces
+_LIST_KEYS = frozenset({"value", "nextlink", "count"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +91,34 @@ def read_envelope(event: Fields) -> Envelope:
         event_id=event.optional_text("id"),
         occurred_at=event.time("eventTime", "time", "publishTime"),
         subject=event.optional_text("subject"),
-        data=event.get("data"),
+        data=_data_of(event),
     )
 
 
+def _data_of(event: Fields) -> Any:
+    """The data: an object, the JSON text of one, or (CloudEvents, binary data) that text in base 64."""
+    data = event.get("data")
+    if data is None and isinstance(encoded := event.get("data_base64"), str):
+        try:
+            data = base64.b64decode(encoded, validate=True).decode()
+        except (binascii.Error, ValueError) as error:  # ValueError: neither ASCII nor, decoded, UTF-8
+            raise FieldError(
+                "malformed_field", "data_base64 holds no text in base 64: expected a JSON object"
+            ) from error
+    return object_in(data) if isinstance(data, str) else data
+
+
 def opened(element: Element) -> list[Element]:
-    """What is to be read of one element: itself, the event inside a dead letter, or the body of an HTTP sample."""
+    """What is to be read of one element: itself, the event inside a dead letter or a namespace's delivery, the items of a
+    list as Azure's APIs answer it, or the body of an HTTP sample.
+    """
     if not isinstance(element, dict):
         return [element]
     fields = Fields.of(element)
-    if fields.has("deadLetterProperties") and isinstance(fields.get("event"), dict):
+    if _WRAPPED_BY & fields.values.keys() and isinstance(fields.get("event"), dict):
         return [fields.get("event")]
+    if isinstance(fields.get("value"), list) and fields.values.keys() <= _LIST_KEYS:
+        return [event for item in flatten(fields.get("value")) for event in opened(item)]
     request = fields.get("request")
     message = Fields.of(request) if isinstance(request, dict) else fields
     if not message.has("headers"):

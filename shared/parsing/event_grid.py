@@ -38,9 +38,11 @@ _PARSERS_BY_TYPE: Mapping[str, EventParser] = {
     },
 }
 PARSERS: Mapping[str, EventParser] = {name.lower(): parser for name, parser in _PARSERS_BY_TYPE.items()}
-# Some of Microsoft's samples name a type without its service: Microsoft.SERVICE.NAME only, since the last part of a longer
-# type (``…Resources.Deleted``) says too little to stand alone.
-_BY_SHORT_NAME = {name.rpartition(".")[2]: parser for name, parser in PARSERS.items() if name.count(".") == 2}
+# Some of Microsoft's samples name a type without its service, or without the company. The first only of Microsoft.SERVICE.NAME,
+# since the last part of a longer type (``…Resources.Deleted``) says too little to stand alone.
+_BY_SHORT_NAME = {name.rpartition(".")[2]: parser for name, parser in PARSERS.items() if name.count(".") == 2} | {
+    name.removeprefix("microsoft."): parser for name, parser in PARSERS.items()
+}
 
 
 def parser_of(event_type: str) -> EventParser:

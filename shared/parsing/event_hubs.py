@@ -17,7 +17,7 @@ from shared.domain.signals import Rejected, TelemetryReceived
 from shared.parsing.data_collector import CollectorEvent
 from shared.parsing.diagnostic_records import TRAFFIC_LOG, DiagnosticRecord, TrafficProperties
 from shared.parsing.documents import BODY_BYTES_MAX, Element, elements
-from shared.parsing.fields import FieldError, shown
+from shared.parsing.fields import FieldError, object_in, shown
 from shared.parsing.message_content import MessageContent
 
 
@@ -106,6 +106,8 @@ def _records_of(element: Element) -> list[Any] | None:
     if not isinstance(element, dict):
         return None
     records = next((value for key, value in element.items() if key.lower() == "records"), None)
+    if isinstance(records, dict):
+        return [records]
     return records if isinstance(records, list) else None
 
 
@@ -145,6 +147,8 @@ def _add_record(content: MessageContent, raw: Element) -> None:
         raise FieldError("malformed_field", f"{shown(raw)} is no record: expected a JSON object")
     fields = _spelled(raw, _RECORD_NAMES)
     columns = fields.pop("properties", None)
+    if isinstance(columns, str):
+        columns = object_in(columns)
     record = msgspec.convert(fields, DiagnosticRecord)
     if record.kind == TRAFFIC_LOG and isinstance(columns, dict):
         record = msgspec.convert(fields | {"properties": _spelled(columns, _COLUMN_NAMES)}, DiagnosticRecord)

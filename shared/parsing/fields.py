@@ -74,7 +74,8 @@ def time_of(value: Any, name: str) -> datetime:
     if not isinstance(value, str):
         raise _malformed(name, value, "a time such as 2024-03-05T18:16:25Z")
     try:
-        moment = datetime.fromisoformat(value if value.endswith("Z") else value.strip().upper())
+        text = value if value.endswith("Z") and not value[0].isspace() else value.strip().upper()
+        moment = datetime.fromisoformat(text)
         if moment.tzinfo is UTC:
             return moment
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -87,6 +88,20 @@ def plain_text_of(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None else msgspec.json.encode(value, order="deterministic").decode()
+
+
+def object_in(text: str) -> Any:
+    """The JSON object that a text holds (some services write objects as their text); else the text as it is."""
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError):  # ValueError: msgspec's own errors too
+        return text
+
+
+def _says_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, str | dict | list) and not value)
 
 
 def canonical(value: Any) -> str:
@@ -106,13 +121,16 @@ class Fields:
 
     @classmethod
     def of(cls, raw: Any, path: str = "") -> "Fields":
-        """The fields of a JSON object; of two keys that differ only in case, the first that is not null counts."""
+        """The fields of a JSON object; of two keys that differ only in case, the first that says something counts.
+
+        A sample of Azure's own SDKs has ``runId`` beside ``RunTags``: an empty twin must not hide the one that is filled.
+        """
         if not isinstance(raw, dict):
             raise _malformed(path.rstrip(".") or "the event", raw, "a JSON object")
         values: dict[str, Any] = {}
         for key, value in raw.items():
             folded = key.lower()
-            if values.get(folded) is None:
+            if folded not in values or (_says_nothing(values[folded]) and value is not None):
                 values[folded] = value
         return cls(values, path)
 
@@ -135,17 +153,21 @@ class Fields:
             raise FieldError("missing_field", f"{self.path}{names[0]}{others} is missing or empty: expected {kind}")
         return value
 
+    def _named(self, *names: str) -> str:
+        """Of alternative names the one that is there, else the first: what a message should call the field."""
+        return self.path + next((name for name in names if self.get(name) is not None), names[0])
+
     def text(self, *names: str) -> str:
         """Text that must be there and not be empty."""
-        text = text_of(self._required(*names, kind="text"), self.path + names[0])
+        text = text_of(self._required(*names, kind="text"), self._named(*names))
         if not text:
-            raise FieldError("missing_field", f"{self.path}{names[0]} is empty: expected text")
+            raise FieldError("missing_field", f"{self._named(*names)} is empty: expected text")
         return text
 
     def optional_text(self, *names: str) -> str:
         """Text, empty when it is not there."""
         value = self.get(*names)
-        return "" if value is None else text_of(value, self.path + names[0])
+        return "" if value is None else text_of(value, self._named(*names))
 
     def arm_id(self, *names: str) -> str:
         """The id of an Azure resource, in lower case: sources disagree about the case of ids."""
@@ -153,21 +175,23 @@ class Fields:
 
     def number(self, *names: str) -> float:
         """A finite number that must be there."""
-        return number_of(self._required(*names, kind="a number"), self.path + names[0])
+        return number_of(self._required(*names, kind="a number"), self._named(*names))
 
     def time(self, *names: str) -> datetime:
         """A moment in UTC that must be there."""
-        return time_of(self._required(*names, kind="a time such as 2024-03-05T18:16:25Z"), self.path + names[0])
+        return time_of(self._required(*names, kind="a time such as 2024-03-05T18:16:25Z"), self._named(*names))
 
     def part(self, *names: str) -> "Fields":
         """The JSON object of that name, which must be there."""
-        return Fields.of(self._required(*names, kind="a JSON object"), f"{self.path}{names[0]}.")
+        return Fields.of(self._required(*names, kind="a JSON object"), f"{self._named(*names)}.")
 
     def texts(self, *names: str) -> dict[str, str]:
-        """A map of text to text, such as tags; empty when it is not there. Keys keep their case."""
+        """A map of text to text, such as tags, or the JSON text of one; empty when it is not there. Keys keep their case."""
         value = self.get(*names)
-        if value is None:
+        if _says_nothing(value):
             return {}
+        if isinstance(value, str):
+            value = object_in(value)
         if not isinstance(value, dict):
-            raise _malformed(self.path + names[0], value, "a JSON object of tags or properties")
+            raise _malformed(self._named(*names), self.get(*names), "a JSON object of tags or properties")
         return {key: plain_text_of(item) for key, item in value.items()}

@@ -76,7 +76,8 @@ def operation_ended(event: Envelope) -> tuple[Signal, ...]:
             resource_id=resource_id,
             change=_CHANGE_BY_OPERATION.get(operation, "other") if ending == "success" else "other",
             resource_type=type_of(resource_id),
-            status=data.optional_text("status") or _STATUS_BY_ENDING[ending],
+            # Where the two disagree (samples of failures say "Succeeded"), the type is what was subscribed to.
+            status=(data.optional_text("status") if ending == "success" else "") or _STATUS_BY_ENDING[ending],
         ),
     )
 

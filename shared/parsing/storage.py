@@ -14,8 +14,8 @@ from shared.domain.signals import Signal
 from shared.parsing.envelopes import Envelope
 from shared.parsing.fields import FieldError, Fields, shown
 
-# Operations that open a file which is still empty: its data come later, with an event of their own.
-BEGUN_BY = frozenset({"createfile", "sftpcreate"})
+# Operations that open a file which is still empty, or (resumable uploads) write a part of it: its end has an event of its own.
+BEGUN_BY = frozenset({"createfile", "sftpcreate", "sftpwrite"})
 # Operations that end a write where there is a hierarchical namespace; there CopyBlob, too, has only been begun.
 ENDED_BY = frozenset({"flushwithclose", "sftpcommit"})
 ROOT_CONTAINER = "$root"  # blobs whose address has no container

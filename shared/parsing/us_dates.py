@@ -1,4 +1,5 @@
-"""Dates as some of Azure's older schemas write them: ``6/1/2018`` and ``3/22/2019 1:36:31 PM``, month first.
+"""Dates as some of Azure's older schemas write them: ``6/1/2018``, ``3/22/2019 1:36:31 PM`` and, of budgets,
+``11/17/2021 5:40:29 PM -08:00``; month first.
 
 Owns that one format. Every other time is read by ``fields``.
 """
@@ -11,10 +12,12 @@ from shared.parsing.fields import FieldError, shown, time_of
 
 _US = re.compile(
     r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})"
-    r"(?:\s+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?\s*(?P<half>[AP]M)?)?",
+    r"(?:\s+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?\s*(?P<half>[AP]M)?"
+    r"(?:\s*(?P<offset>[+-]\d{2}:\d{2}|Z))?)?",
     re.IGNORECASE | re.ASCII,
 )
 NOON_HOURS = 12
+_MIDNIGHT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def date_of(value: Any, name: str) -> datetime:
@@ -22,11 +25,12 @@ def date_of(value: Any, name: str) -> datetime:
     match = _US.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         return time_of(value, name)
-    part = {key: int(text or 0) for key, text in match.groupdict().items() if key != "half"}
+    part = {key: int(text or 0) for key, text in match.groupdict().items() if key not in ("half", "offset")}
     try:
         part["hour"] = _hour(part["hour"], match["half"])
-        return datetime(**part, tzinfo=UTC)
-    except ValueError as error:
+        zone = time_of(f"2000-01-01T00:00:00{match['offset'] or 'Z'}", name)
+        return datetime(**part, tzinfo=UTC) + (zone - _MIDNIGHT)
+    except (ValueError, OverflowError) as error:
         raise FieldError("malformed_field", f"{name} is {shown(value)}: expected month/day/year") from error
 
 

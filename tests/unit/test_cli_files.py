@@ -68,6 +68,34 @@ def test_parse_ends_with_3_when_something_was_rejected_and_still_shows_the_rest(
     assert heard["kind"] == "ModelRegistered"
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda event: json.dumps([event, event]),
+        lambda event: f"{json.dumps(event)}\n{json.dumps(event)}\n",
+        lambda event: json.dumps({"request": {"headers": {}, "body": [event, event]}}),
+        lambda event: json.dumps({"value": [event, event]}),
+        lambda event: json.dumps([{"deadLetterProperties": {}, "event": event}] * 2),
+    ],
+    ids=["array", "lines", "http", "list", "dead letters"],
+)
+def test_parse_counts_what_it_finds_in_a_file_however_it_is_wrapped(tmp_path, wrapped):
+    file = tmp_path / "events.json"
+    file.write_text(wrapped(json.loads(REGISTERED.read_text(encoding="utf-8"))[0]), encoding="utf-8")
+    result = outerloop("parse", "--json", file)
+    assert result.exit_code == 0
+    assert [(line["index"], line["kind"]) for line in lines(result)] == [(0, "ModelRegistered"), (1, "ModelRegistered")]
+
+
+def test_decide_answers_for_every_payload_and_never_fails():
+    result = outerloop("decide", "--json", "--policy", POLICY, *sorted(EVENTS.iterdir()))
+    answers = lines(result)
+    assert result.exit_code == 3
+    assert {answer["file"] for answer in answers} == {str(path) for path in EVENTS.iterdir()}
+    assert all({"kind", "decision", "rule", "reasons", "commands"} <= answer.keys() for answer in answers)
+    assert all(answer["reasons"][0]["text"] for answer in answers)
+
+
 def test_parse_believes_the_channel_that_it_is_told():
     told = outerloop("parse", "--json", "--channel", "event_hubs", REGISTERED)
     assert lines(told)[0]["kind"] != "ModelRegistered"
