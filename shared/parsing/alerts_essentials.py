@@ -126,7 +126,7 @@ def is_resolved(fields: Fields, name: str) -> bool:
 def severity_of(text: str) -> str:
     """``Sev0`` to ``Sev4``; older schemas write only the digit, log alerts a word, which stays."""
     digits = text.lower().removeprefix("sev").strip()
-    return f"Sev{digits}" if digits.isdecimal() else text
+    return f"Sev{digits}" if digits.isascii() and digits.isdecimal() else text
 
 
 def arm_ids_of(value: Any) -> tuple[str, ...]:
