@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STATE ?= .state/run
+SEEDS ?= 2000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev test test-mutations lint types imports check requirements schema clean
+.PHONY: help install run dev test test-mutations simulate lint types imports check requirements schema clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +33,9 @@ test: install  ## every test but the mutations
 
 test-mutations: install  ## break the product on purpose; the story has to notice (some minutes)
 	$(BIN)/python -m pytest -m mutation
+
+simulate: install  ## play thousands of bad days on virtual time, from seeds (SEEDS=2000)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 lint: install  ## ruff
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 
 CLAIM_FOR = timedelta(minutes=5)  # longer than any single call may take
 LEASE_FOR = timedelta(minutes=10)  # longer than the claim: a lease outlasts every call made under it
+CALL_MAX = timedelta(minutes=2)  # no single call outlasts it: its client has a shorter time-out
 TRIES_MAX = 8
 TRY_FOR = timedelta(minutes=30)  # an endpoint may be busy with somebody else's deployment for a while
 AGE_MAX = timedelta(hours=24)  # of an operation that never ends
@@ -99,17 +100,18 @@ class Executor:
         return outcome
 
     async def _wait_out_pause(self, subject: str, command_id: str, now: datetime) -> Skipped | None:
-        """Send what a pause holds again a little later. It is not claimed, so waiting counts towards no giving up."""
+        """Leave what a pause holds to ``sweep``, a little later. It is not claimed, so waiting counts towards no giving up,
+        and not queued here: each delivery of a duplicate would breed another message.
+        """
         facts = (await self._store.facts(subject)).value
         row = await self._store.command(subject, command_id) if facts.paused else None
-        left = row and row.state == "claimed" and row.claimed_until and row.claimed_until <= now
-        if row is None or not (row.state == "pending" or left):
+        if row is None or not _may_begin(row, now):
             return None  # what Azure has begun is still followed to its end
         why = waits(row.command, facts)
         if not why:
             return None
         again = now + PAUSE_LOOK
-        await send_row(self._store, self._queue, replace(row, not_before=again), now)
+        await self._store.mark_sent(subject, command_id, again)
         return Skipped(reason=why, until=again)
 
     async def _guarded_step(self, row: CommandRow) -> Outcome:
@@ -136,7 +138,11 @@ class Executor:
         why = stale(command, (await self._store.facts(row.subject)).value)
         if why:
             return _left(row, f"stale plan: {why}")
-        return await self._begin(command, now)
+        if isinstance(command, EndpointWrite) and self._clock.now() > now + LEASE_FOR - CALL_MAX:
+            return Skipped(
+                reason="lease", until=now
+            )  # this process stood still for long: its lease may end before the call
+        return await self._begin(command, self._clock.now())
 
     async def _begin(self, command: AnyCommand, now: datetime) -> Outcome:
         match command:
@@ -214,6 +220,12 @@ class Executor:
         if isinstance(command, EndpointCommand):
             await end_lease(self._store, command, now)
         await self._decider.decide(told)
+
+
+def _may_begin(row: CommandRow, now: datetime) -> bool:
+    """Whether a claim would begin (or repeat) the effect, and not look after one that is under way."""
+    left = row.state == "claimed" and row.claimed_until is not None and row.claimed_until <= now
+    return (row.state == "pending" or left) and not isinstance(row.outcome, Started)
 
 
 def _left(row: CommandRow, reason: str) -> Skipped | Failed:

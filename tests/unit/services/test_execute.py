@@ -11,7 +11,16 @@ from shared.domain.ids import derive
 from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
 from shared.domain.values import replace
 from shared.ports import StoreUnavailableError
-from shared.services.execute import AGE_MAX, BACKOFF_MAX, CLAIM_FOR, LEASE_RETRY, PAUSE_LOOK, TRIES_MAX, TRY_FOR
+from shared.services.execute import (
+    AGE_MAX,
+    BACKOFF_MAX,
+    CLAIM_FOR,
+    LEASE_FOR,
+    LEASE_RETRY,
+    PAUSE_LOOK,
+    TRIES_MAX,
+    TRY_FOR,
+)
 from tests.unit.services.fakes import NOON, SUBJECT, ProcessDied, World
 from tests.unit.services.signals import (
     check,
@@ -561,7 +570,6 @@ async def test_a_pause_keeps_a_command_from_beginning_and_to_resume_lets_it_go(w
     await paused(world)
     outcome = await world.run(command)
     assert outcome == Skipped(reason="the workload is paused", until=NOON + PAUSE_LOOK)
-    assert world.queue.sent[-1].delay_seconds == PAUSE_LOOK.total_seconds()
     assert world.workspace.journal == []
     row = await world.row(command)
     assert (row.state, row.attempts) == ("pending", 0)
@@ -569,6 +577,52 @@ async def test_a_pause_keeps_a_command_from_beginning_and_to_resume_lets_it_go(w
     world.clock.pass_seconds(PAUSE_LOOK.total_seconds())
     await world.run(command)
     assert (await world.row(command)).attempts == 1
+
+
+async def test_a_pause_breeds_no_messages_however_often_one_is_delivered(world):
+    await world.order(retrain())
+    await paused(world)
+    sent = len(world.queue.sent)
+    for _ in range(3):
+        await world.run(retrain())
+    assert len(world.queue.sent) == sent
+    world.clock.pass_seconds(PAUSE_LOOK.total_seconds())
+    await world.sweeper.run()
+    assert len(world.queue.sent) == sent + 1
+
+
+async def test_what_azure_began_before_a_crash_is_followed_to_its_end_during_a_pause(world):
+    world.workspace.answers("Retrain", started(world, 15), ProcessDied(), Succeeded(data={"model_version": "2"}))
+    await world.order(retrain())
+    await world.run(retrain())
+    world.clock.pass_seconds(15)
+    with pytest.raises(ProcessDied):
+        await world.run(retrain())
+    await paused(world)
+    world.clock.pass_seconds(CLAIM_FOR.total_seconds() + 1)
+    assert isinstance(await world.run(retrain()), Succeeded)
+
+
+class _StandsStill(SqliteStore):
+    """The store of a process that is frozen, right after it has read the facts."""
+
+    async def facts(self, subject):
+        stored = await super().facts(subject)
+        self.clock.pass_seconds(self.seconds)
+        return stored
+
+
+async def test_a_process_that_stood_still_begins_no_write_under_a_lease_that_may_end_first(world, tmp_path):
+    store = _StandsStill(str(tmp_path / "frozen.db"))
+    store.clock, store.seconds = world.clock, 0
+    await store.open()
+    frozen = World(store, world.clock)
+    await frozen.order(deploy())
+    store.seconds = LEASE_FOR.total_seconds()
+    outcome = await frozen.run(deploy())
+    await store.close()
+    assert isinstance(outcome, Skipped)
+    assert frozen.workspace.journal == []
 
 
 @pytest.mark.parametrize("command", [roll_back(), notify()], ids=lambda command: command.id)

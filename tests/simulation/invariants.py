@@ -1,0 +1,148 @@
+"""What must be true at the end of every run, whatever went wrong on the way. Each breach is a sentence.
+
+Owns the judgement, from the store's file and the target's journal; it never asks the services what they did.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+import msgspec
+
+from shared.domain.commands import ON_UNKNOWN
+from shared.domain.facts import Facts
+from shared.domain.ids import decision_id
+from shared.domain.records import CommandRow
+from shared.domain.references import deployment_name
+from tests.simulation.world import World
+from tests.unit.domain.builders import PRODUCTION, SUBJECT
+
+GRACE = timedelta(minutes=15)
+
+
+def breaches(world: World) -> list[str]:
+    """Everything that is wrong at the end of a run; nothing when all is well."""
+    checks = (
+        _nothing_unexpected,
+        _every_signal_is_decided,
+        _every_command_has_one_outcome,
+        _effects_are_single_or_counted,
+        _traffic_is_whole,
+        _writes_lie_inside_their_lease,
+        _no_retrain_beyond_the_limits,
+        _holds_are_released,
+        _the_champion_serves,
+        _telemetry_counts_once,
+    )
+    return [breach for check in checks for breach in check(world)]
+
+
+def commands_of(world: World) -> list[CommandRow]:
+    """Every command of the run."""
+    rows = world.database._inline.execute("SELECT body FROM commands ORDER BY position").fetchall()
+    return [msgspec.json.decode(body, type=CommandRow) for (body,) in rows]
+
+
+def _nothing_unexpected(world: World) -> Iterator[str]:
+    yield from (f"an instance raised {text}" for text in dict.fromkeys(world.unexpected))
+
+
+def _every_signal_is_decided(world: World) -> Iterator[str]:
+    left = world.at_once(world.store.undecided(world.scheduler.now, 1000))
+    yield from (f"signal {row.signal.dedup_key} ({type(row.signal).__name__}) has no decision" for row in left)
+    for key in sorted(world.accepted):
+        row = world.at_once(world.store.signal(key))
+        if row is None:
+            yield f"signal {key} was answered for and is not stored"
+            continue
+        for subject in row.subjects or ():
+            if world.at_once(world.store.decision(decision_id(key, subject))) is None:
+                yield f"signal {key} has no decision for {subject}"
+
+
+def _every_command_has_one_outcome(world: World) -> Iterator[str]:
+    for row in commands_of(world):
+        if row.state != "finished":
+            yield f"{type(row.command).__name__} {row.command.id} never ended: {row.state}, {row.outcome}"
+
+
+def _effects_are_single_or_counted(world: World) -> Iterator[str]:
+    done = Counter((effect.kind, effect.command) for effect in world.target.journal)
+    kinds = {kind.__name__: on_unknown for kind, on_unknown in ON_UNKNOWN.items()}
+    for (kind, command), times in done.items():
+        excused = world.target.excused[command]
+        if kinds[kind] == "repeat" and times > 1 + excused:
+            yield f"{kind} {command} was done {times} times, and only {excused} of these can be explained"
+        if kind in ("Retrain", "RunEvaluation") and times > 1:
+            yield f"{kind} {command} started {times} jobs"
+
+
+def _traffic_is_whole(world: World) -> Iterator[str]:
+    for effect in world.target.journal:
+        if effect.kind in ("SetTraffic", "RollBackTraffic"):
+            total = sum(int(share.partition("=")[2]) for share in effect.detail.split(",") if "=" in share)
+            if total not in (0, 100):
+                yield f"traffic {effect.detail} sums to {total}"
+
+
+def _writes_lie_inside_their_lease(world: World) -> Iterator[str]:
+    yield from world.target.outside_lease
+
+
+def _no_retrain_beyond_the_limits(world: World) -> Iterator[str]:
+    effective = {effect.command for effect in world.target.journal if effect.kind == "Retrain"}
+    ordered = sorted(row.created_at for row in commands_of(world) if row.command.id in effective)
+    for limit in world.policy.workloads[0].limits.retrains:
+        for start in ordered:
+            within = [at for at in ordered if start <= at < start + limit.window]
+            if len(within) > limit.count:
+                yield f"{len(within)} retrainings within {limit.window} from {start}; the limit is {limit}"
+                break
+
+
+def _holds_are_released(world: World) -> Iterator[str]:
+    for hold in world.at_once(world.store.due_holds(world.scheduler.now - GRACE, 1000)):
+        yield f"hold {hold.signal.purpose} {hold.signal.about} was due at {hold.due} and is still there"
+    rows = {hold.id for hold in world.at_once(world.store.holds(SUBJECT))}
+    facts = world.facts()
+    yield from (f"nothing wakes {held.about}" for hold_id, held in facts.held.items() if hold_id not in rows)
+    yield from _something_moves_on(facts, rows, world)
+
+
+def _something_moves_on(facts: Facts, rows: set[str], world: World) -> Iterator[str]:
+    del rows
+    waiting = {hold.signal.purpose for hold in world.at_once(world.store.holds(SUBJECT))}
+    if facts.rollout and "bake" not in waiting and not facts.rollout.waits:
+        yield f"the rollout of version {facts.rollout.version} stands still"
+    for version in facts.versions.values():
+        if version.state == "awaiting_approval" and "approval_expiry" not in waiting:
+            yield f"the question about version {version.version} never expires"
+        if version.state in ("staging", "testing", "deploying", "probing") and not facts.paused:
+            held = any(known.about == f"version {version.version}" for known in facts.held.values())
+            if not held:
+                yield f"version {version.version} is {version.state} for ever"
+
+
+def _the_champion_serves(world: World) -> Iterator[str]:
+    facts, endpoint = world.facts(), world.target.endpoints.get(f"{PRODUCTION}/flight-delay")
+    if endpoint is None or facts.rollout or _a_person_was_called(world):
+        return
+    world.target.settle(endpoint)
+    wanted = {deployment_name(facts.champion): 100} if facts.champion else {}
+    if endpoint.traffic != wanted:
+        yield f"the endpoint's traffic is {endpoint.traffic}, and the facts say {wanted}"
+    if facts.standby and deployment_name(facts.standby) not in endpoint.deployments:
+        yield f"the warm standby {facts.standby} is gone: going back would take more than one write"
+
+
+def _a_person_was_called(world: World) -> bool:
+    decisions = world.at_once(world.store.decisions(SUBJECT, 10_000))
+    return any(reason.code == "rollback_failed" for decision in decisions for reason in decision.reasons)
+
+
+def _telemetry_counts_once(world: World) -> Iterator[str]:
+    while world.play_out(world.instances["east"].aggregator.fold()):
+        pass
+    counted = world.requests_counted()
+    if counted != world.callers.sent_requests:
+        yield f"{world.callers.sent_requests} requests were sent and {counted} were counted"
