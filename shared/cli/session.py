@@ -39,6 +39,7 @@ async def _with_application(settings: Settings, work: Callable[["Application"], 
     try:
         return await work(app)
     finally:
+        await app.announcer.stop()  # what is owed is written: the app says it
         close = getattr(app.store, "close", None)  # the port promises no end: not every store has one
         if close is not None:
             await close()
