@@ -49,13 +49,13 @@ def announce(evaluation: Evaluation, signal: Signal, before: Facts) -> tuple[Ann
     decision, after = evaluation.decision, evaluation.facts
     found = [
         _Said("Outerloop.DecisionMade", "", {}),
-        *_of_versions(decision, signal, before, after),
-        *_of_rollout(decision, before, after),
-        *_of_orders(decision, _rolled_back(before, after)),
-        *_of_incidents(before, after),
+        *_of_outcome(signal),
         *_of_people(decision, before, after),
         *_of_budgets(decision, before, after),
-        *_of_outcome(signal),
+        *_of_versions(decision, signal, before, after),
+        *_of_rollout(decision, before, after),
+        *_of_incidents(before, after),
+        *_of_orders(decision, _rolled_back(before, after)),
     ]
     base = _data(decision)
     return tuple(_announcement(decision, base, said) for said in found[:ANNOUNCEMENTS_MAX])

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from shared.domain.announcements import MEANINGS, Announcement, AnnouncementData
+from shared.domain.values import encode
 
 Json = dict[str, Any]
 
@@ -27,7 +28,7 @@ def cloud_event(announcement: Announcement, source: str) -> Json:
         "subject": announcement.subject,
         "time": msgspec.to_builtins(announcement.time),
         "datacontenttype": "application/json",
-        "data": msgspec.to_builtins(announcement.data),
+        "data": msgspec.json.decode(encode(announcement.data)),
     }
 
 
