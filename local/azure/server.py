@@ -154,7 +154,8 @@ class LocalAzure:
         outside = Starlette(routes=[*self._router.routes, *self._teams.routes, *self._topic.routes, everything])
         behind = Behind(
             *(self._journal, self._event_grid, self._endpoints, self._jobs),
-            *(self._runner, self._planter, self._teams, self._smtp, self._topic),
+            *(self._runner, self._planter, self._teams, self._smtp),
+            topic=self._topic,
         )
         inside = Starlette(routes=[*self._identity.routes, *Control(behind).routes()])
         files = self._certificates

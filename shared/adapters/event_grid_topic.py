@@ -4,6 +4,7 @@ Owns the azure-eventgrid client and what its answers mean. Knows nothing of what
 ``services.announce``'s, so the client is told to make none.
 """
 
+import ssl
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ class EventGridTopic:
             async with self._client() as client:
                 await client.send(events)
         except HttpResponseError as error:
-            if isinstance(error, ClientAuthenticationError) and error.status_code is None:  # before anything was sent
+            if isinstance(error, ClientAuthenticationError) and not _status(error):  # before anything was sent
                 return Failed(retryable=True, reason=f"no token for the topic: {_first_line(error)}")
             return _refused(error)
         except ServiceRequestError as error:
@@ -54,14 +55,23 @@ class EventGridTopic:
         return Succeeded()
 
     def _client(self) -> "EventGridPublisherClient":
+        import aiohttp  # noqa: PLC0415  # as above
+        from azure.core.pipeline.transport import AioHttpTransport  # noqa: PLC0415  # as above
         from azure.eventgrid.aio import EventGridPublisherClient  # noqa: PLC0415  # as above
 
+        # aiohttp keeps the authorities that were trusted when it was imported; these are those of now.
+        connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())
+        session = aiohttp.ClientSession(connector=connector, trust_env=True, cookie_jar=aiohttp.DummyCookieJar())
         return EventGridPublisherClient(
             self._endpoint,
             self._credential(),
+            transport=AioHttpTransport(
+                session=session,
+                session_owner=True,
+                connection_timeout=self._timeout_seconds,
+                read_timeout=self._timeout_seconds,
+            ),
             retry_total=0,
-            connection_timeout=self._timeout_seconds,
-            read_timeout=self._timeout_seconds,
         )
 
     def _credential(self) -> "AzureKeyCredential | ThreadCredential":
@@ -72,7 +82,7 @@ class EventGridTopic:
 
 def _refused(error: "HttpResponseError") -> Outcome:
     """Only what is too large can never be taken: a wrong key, schema or address is for a person to mend, and waits."""
-    status = error.status_code
+    status = _status(error)
     hints = {
         400: ": it must have the input schema CloudEvents v1.0",
         401: ": the key is wrong, or the identity has no right to send",
@@ -80,7 +90,12 @@ def _refused(error: "HttpResponseError") -> Outcome:
         404: ": there is no such topic",
         413: ": too large",
     }
-    return Failed(retryable=status != 413, reason=f"the topic answered HTTP {status}{hints.get(status or 0, '')}")
+    return Failed(retryable=status != 413, reason=f"the topic answered HTTP {status}{hints.get(status, '')}")
+
+
+def _status(error: "HttpResponseError") -> int:
+    """The answer's status, 0 when there was none. For some statuses the SDK raises an error of its own from the first."""
+    return error.status_code or int(getattr(error.__cause__, "status_code", None) or 0)
 
 
 def _first_line(error: Exception) -> str:

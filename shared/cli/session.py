@@ -36,10 +36,10 @@ async def _with_application(settings: Settings, work: Callable[["Application"], 
     from shared.runtime import build  # noqa: PLC0415  # brings every adapter along
 
     app = await build(settings)
+    await app.announcer.stop()  # what a command decides becomes owed like anything else; the app's sweep says it
     try:
         return await work(app)
     finally:
-        await app.announcer.stop()  # what is owed is written: the app says it
         close = getattr(app.store, "close", None)  # the port promises no end: not every store has one
         if close is not None:
             await close()

@@ -47,6 +47,8 @@ class Announcer:
     def __init__(self, store: Store, clock: Clock, targets: Mapping[str, Publisher]) -> None:
         self._store, self._clock, self._targets = store, clock, dict(targets)
         self._under_way: dict[str, asyncio.Task[int]] = {}
+        self._stopped = False
+        self._news: set[str] = set()  # targets that were committed something to since their last look
 
     def addressed(self, evaluation: Evaluation, signal: Signal, before: Facts) -> Evaluation:
         """The evaluation with what is to be said about it, and to whom."""
@@ -61,6 +63,9 @@ class Announcer:
 
     def begin(self) -> None:
         """Start to publish what is owed, beside the caller, who does not wait. What fails or is lost ``publish`` finds."""
+        if self._stopped:
+            return
+        self._news.update(self._targets)
         for name in self._targets:
             running = self._under_way.get(name)
             if running is None or running.done():
@@ -74,7 +79,8 @@ class Announcer:
         return sum(task.result() for task in done if not task.cancelled())
 
     async def stop(self) -> None:
-        """End what is under way; what was not said is still owed."""
+        """Publish nothing from now on, and end what is under way; what was not said is still owed."""
+        self._stopped = True
         for task in self._under_way.values():
             task.cancel()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
@@ -89,13 +95,16 @@ class Announcer:
         return ShownTarget(name, waiting, known.since, known.retry_at, known.reason, known.given_up)
 
     async def _try_target(self, name: str) -> int:
+        said = 0
         try:
-            return await self._publish_to(name)
+            while name in self._news:
+                self._news.discard(name)
+                said += await self._publish_to(name)
         except StoreUnavailableError as error:
             log.warning("nothing is published to the %s: %s", name, error)
         except Exception:  # beside everything else: nobody waits who could be told
             log.exception("publishing to the %s failed, and is tried again by the next sweep", name)
-        return 0
+        return said
 
     async def _publish_to(self, name: str) -> int:
         standing, etag = await self._standing(name)
