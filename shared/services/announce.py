@@ -110,23 +110,23 @@ class Announcer:
         standing, etag = await self._standing(name)
         if standing.retry_at and self._clock.now() < standing.retry_at:
             return 0
-        said, size, given_up = 0, BATCH_MAX, 0
+        said, size, lost = 0, BATCH_MAX, 0
         while batch := await self._store.announcements(name, size):
             outcome = await self._say(name, batch)
-            if isinstance(outcome, Failed) and not outcome.retryable and len(batch) > 1:
+            if _never(outcome) and len(batch) > 1:
                 size = 1  # one of them is too much for this target: the others need not suffer for it
                 continue
-            unsayable = isinstance(outcome, Failed) and not outcome.retryable
-            if not (unsayable or isinstance(outcome, Succeeded)):
-                await self._put_off(name, replace(standing, given_up=standing.given_up + given_up), etag, outcome)
+            if isinstance(outcome, Succeeded):
+                said += len(batch)
+            elif _never(outcome):
+                log.error("announcement %s is given up: the %s never takes it: %s", batch[0].id, name, outcome)
+                lost, size = lost + 1, BATCH_MAX
+            else:
+                await self._put_off(name, replace(standing, given_up=standing.given_up + lost), etag, outcome)
                 return said
-            if unsayable:
-                log.error("an announcement is given up: the %s never takes %s: %s", name, batch[0].id, outcome)
-                given_up, size = given_up + 1, BATCH_MAX
             await self._store.forget_announcements(name, batch)
-            said += len(batch) - unsayable
-        if standing.failures or given_up:
-            await self._save(name, Standing(given_up=standing.given_up + given_up), etag)
+        if standing.failures or lost:
+            await self._save(name, Standing(given_up=standing.given_up + lost), etag)
         return said
 
     async def _say(self, name: str, batch: Sequence[Announcement]) -> Outcome:
@@ -171,3 +171,7 @@ class Announcer:
             await self._store.save_document(f"publishing/{name}", encode(standing), etag)
         except ConflictError:
             return  # another instance has just said how it goes
+
+
+def _never(outcome: Outcome) -> bool:
+    return isinstance(outcome, Failed) and not outcome.retryable
