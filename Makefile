@@ -48,8 +48,11 @@ imports: install  ## the import contracts
 
 check: lint types imports test  ## what a pull request has to pass
 
-schema: install  ## write docs/policy.schema.json from the policy's grammar
+schema: install  ## write the published schemas and references from the code
 	$(BIN)/outerloop schema > docs/policy.schema.json
+	$(BIN)/outerloop schema --markdown > docs/policy.md
+	$(BIN)/outerloop schema --events > docs/events.schema.json
+	$(BIN)/outerloop schema --events --markdown > docs/events.md
 
 requirements:  ## pin the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q requirements/runtime.in -o requirements.txt

@@ -3,6 +3,7 @@
 Owns who may look. On a machine of one's own the setting OUTERLOOP_DASHBOARD=open lets anybody look at the page.
 """
 
+import dataclasses
 import json
 
 import azure.functions as func
@@ -39,4 +40,5 @@ async def _view() -> Dashboard:
     app = await application()
     policy = (await app.policies.current()).policy
     link = views.link_by(app.links, app.settings.public_url)
-    return await views.dashboard(app.store, policy, app.clock.now(), link)
+    view = await views.dashboard(app.store, policy, app.clock.now(), link)
+    return dataclasses.replace(view, publishing=await app.announcer.standings())

@@ -15,6 +15,7 @@ from shared.domain.facts import Facts
 from shared.domain.outcomes import Failed, Final, Outcome, Started
 from shared.domain.policy import Policy
 from shared.domain.records import CommandRow, RejectedRow, SignalRow
+from shared.ports_publishing import Announcements
 
 T = TypeVar("T")
 
@@ -140,6 +141,8 @@ class Ledger(Protocol):
 
     async def commit(self, evaluation: Evaluation, facts_etag: str) -> None:
         """Write facts, decision, commands (as pending, unsent), holds (added, released) in one transaction.
+
+        In the same transaction each announcement becomes owed to each target of ``announce_to``.
 
         Raises AlreadyDecidedError when the decision exists, ConflictError when the facts changed since they were read.
         """
@@ -268,7 +271,7 @@ class TelemetryLog(Protocol):
         ...
 
 
-class Store(Inbox, Ledger, Outbox, Documents, TelemetryLog, Protocol):
+class Store(Inbox, Ledger, Outbox, Announcements, Documents, TelemetryLog, Protocol):
     """Everything that is kept. Any method may raise StoreUnavailableError."""
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.endpoint_probe import EndpointProber
+from shared.adapters.event_grid_topic import EventGridTopic
+from shared.adapters.event_hub_out import EventHubOut, HubAddress
 from shared.adapters.messenger import ChannelMessenger
 from shared.adapters.policy_folder import PolicyFolder
 from shared.adapters.smtp_mail import SmtpMail, SmtpServer
@@ -19,7 +21,9 @@ from shared.adapters.sqlite_store import SqliteStore
 from shared.adapters.system_clock import SystemClock
 from shared.adapters.teams import TeamsWebhooks
 from shared.ports import Clock, CommandQueue, PolicySource, Store
+from shared.ports_publishing import Publisher
 from shared.services.aggregate import Aggregator
+from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.execute import Executor, Hands, Loop
 from shared.services.ingest import Ingest
@@ -48,6 +52,7 @@ class Application:
     ingest: Ingest
     executor: Executor
     sweeper: Sweeper
+    announcer: Announcer
     links: ApprovalLinks
     instance: str
 
@@ -61,11 +66,12 @@ async def build(settings: Settings) -> Application:
     queue = SqliteQueue(store.database, clock)
     policies = PolicyFolder(settings.policy, settings.overlay)
     aggregator = Aggregator(store, clock, policies)
-    decider = Decider(store, queue, clock, policies, aggregator)
+    announcer = Announcer(store, clock, _targets(settings))
+    decider = Decider(store, queue, clock, policies, aggregator, announcer)
     ingest = Ingest(store, clock, policies, decider)
     links = ApprovalLinks(settings.signing_key, settings.public_url)
     executor = Executor(store, queue, clock, policies, Loop(decider, aggregator), _hands(settings, clock, links))
-    sweeper = Sweeper(store, queue, clock, decider, ingest, aggregator)
+    sweeper = Sweeper(store, queue, clock, decider, ingest, aggregator, announcer)
     return Application(
         settings=settings,
         store=store,
@@ -77,6 +83,7 @@ async def build(settings: Settings) -> Application:
         ingest=ingest,
         executor=executor,
         sweeper=sweeper,
+        announcer=announcer,
         links=links,
         instance=secrets.token_hex(6),
     )
@@ -103,6 +110,18 @@ def _hands(settings: Settings, clock: Clock, links: ApprovalLinks) -> Hands:
         links.for_message,
     )
     return Hands(workspace, EndpointProber(workspace.clients), messenger)
+
+
+def _targets(settings: Settings) -> dict[str, Publisher]:
+    """Where the loop's decisions are announced, by the names that the store keeps what is owed under."""
+    source, targets = settings.publish_source, dict[str, Publisher]()
+    if settings.publish_topic:
+        endpoint, key = settings.publish_topic, settings.publish_topic_key
+        targets["topic"] = EventGridTopic(endpoint, key, source, _credential, POST_TIMEOUT_SECONDS)
+    if settings.publish_hub:
+        address = HubAddress(settings.publish_hub, settings.publish_hub_connection, settings.publish_hub_namespace)
+        targets["hub"] = EventHubOut(address, source, _credential, POST_TIMEOUT_SECONDS)
+    return targets
 
 
 def _credential() -> "TokenCredential":

@@ -35,6 +35,12 @@ class Settings:
     smtp_password: str = field(default="", repr=False)
     mail_sender: str = "outerloop@localhost"
     dashboard_open: bool = False
+    publish_topic: str = ""
+    publish_topic_key: str = field(default="", repr=False)
+    publish_hub: str = ""
+    publish_hub_connection: str = field(default="", repr=False)
+    publish_hub_namespace: str = ""
+    publish_source: str = ""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -46,11 +52,12 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             "the store on Azure Tables comes with a later release"
         )
     overlay = _text(values, "POLICY_OVERLAY")
+    public_url = _text(values, "PUBLIC_URL", "http://127.0.0.1:7071").rstrip("/")
     return Settings(
         policy=Path(_needed(values, "POLICY", "the path of the policy file")),
         overlay=Path(overlay) if overlay else None,
         store=_text(values, "STORE", ".state/outerloop.db"),
-        public_url=_text(values, "PUBLIC_URL", "http://127.0.0.1:7071").rstrip("/"),
+        public_url=public_url,
         signing_key=_text(values, "SIGNING_KEY"),
         arm_url=_text(values, "ARM_URL").rstrip("/"),
         poll_seconds=_number(values, "POLL_SECONDS", 15.0),
@@ -61,7 +68,23 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         smtp_password=_text(values, "SMTP_PASSWORD"),
         mail_sender=_text(values, "MAIL_SENDER", "outerloop@localhost"),
         dashboard_open=_text(values, "DASHBOARD") == "open",
+        publish_topic=_text(values, "PUBLISH_TOPIC"),
+        publish_topic_key=_text(values, "PUBLISH_TOPIC_KEY"),
+        publish_hub=_publish_hub(values),
+        publish_hub_connection=_text(values, "PUBLISH_HUB_CONNECTION"),
+        publish_hub_namespace=_text(values, "PUBLISH_HUB_NAMESPACE"),
+        publish_source=_text(values, "PUBLISH_SOURCE", public_url),
     )
+
+
+def _publish_hub(values: Mapping[str, str]) -> str:
+    hub = _text(values, "PUBLISH_HUB")
+    if hub and not (_text(values, "PUBLISH_HUB_CONNECTION") or _text(values, "PUBLISH_HUB_NAMESPACE")):
+        raise SettingsError(
+            f"{PREFIX}PUBLISH_HUB names a hub and not where it is: set {PREFIX}PUBLISH_HUB_NAMESPACE to its "
+            f"namespace's host name, or {PREFIX}PUBLISH_HUB_CONNECTION to a connection string"
+        )
+    return hub
 
 
 def _text(values: Mapping[str, str], name: str, default: str = "") -> str:

@@ -19,6 +19,7 @@ from local.azure.jobs import Jobs
 from local.azure.journal import Journal
 from local.azure.seed import Planter
 from local.azure.sinks import SmtpSink, TeamsSink
+from local.azure.topic import Topic
 
 
 class LogReader(Protocol):
@@ -41,6 +42,7 @@ class Behind:
     planter: Planter
     teams: TeamsSink
     smtp: SmtpSink
+    topic: Topic
 
 
 class Control:
@@ -58,6 +60,7 @@ class Control:
             "/jobs": self._jobs,
             "/cards": lambda: [dataclasses.asdict(card) for card in behind.teams.cards],
             "/mails": lambda: [dataclasses.asdict(mail) for mail in behind.smtp.mails],
+            "/published": lambda: list(behind.topic.received),
             "/dropped": lambda: [dataclasses.asdict(dropped) for dropped in behind.event_grid.dropped],
         }
         orders: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {

@@ -42,6 +42,7 @@ from local.azure.registry import RegistryApi
 from local.azure.router import ScoringRouter
 from local.azure.seed import Planter, Seed, registry_scope
 from local.azure.sinks import SmtpSink, TeamsSink
+from local.azure.topic import Topic
 from local.azure.tracking import Tracking
 from local.azure.traffic_log import TrafficLog
 from local.azure.workspace import WorkspaceApi
@@ -87,6 +88,7 @@ class LocalAzure:
         self._identity = ManagedIdentity(*ids)
         self._teams = TeamsSink(self._journal, self._seed.channels)
         self._smtp = SmtpSink(self._journal)
+        self._topic = Topic()
         self._endpoints, self._jobs, self._operations = Endpoints(), Jobs(), Operations()
         self._compose_assets()
         self._compose_scoring()
@@ -149,10 +151,11 @@ class LocalAzure:
         self._serving_environment["OUTERLOOP_TELEMETRY_HUB"] = self._seed.hubs[0]
         smtp_port = await self._smtp.start()
         everything = Route("/{path:path}", self._arm().__call__, methods=_METHODS)
-        outside = Starlette(routes=[*self._router.routes, *self._teams.routes, everything])
+        outside = Starlette(routes=[*self._router.routes, *self._teams.routes, *self._topic.routes, everything])
         behind = Behind(
             *(self._journal, self._event_grid, self._endpoints, self._jobs),
             *(self._runner, self._planter, self._teams, self._smtp),
+            topic=self._topic,
         )
         inside = Starlette(routes=[*self._identity.routes, *Control(behind).routes()])
         files = self._certificates
@@ -179,6 +182,9 @@ class LocalAzure:
             "identity_header": self._identity.header,
             "event_hubs_connection_string": self._event_hubs.connection_string,
             "hub": self._seed.hubs[0],
+            "hubs": self._seed.hubs,
+            "topic_url": f"{self.arm_url}{self._topic.path}",
+            "topic_key": self._topic.key,
             "teams_urls": self._teams.urls(self.arm_url),
             "smtp_host": "127.0.0.1",
             "smtp_port": smtp_port,

@@ -100,7 +100,7 @@ def _write_seed(state: Path) -> Path:
         "environments": ["flight-env"],
         "components": [{"path": str(EXAMPLE / name)} for name in ("train.yml", "evaluate.yml")],
         "codes": [{"name": "flight-score", "version": "1", "folder": str(EXAMPLE / "src")}],
-        "hubs": ["telemetry"],
+        "hubs": ["telemetry", "announcements"],
         "channels": ["mlops"],
     }
     path = state / "seed.yaml"
@@ -122,6 +122,9 @@ def _settings(state: Path, azure: dict[str, Any]) -> dict[str, str]:
         "OUTERLOOP_SWEEP_SCHEDULE": "* * * * * *",
         "OUTERLOOP_TELEMETRY_HUB": azure["hub"],
         "OUTERLOOP_TELEMETRY_CONNECTION": azure["event_hubs_connection_string"],
+        "OUTERLOOP_PUBLISH_TOPIC": azure["topic_url"],  # by the identity, so that both ways in are used
+        "OUTERLOOP_PUBLISH_HUB": "announcements",
+        "OUTERLOOP_PUBLISH_HUB_CONNECTION": azure["event_hubs_connection_string"],
         **{f"OUTERLOOP_TEAMS_{name.upper()}": url for name, url in azure["teams_urls"].items()},
         "OUTERLOOP_SMTP_HOST": azure["smtp_host"],
         "OUTERLOOP_SMTP_PORT": str(azure["smtp_port"]),

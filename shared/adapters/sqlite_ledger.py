@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from shared.adapters.sqlite_announcements import add_announcements
 from shared.adapters.sqlite_database import OnDatabase, micros, version_of
 from shared.adapters.sqlite_outbox import add_command
 from shared.adapters.sqlite_schema import next_version
@@ -32,6 +33,8 @@ class SqliteLedger(OnDatabase):
 
     async def commit(self, evaluation: Evaluation, facts_etag: str) -> None:
         """Write facts, decision, commands (as pending, unsent), holds (added, released) in one transaction.
+
+        In the same transaction each announcement becomes owed to each target of ``announce_to``.
 
         A hold that is both released and added stays, as added. Raises AlreadyDecidedError when the decision exists,
         else ConflictError when the facts changed since they were read, and ValueError for facts over 64 KiB.
@@ -88,6 +91,7 @@ def _commit(connection: sqlite3.Connection, evaluation: Evaluation, facts: bytes
     )
     for command in decision.commands:
         add_command(connection, decision, command)
+    add_announcements(connection, evaluation)
     released = [(decision.subject, hold) for hold in evaluation.released]
     connection.executemany("DELETE FROM holds WHERE subject = ? AND id = ?", released)
     added = [(decision.subject, hold.id, micros(hold.due), encode(hold)) for hold in evaluation.holds]

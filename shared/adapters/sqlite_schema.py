@@ -6,7 +6,7 @@ domain value). Moments are whole microseconds since 1970, so that they sort. Kno
 
 import sqlite3
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID"
 
@@ -34,6 +34,11 @@ _TABLES = (
     )""",
     "CREATE INDEX commands_by_decision ON commands (decision)",
     "CREATE INDEX commands_sendable ON commands (sendable_at) WHERE sendable_at IS NOT NULL",
+    """CREATE TABLE announcements (
+        position INTEGER PRIMARY KEY, target TEXT NOT NULL, id TEXT NOT NULL, said_at INTEGER NOT NULL,
+        body BLOB NOT NULL, UNIQUE (target, id)
+    )""",
+    "CREATE INDEX announcements_by_time ON announcements (target, said_at, position)",
     "CREATE TABLE documents (name TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL)",
     """CREATE TABLE cursors (
         partition TEXT PRIMARY KEY, version INTEGER NOT NULL, sequence_number INTEGER NOT NULL

@@ -3,6 +3,7 @@
 Owns only their composition. Refused when running in Azure, where instances share no disk; ``runtime`` sees to that.
 """
 
+from shared.adapters.sqlite_announcements import SqliteAnnouncements
 from shared.adapters.sqlite_database import SqliteDatabase
 from shared.adapters.sqlite_documents import SqliteDocuments
 from shared.adapters.sqlite_inbox import SqliteInbox
@@ -11,7 +12,7 @@ from shared.adapters.sqlite_outbox import SqliteOutbox
 from shared.adapters.sqlite_telemetry import SqliteTelemetry
 
 
-class SqliteStore(SqliteInbox, SqliteLedger, SqliteOutbox, SqliteDocuments, SqliteTelemetry):
+class SqliteStore(SqliteInbox, SqliteLedger, SqliteOutbox, SqliteAnnouncements, SqliteDocuments, SqliteTelemetry):
     """``ports.Store`` on the file at ``path``, which several processes may open, or in memory for ``:memory:``.
 
     Any method raises StoreUnavailableError when the file cannot be used, or the store is not open.

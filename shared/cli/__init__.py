@@ -69,7 +69,7 @@ silence.command("add", short_help="Ask for quiet about something.")(silences.add
 silence.command("list", short_help="What is silenced, by whom, why, until when.")(silences.listed)
 silence.command("expire", short_help="End a silence before its time.")(silences.expire)
 app.add_typer(silence, name="silence", short_help="Quiet about something, for a time.")
-app.command("schema", short_help="The JSON Schema of the policy file, for editors.")(policies.schema)
+app.command("schema", short_help="The JSON Schema of the policy file, or of the announcements.")(policies.schema)
 
 
 def main() -> None:

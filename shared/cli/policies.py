@@ -14,6 +14,7 @@ from shared.cli.policy_reference import policy_markdown, policy_schema
 from shared.cli.problems import EXIT_FAILED, plainly
 from shared.domain.policy import Policy
 from shared.parsing.policy_file import PolicyError, PolicyFault, policy_digest, read_policy
+from shared.rendering.cloud_events import events_markdown, events_schema
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="POLICY", exists=True, dir_okay=False, help="The policy file.")]
 Overlay = Annotated[
@@ -76,11 +77,16 @@ def _watches(rules: tuple[object, ...]) -> str:
 
 def schema(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a reference for people instead.")] = False,  # noqa: FBT002
+    events: Annotated[bool, typer.Option("--events", help="Of the announcements that the loop publishes.")] = False,  # noqa: FBT002
 ) -> None:
-    """Print the JSON Schema of the policy file, for completion in editors.
+    """Print the JSON Schema of the policy file, for completion in editors, or that of the published announcements.
 
     \b
     Example:
       outerloop schema > docs/policy.schema.json
+      outerloop schema --events > docs/events.schema.json
     """  # noqa: D301
-    typer.echo(policy_markdown() if markdown else json.dumps(policy_schema(), indent=2, ensure_ascii=False))
+    if markdown:
+        typer.echo(events_markdown() if events else policy_markdown())
+        return
+    typer.echo(json.dumps(events_schema() if events else policy_schema(), indent=2, ensure_ascii=False))

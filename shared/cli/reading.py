@@ -11,15 +11,24 @@ from shared.domain.commands import kind_of
 from shared.domain.decisions import Decision
 from shared.rendering.pages import command_detail, command_state, moment_text, reason_text
 from shared.rendering.plain import plain
-from shared.rendering.shown import Dashboard, ExplainedDecision, Explanation, ShownHold, ShownWorkload
+from shared.rendering.shown import (
+    Dashboard,
+    ExplainedDecision,
+    Explanation,
+    ShownHold,
+    ShownTarget,
+    ShownWorkload,
+)
 
 LEDGER_LINES = 10
 
 
 def print_dashboard(view: Dashboard) -> None:
-    """Every workload, then the newest decisions."""
+    """Every workload, then the targets of announcements, then the newest decisions."""
     for shown in view.workloads:
         _print_workload(shown)
+    for target in view.publishing:
+        _print_target(target)
     if view.ledger:
         print_line("Newest decisions (outerloop explain ID says more):")
     for decision in (entry.decision for entry in view.ledger[:LEDGER_LINES]):
@@ -27,6 +36,15 @@ def print_dashboard(view: Dashboard) -> None:
         print_line(f"{decision.verdict} on {decision.cause_kind}: {_first(decision)}", 2)
     if view.rejected:
         print_line(f"{len(view.rejected)} or more rejections: outerloop rejected list")
+
+
+def _print_target(target: ShownTarget) -> None:
+    print_line(f"publishing to the {target.name}: {target.waiting} announcements wait")
+    if target.failing_since:
+        since, again = moment_text(target.failing_since), moment_text(target.retry_at)
+        print_line(f"FAILING since {since}, tried again at {again}: {target.reason}", 1)
+    if target.given_up:
+        print_line(f"{target.given_up} announcements were given up", 1)
 
 
 def _first(decision: Decision) -> str:

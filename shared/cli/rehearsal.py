@@ -23,6 +23,7 @@ from shared.parsing import Parsed
 from shared.ports import LoadedPolicy, Store
 from shared.rendering.plain import plain
 from shared.services.aggregate import Aggregator
+from shared.services.announce import Announcer
 from shared.services.decide import Decider
 
 Answer = dict[str, Any]
@@ -71,7 +72,8 @@ def _address(store: Path) -> str:
 async def _answers(store: SqliteStore, policies: PolicyFolder, found: Iterable[Found]) -> list[Answer]:
     clock, loaded = SystemClock(), await policies.current()
     aggregator = Aggregator(store, clock, policies)
-    decider = Decider(store, SqliteQueue(store.database, clock), clock, policies, aggregator)
+    silent = Announcer(store, clock, {})  # a rehearsal is nobody else's business
+    decider = Decider(store, SqliteQueue(store.database, clock), clock, policies, aggregator, silent)
     return [
         {"file": file, "index": index} | answer
         for file, index, element in found

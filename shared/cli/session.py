@@ -36,6 +36,7 @@ async def _with_application(settings: Settings, work: Callable[["Application"], 
     from shared.runtime import build  # noqa: PLC0415  # brings every adapter along
 
     app = await build(settings)
+    await app.announcer.stop()  # what a command decides becomes owed like anything else; the app's sweep says it
     try:
         return await work(app)
     finally:

@@ -3,6 +3,7 @@
 Owns their arguments. What is seen is ``services.views``' and ``services.explain``'s, how it reads ``reading``'s.
 """
 
+import dataclasses
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,7 +34,8 @@ def status(as_json: AsJson = False) -> None:  # noqa: FBT002  # typer
     """  # noqa: D301
 
     async def look(app: "Application") -> "Dashboard":
-        return await views.dashboard(app.store, await policy_of(app), app.clock.now(), link_of(app))
+        view = await views.dashboard(app.store, await policy_of(app), app.clock.now(), link_of(app))
+        return dataclasses.replace(view, publishing=await app.announcer.standings())
 
     with plainly():
         view = with_application(look)

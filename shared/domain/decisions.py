@@ -6,6 +6,7 @@ Owns decisions and the waits that they ask for. Knows nothing of how they came a
 from datetime import datetime
 from typing import Literal
 
+from shared.domain.announcements import Announcement
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts
 from shared.domain.signals import HoldElapsed
@@ -58,3 +59,5 @@ class Evaluation(Part, frozen=True, kw_only=True):
     facts: Facts
     holds: tuple[Hold, ...] = ()
     released: tuple[str, ...] = ()  # holds that are no longer needed
+    announcements: tuple[Announcement, ...] = ()  # what is to be said about it
+    announce_to: tuple[str, ...] = ()  # the targets that each of them is owed to

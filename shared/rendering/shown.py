@@ -100,13 +100,29 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownTarget:
+    """A target of announcements: how many are owed to it, since when it takes none and why, how many were given up."""
+
+    name: str
+    waiting: int
+    failing_since: datetime | None
+    retry_at: datetime | None
+    reason: str
+    given_up: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dashboard:
-    """Everything on one page, newest first. Bodies of rejections are left out: they may hold telemetry."""
+    """Everything on one page, newest first. Bodies of rejections are left out: they may hold telemetry.
+
+    ``publishing`` is empty where nothing is published.
+    """
 
     at: datetime
     workloads: tuple[ShownWorkload, ...]
     ledger: tuple[LedgerEntry, ...]
     rejected: tuple[RejectedRow, ...]
+    publishing: tuple[ShownTarget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

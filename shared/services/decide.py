@@ -28,6 +28,7 @@ from shared.ports import (
     StoreUnavailableError,
 )
 from shared.services.aggregate import Aggregator
+from shared.services.announce import Announcer
 from shared.services.outbox import send_all
 
 log = logging.getLogger(__name__)
@@ -37,11 +38,17 @@ TRIES_MAX = 12  # of one commit; then the signal stays undecided and ``sweep`` c
 class Decider:
     """Brings accepted signals to their decisions."""
 
-    def __init__(
-        self, store: Store, queue: CommandQueue, clock: Clock, policies: PolicySource, aggregator: Aggregator
+    def __init__(  # one argument for each part that it needs
+        self,
+        store: Store,
+        queue: CommandQueue,
+        clock: Clock,
+        policies: PolicySource,
+        aggregator: Aggregator,
+        announcer: Announcer,
     ) -> None:
         self._store, self._queue, self._clock = store, queue, clock
-        self._policies, self._aggregator = policies, aggregator
+        self._policies, self._aggregator, self._announcer = policies, aggregator, announcer
 
     async def decide(self, row: SignalRow) -> bool:
         """Decide for every subject of a signal; False when one of them has to be left to ``sweep``.
@@ -80,6 +87,7 @@ class Decider:
         for _ in range(TRIES_MAX):
             stored = await self._store.facts(subject)
             evaluation = await self._evaluate(loaded, signal, subject, stored.value)
+            evaluation = self._announcer.addressed(evaluation, signal, stored.value)
             try:
                 await self._store.commit(evaluation, stored.etag)
             except ConflictError:
@@ -87,6 +95,7 @@ class Decider:
             except AlreadyDecidedError:
                 return True
             await send_all(self._store, self._queue, evaluation.decision, self._clock.now())
+            self._announcer.begin()
             return True
         return False
 

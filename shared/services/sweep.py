@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from shared.domain.records import SignalRow
 from shared.ports import Clock, CommandQueue, ConflictError, Store, StoreUnavailableError
 from shared.services.aggregate import Aggregator
+from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.ingest import Ingest
 from shared.services.outbox import send_row
@@ -31,16 +32,24 @@ class Swept:
     sent: int = 0
     folded: int = 0
     closed: int = 0
+    announced: int = 0
 
 
 class Sweeper:
     """Runs the chores."""
 
-    def __init__(  # one argument for each part that it drives
-        self, store: Store, queue: CommandQueue, clock: Clock, decider: Decider, ingest: Ingest, aggregator: Aggregator
+    def __init__(  # noqa: PLR0913, PLR0917  # one argument for each part that it drives
+        self,
+        store: Store,
+        queue: CommandQueue,
+        clock: Clock,
+        decider: Decider,
+        ingest: Ingest,
+        aggregator: Aggregator,
+        announcer: Announcer,
     ) -> None:
         self._store, self._queue, self._clock = store, queue, clock
-        self._decider, self._ingest, self._aggregator = decider, ingest, aggregator
+        self._decider, self._ingest, self._aggregator, self._announcer = decider, ingest, aggregator, announcer
         self._forgot_at: datetime | None = None
 
     async def run(self) -> Swept:
@@ -52,6 +61,7 @@ class Sweeper:
         swept.woken = await self._do(self._wake)
         swept.sent = await self._do(self._send_unsent)
         await self._do(self._forget)
+        swept.announced = await self._do(self._announcer.publish)  # last: it may wait for a target that is slow
         return swept
 
     @staticmethod

@@ -13,6 +13,7 @@ from shared.domain.facts import Facts
 from shared.domain.outcomes import Succeeded
 from shared.domain.values import replace
 from shared.ports import ConflictError, Store, Stored, StoredDelta
+from tests.contracts.announcements_contract import AnnouncementsContract
 from tests.contracts.documents_contract import DocumentsContract
 from tests.contracts.inbox_contract import InboxContract
 from tests.contracts.ledger_contract import LedgerContract
@@ -32,7 +33,9 @@ from tests.contracts.store_samples import (
 from tests.contracts.telemetry_contract import TelemetryContract
 
 
-class StoreContract(InboxContract, LedgerContract, OutboxContract, DocumentsContract, TelemetryContract):
+class StoreContract(
+    InboxContract, LedgerContract, OutboxContract, AnnouncementsContract, DocumentsContract, TelemetryContract
+):
     """What one store promises."""
 
 

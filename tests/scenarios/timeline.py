@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain import plans, routing
+from shared.domain.announcements import Announcement
+from shared.domain.announcing import announce
 from shared.domain.commands import Command, kind_of
 from shared.domain.decisions import Decision, Evaluation, Hold
 from shared.domain.durations import parse_duration
@@ -82,6 +84,7 @@ class Timeline:
         self.policy, self.facts, self.azure = policy, facts or Facts(), azure or ScriptedAzure()
         self.now: datetime = NOW
         self.ledger: list[Decision] = []
+        self.announced: list[Announcement] = []
         self.holds: dict[str, Hold] = {}
         self.budgets: dict[str, Facts] = {}  # by subject
         self.waiting: list[Command] = []  # what a pause holds
@@ -155,6 +158,10 @@ class Timeline:
         """The codes of every reason of the last step."""
         return [reason.code for decision in self.ledger[self._news :] for reason in decision.reasons]
 
+    def said(self, *types: str) -> list[Announcement]:
+        """Everything that was announced so far of these types, named without their prefix."""
+        return [known for known in self.announced if known.type.removeprefix("Outerloop.") in types]
+
     def commands(self, kind: str = "") -> list[Any]:
         """Every command that was ordered so far, of one kind or of all."""
         every = [command for decision in self.ledger for command in decision.commands]
@@ -178,9 +185,9 @@ class Timeline:
             return
         for subject in routing.route(self.policy, signal):
             if subject == SUBJECT:
-                self._commit(evaluate(self._situation(signal)))
+                self._commit(evaluate(self._situation(signal)), signal)
             elif routing.is_budget(subject):
-                self._commit_budget(evaluate_budget(self._setting(signal, subject)))
+                self._commit_budget(evaluate_budget(self._setting(signal, subject)), signal)
 
     def _setting(self, signal: Signal, subject: str) -> Setting:
         return Setting(
@@ -192,7 +199,9 @@ class Timeline:
             now=self.now,
         )
 
-    def _commit_budget(self, evaluation: Evaluation) -> None:
+    def _commit_budget(self, evaluation: Evaluation, signal: Signal) -> None:
+        before = self.budgets.get(evaluation.decision.subject, Facts())
+        self.announced.extend(announce(evaluation, signal, before))
         self.budgets[evaluation.decision.subject] = evaluation.facts
         self.ledger.append(evaluation.decision)
         self._carry_out([*self.waiting, *evaluation.decision.commands])
@@ -215,7 +224,8 @@ class Timeline:
         serving = {name for name, percent in self.azure.traffic.items() if percent}
         return {name: self.azure.samples.get(name, HEALTHY) for name in serving}
 
-    def _commit(self, evaluation: Evaluation) -> None:
+    def _commit(self, evaluation: Evaluation, signal: Signal) -> None:
+        self.announced.extend(announce(evaluation, signal, self.facts))
         self.facts = evaluation.facts
         self.facts_bytes_max = max(self.facts_bytes_max, len(encode(evaluation.facts)))
         self.ledger.append(evaluation.decision)

@@ -19,6 +19,7 @@ from shared.domain.signals import Signal
 from shared.parsing.policy_file import policy_digest
 from shared.ports import LoadedPolicy, StoreUnavailableError
 from shared.services.aggregate import Aggregator
+from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.execute import CLAIM_FOR, Executor, Hands, Loop
 from shared.services.ingest import Ingest
@@ -97,11 +98,12 @@ class Instance:
         store: Any = world.wrap(FaultyStore(world.store, world.faults))
         queue, policies, target = UnreliableQueue(world), FixedPolicies(world.policy), world.target
         self.aggregator = Aggregator(store, clock, policies)
-        self.decider = Decider(store, queue, clock, policies, self.aggregator)
+        silent = Announcer(store, clock, {})
+        self.decider = Decider(store, queue, clock, policies, self.aggregator, silent)
         self.ingest = Ingest(store, clock, policies, self.decider)
         hands = Hands(target, target, target)
         self.executor = Executor(store, queue, clock, policies, Loop(self.decider, self.aggregator), hands)
-        self.sweeper = Sweeper(store, queue, clock, self.decider, self.ingest, self.aggregator)
+        self.sweeper = Sweeper(store, queue, clock, self.decider, self.ingest, self.aggregator, silent)
 
 
 class World:

@@ -20,6 +20,7 @@ from shared.domain.signals import (
     WindowClosed,
 )
 from shared.services.aggregate import Aggregator
+from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.ingest import Ingest
 
@@ -50,7 +51,8 @@ class FilledStore:
         self.policies = PolicyFolder(policy, None)
         queue = SqliteQueue(store.database, self.clock)
         aggregator = Aggregator(store, self.clock, self.policies)
-        self.decider = Decider(store, queue, self.clock, self.policies, aggregator)
+        announcer = Announcer(store, self.clock, {})
+        self.decider = Decider(store, queue, self.clock, self.policies, aggregator, announcer)
         self.ingest = Ingest(store, self.clock, self.policies, self.decider)
 
     async def policy(self):

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from shared.cli import app
 from shared.domain.records import RejectedRow
+from shared.domain.values import encode
 from shared.signing import ApprovalLinks, Question
 from tests.unit.filled_store import POLICY, START, SUBJECT, WORKLOAD, FilledStore, opened
 
@@ -108,6 +109,33 @@ def test_status_names_in_words_what_a_wait_is_about(outerloop, filled, happened,
 def test_status_of_a_new_store_is_quiet(outerloop, filled):
     filled(nothing)
     assert "champion: none yet" in outerloop("status").stdout
+
+
+PUBLISHING = {"OUTERLOOP_PUBLISH_TOPIC": "https://127.0.0.1:9/api/events", "OUTERLOOP_PUBLISH_TOPIC_KEY": "key"}
+
+
+def test_status_tells_of_a_target_that_takes_nothing(outerloop, filled):
+    async def failing(loop):
+        standing = {"failures": 3, "since": START, "retry_at": START, "reason": "HTTP 503", "given_up": 2}
+        await loop.store.save_document("publishing/topic", encode(standing), "")
+
+    filled(failing)
+    lines = [line.strip() for line in outerloop("status", **PUBLISHING).stdout.splitlines()]
+    assert "publishing to the topic: 0 announcements wait" in lines
+    assert "FAILING since 2026-03-01 12:00:00 UTC, tried again at 2026-03-01 12:00:00 UTC: HTTP 503" in lines
+    assert "2 announcements were given up" in lines
+
+
+def test_status_says_nothing_of_publishing_where_nothing_is_published(outerloop, filled):
+    filled(nothing)
+    assert "publishing" not in outerloop("status").stdout
+
+
+def test_what_a_person_asks_for_is_owed_to_the_targets_and_said_by_the_app(outerloop, filled):
+    filled(nothing)
+    assert outerloop("pause", WORKLOAD, "--by", "ada", "--why", "a test", **PUBLISHING).exit_code == 0
+    (shown,) = json.loads(outerloop("status", "--json", **PUBLISHING).stdout)["publishing"]
+    assert (shown["name"], shown["waiting"], shown["failing_since"]) == ("topic", 2, None)
 
 
 def test_status_as_json_holds_everything_that_the_page_shows(outerloop, filled):

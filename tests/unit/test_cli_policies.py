@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from shared.cli import app
 from shared.cli.policy_reference import policy_markdown, policy_schema
 from shared.domain.durations import parse_duration
 from shared.domain.limits import parse_limit
+from shared.rendering.cloud_events import events_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "flight_delays"
@@ -106,6 +108,22 @@ def test_the_published_schema_is_in_step():
 def test_the_published_reference_is_in_step():
     published = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
     assert published == outerloop("schema", "--markdown").stdout, "run: outerloop schema --markdown > docs/policy.md"
+
+
+def test_the_published_schema_of_announcements_is_in_step():
+    published = (ROOT / "docs" / "events.schema.json").read_text(encoding="utf-8")
+    assert published == outerloop("schema", "--events").stdout, "run: make schema"
+
+
+def test_the_published_page_of_announcements_is_in_step():
+    published = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
+    assert published == outerloop("schema", "--events", "--markdown").stdout, "run: make schema"
+
+
+def test_what_the_guide_shows_of_an_announcement_keeps_the_schema():
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    (shown,) = [block for block in re.findall(r"```json\n(.*?)```", guide, re.DOTALL) if "specversion" in block]
+    jsonschema.Draft202012Validator(events_schema()).validate(json.loads(shown))
 
 
 def policy_as_data():

@@ -11,6 +11,8 @@ SECRETS = {
     "OUTERLOOP_SIGNING_KEY": "secret-key",
     "OUTERLOOP_SMTP_PASSWORD": "secret-password",
     "OUTERLOOP_TEAMS_MLOPS": "https://secret-url.example",
+    "OUTERLOOP_PUBLISH_TOPIC_KEY": "secret-topic-key",
+    "OUTERLOOP_PUBLISH_HUB_CONNECTION": "secret-connection",
 }
 
 
@@ -61,6 +63,35 @@ def test_every_setting_has_its_place():
     assert (settings.smtp_user, settings.smtp_password) == ("user", "password")
     assert settings.mail_sender == "loop@contoso.com"
     assert settings.dashboard_open
+
+
+def test_nothing_is_published_unless_a_target_is_named():
+    settings = read_settings(LEAST)
+    assert (settings.publish_topic, settings.publish_hub) == ("", "")
+
+
+def test_the_targets_of_announcements_have_their_places():
+    settings = read_settings(
+        {
+            **LEAST,
+            "OUTERLOOP_PUBLIC_URL": "https://outerloop.example/",
+            "OUTERLOOP_PUBLISH_TOPIC": "https://topic.example/api/events",
+            "OUTERLOOP_PUBLISH_TOPIC_KEY": "topic-key",
+            "OUTERLOOP_PUBLISH_HUB": "announcements",
+            "OUTERLOOP_PUBLISH_HUB_NAMESPACE": "mlops.servicebus.example",
+            "OUTERLOOP_PUBLISH_HUB_CONNECTION": "Endpoint=sb://mlops",
+        }
+    )
+    assert (settings.publish_topic, settings.publish_topic_key) == ("https://topic.example/api/events", "topic-key")
+    assert (settings.publish_hub, settings.publish_hub_namespace) == ("announcements", "mlops.servicebus.example")
+    assert settings.publish_hub_connection == "Endpoint=sb://mlops"
+    assert settings.publish_source == "https://outerloop.example"
+    assert read_settings({**LEAST, "OUTERLOOP_PUBLISH_SOURCE": "contoso/prod"}).publish_source == "contoso/prod"
+
+
+def test_a_hub_without_a_place_says_what_is_missing():
+    with pytest.raises(SettingsError, match="OUTERLOOP_PUBLISH_HUB_NAMESPACE"):
+        read_settings({**LEAST, "OUTERLOOP_PUBLISH_HUB": "announcements"})
 
 
 def test_every_teams_channel_has_its_address():

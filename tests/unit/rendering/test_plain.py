@@ -44,6 +44,7 @@ def test_times_are_iso_8601_in_utc_inside_dataclasses_too():
         "workloads": [],
         "ledger": [],
         "rejected": [],
+        "publishing": [],
     }
 
 

@@ -15,6 +15,7 @@ from shared.domain.policy import Policy
 from shared.parsing.policy_file import policy_digest, read_policy
 from shared.ports import LoadedPolicy, Stored, StoreUnavailableError
 from shared.services.aggregate import Aggregator
+from shared.services.announce import Announcer
 from shared.services.answers import AnswerPage
 from shared.services.decide import Decider
 from shared.services.execute import Executor, Hands, Loop
@@ -126,6 +127,26 @@ class FakeMessenger(Scripted):
         return self._next("send", message)
 
 
+class FakePublisher:
+    """A target of announcements that answers from a script, then ``Succeeded``; keeps what it was sent."""
+
+    def __init__(self, *outcomes):
+        self.batches, self.outcomes = [], list(outcomes)
+
+    async def publish(self, announcements):
+        self.batches.append(list(announcements))
+        outcome = self.outcomes.pop(0) if self.outcomes else Succeeded()
+        if callable(outcome):
+            outcome = outcome(announcements)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    @property
+    def types(self):
+        return [said.type.removeprefix("Outerloop.") for batch in self.batches for said in batch]
+
+
 class FixedPolicy:
     """The policy of the flight-delay example, which a test may replace."""
 
@@ -227,15 +248,17 @@ class World:
     workspace: FakeWorkspace = field(default_factory=FakeWorkspace)
     prober: FakeProber = field(default_factory=FakeProber)
     messenger: FakeMessenger = field(default_factory=FakeMessenger)
+    targets: dict[str, FakePublisher] = field(default_factory=dict)
 
     def __post_init__(self):
         store, queue, clock, policies = self.store, self.queue, self.clock, self.policies
         self.aggregator = Aggregator(store, clock, policies)
-        self.decider = Decider(store, queue, clock, policies, self.aggregator)
+        self.announcer = Announcer(store, clock, self.targets)
+        self.decider = Decider(store, queue, clock, policies, self.aggregator, self.announcer)
         self.ingest = Ingest(store, clock, policies, self.decider)
         hands, loop = Hands(self.workspace, self.prober, self.messenger), Loop(self.decider, self.aggregator)
         self.executor = Executor(store, queue, clock, policies, loop, hands)
-        self.sweeper = Sweeper(store, queue, clock, self.decider, self.ingest, self.aggregator)
+        self.sweeper = Sweeper(store, queue, clock, self.decider, self.ingest, self.aggregator, self.announcer)
         self.answers = AnswerPage(store, policies, clock)
 
     def another(self, store=None):
@@ -248,6 +271,7 @@ class World:
             self.workspace,
             self.prober,
             self.messenger,
+            self.targets,
         )
 
     async def facts(self):
