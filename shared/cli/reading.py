@@ -78,7 +78,8 @@ def _state(shown: ShownWorkload) -> Iterator[str]:
         state = incident.closed_as or incident.state
         yield f"incident {incident.id}: {incident.kind}, {state}, opened {moment_text(incident.opened_at)}"
     for question in shown.questions:
-        yield f"version {question.version} waits for approval until {moment_text(question.expires_at)}: {question.link}"
+        waits = f"{question.begins or 'version ' + question.version} waits for approval"
+        yield f"{waits} until {moment_text(question.expires_at)}: {question.link}"
 
 
 def _print_hold(hold: ShownHold) -> None:

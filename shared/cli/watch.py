@@ -89,7 +89,7 @@ def approvals(as_json: AsJson = False) -> None:  # noqa: FBT002  # typer
         return
     for question in found:
         said = ", ".join(question.said_yes) or "nobody"
-        print_line(f"{question.workload}: approve version {question.version} until {moment_text(question.expires_at)}")
+        print_line(f"{question.workload}: {question.title} until {moment_text(question.expires_at)}")
         print_line(f"said yes: {said}; {question.quorum} needed", 1)
         print_line(question.link, 1)
     if not found:

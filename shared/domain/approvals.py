@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from shared.domain.decisions import Reason
-from shared.domain.facts import ApprovalAsked, Version
+from shared.domain.facts import ApprovalAsked, Proposal, Version
 from shared.domain.policy import Persona
 from shared.domain.policy_promotion import Approval
 from shared.domain.signals import ApprovalAnswered
@@ -33,17 +33,38 @@ def quorum_for(approval: Approval, author: str) -> int:
 def objections(
     answer: ApprovalAnswered, version: Version, rule: Approval, persona: Persona, now: datetime
 ) -> tuple[Reason, ...]:
-    """Every reason why an answer does not count; none when it does."""
-    asked = version.approval
-    if asked is None or version.state != "awaiting_approval" or asked.id != answer.approval_id:
-        return (because("not_asked", "this question is closed: it was answered, has expired or was replaced"),)
+    """Every reason why an answer about a version does not count; none when it does."""
+    if version.approval is None or version.state != "awaiting_approval":
+        return (_closed(),)
+    return _objections(answer, version.approval, version.author if rule.not_by_author else "", persona, now)
+
+
+def objections_to_proposed(
+    answer: ApprovalAnswered, proposal: Proposal, rule: Approval, persona: Persona, now: datetime
+) -> tuple[Reason, ...]:
+    """Every reason why an answer about something that would be begun does not count; none when it does."""
+    if proposal.approved:
+        return (_closed(),)
+    return _objections(answer, proposal.asked, proposal.author if rule.not_by_author else "", persona, now)
+
+
+def _objections(
+    answer: ApprovalAnswered, asked: ApprovalAsked, author: str, persona: Persona, now: datetime
+) -> tuple[Reason, ...]:
+    if asked.id != answer.approval_id:
+        return (_closed(),)
     found = (
         _late(asked, now),
         _other_evidence(asked, answer),
         _outsider(persona, answer),
-        _author(version, rule, answer),
+        _by_author(author, answer),
+        _again(asked, answer),
     )
-    return tuple(reason for reason in (*found, _again(asked, answer)) if reason)
+    return tuple(reason for reason in found if reason)
+
+
+def _closed() -> Reason:
+    return because("not_asked", "this question is closed: it was answered, has expired or was replaced")
 
 
 def _late(asked: ApprovalAsked, now: datetime) -> Reason | None:
@@ -64,8 +85,8 @@ def _outsider(persona: Persona, answer: ApprovalAnswered) -> Reason | None:
     return because("not_in_group", f"{answer.by} is not in the group {persona.group} that may answer")
 
 
-def _author(version: Version, rule: Approval, answer: ApprovalAnswered) -> Reason | None:
-    if not rule.not_by_author or answer.answer == "reject" or answer.by.lower() != version.author.lower():
+def _by_author(author: str, answer: ApprovalAnswered) -> Reason | None:
+    if not author or answer.answer == "reject" or answer.by.lower() != author.lower():
         return None
     return because("own_work", f"{answer.by} made this version: somebody else has to approve it")
 

@@ -48,6 +48,21 @@ class ApprovalAsked(Part, frozen=True, kw_only=True):
     answers: tuple[Answer, ...] = ()
 
 
+class Proposal(Part, frozen=True, kw_only=True):
+    """Something that the loop would begin and asked a person about first (``mode: propose``). ``about`` is what waits for it."""
+
+    what: Literal["retraining", "promotion"]
+    about: str
+    title: str
+    asked: ApprovalAsked
+    author: str = ""  # who may not say yes
+
+    @property
+    def approved(self) -> bool:
+        """Whether enough people have said yes."""
+        return len(self.asked.answers) >= self.asked.quorum
+
+
 class Version(Part, frozen=True, kw_only=True):
     """One registered version of the workload's model."""
 
@@ -119,6 +134,7 @@ class Incident(Part, frozen=True, kw_only=True):
         "resolved",
         "expired",
         "crowded_out",
+        "refused",
     ] = ""
     closed_at: datetime | None = None
     alert: str = ""  # the alert rule, or the type of a security alert, in lower case
@@ -168,6 +184,7 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     retrained_at: tuple[datetime, ...] = ()
     fruitless: int = 0  # remedies in a row that did not help
     held: dict[str, HeldSignal] = {}  # by hold id
+    proposals: dict[str, Proposal] = {}  # by what they are about, as long as that is held
     silences: tuple[Silence, ...] = ()
     freezes: dict[str, BudgetFreeze] = {}  # by budget: of a workload
     budgets: dict[str, BudgetPeriod] = {}  # by budget: of the subject of a budgets: rule

@@ -1,21 +1,40 @@
 """What can hold an action back, in one visible order. Every guard that holds is listed, not only the first.
 
-Owns the guards of actions that spend or change something. A rollback passes none of them.
+Owns the guards of what would be begun: retrainings and promotions. Each reason says until when it holds, or what would
+release it. A rollback passes none of them.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from shared.domain.decisions import Reason
 from shared.domain.durations import format_duration
 from shared.domain.facts import Facts
-from shared.domain.policy import Environment, Retraining
-from shared.domain.routing import lies_in
+from shared.domain.lifecycle import IN_PROMOTION
+from shared.domain.policy import Environment
+from shared.domain.proposals import Beginning, unanswered
+from shared.domain.routing import concerned, lies_in, places_of
 from shared.domain.signals import DEPTH_MAX
 from shared.domain.silences import covering
 from shared.domain.situation import Situation, because
 
 REASONS_MAX = 10  # of one guard
 LOOK_AGAIN = timedelta(hours=1)  # when a guard cannot say when it will release
+
+Held = tuple[Reason, ...]
+Asked = Callable[[Situation, Beginning], Held]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One place of the order: what it may hold back, when it does, and the question that finds out."""
+
+    name: str
+    holds_back: Literal["both", "retraining", "promotion"]
+    when: str
+    asked: Asked
 
 
 def paused(situation: Situation) -> Reason | None:
@@ -27,9 +46,10 @@ def paused(situation: Situation) -> Reason | None:
 
 def observing(situation: Situation) -> Reason | None:
     """The policy only wants to know what would be done."""
-    if situation.workload.mode == "act":
+    if situation.workload.mode != "observe":
         return None
-    return because("mode_observe", "mode is observe: this is what would be done", release="set mode: act in the policy")
+    release = "set mode: act in the policy, or mode: propose to be asked first"
+    return because("mode_observe", "mode is observe: this is what would be done", release=release)
 
 
 def too_deep(situation: Situation) -> Reason | None:
@@ -37,7 +57,41 @@ def too_deep(situation: Situation) -> Reason | None:
     depth = situation.signal.depth
     if depth < DEPTH_MAX:
         return None
-    return because("causal_depth", "too many of our own actions lie behind this", observed=depth, limit=DEPTH_MAX)
+    text = "too many of our own actions lie behind this: find out what makes the loop answer itself"
+    return because("causal_depth", text, observed=depth, limit=DEPTH_MAX, release=_resume(situation))
+
+
+def out_of_scope(situation: Situation, beginning: Beginning) -> Held:
+    """Where it was heard from, or what it would touch, is not the workload's (any more): one reason a place."""
+    release = "name it under environments: of the workload, or leave it: it is not begun"
+    workload, places = situation.workload, places_of(situation.heard)
+    strange = () if not places or concerned(workload, places) else places
+    heard = [
+        because("out_of_scope", f"{one} is no workspace of this workload", observed=one, release=release)
+        for one in strange
+    ]
+    led = [
+        because("out_of_scope", f"the plan leads to {one}, which is not this workload's", observed=one, release=release)
+        for one in _foreign(situation, beginning)
+    ]
+    return (*heard, *led)[:REASONS_MAX]
+
+
+def _foreign(situation: Situation, beginning: Beginning) -> list[str]:
+    """The workspaces, endpoints and registries of a plan that the policy does not give to the workload."""
+    known = situation.workload.environments
+    environments = (known.development, known.staging, known.production)
+    own = {(one.workspace.lower(), name.lower()) for one in environments for name in ("", one.endpoint)}
+    touched = {
+        (getattr(command, "workspace", "").lower(), getattr(command, "endpoint", "").lower())
+        for command in beginning.plan
+    }
+    registries = {getattr(command, "registry", "") for command in beginning.plan}
+    places = [
+        f"{workspace}/onlineEndpoints/{endpoint}".removesuffix("/onlineEndpoints/")
+        for workspace, endpoint in sorted(touched - own - {("", "")})
+    ]
+    return [*places, *sorted(registries - {"", situation.workload.registry})]
 
 
 def silenced(situation: Situation, *names: str) -> Reason | None:
@@ -59,10 +113,10 @@ def in_maintenance(situation: Situation) -> Reason | None:
     return because("maintenance", f"a maintenance window is open until {until:%Y-%m-%d %H:%M} UTC", until=until)
 
 
-def cooling_down(situation: Situation, retraining: Retraining) -> Reason | None:
+def cooling_down(situation: Situation) -> Reason | None:
     """The last retraining is too recent."""
-    last = max(situation.facts.retrained_at, default=None)
-    if last is None or situation.now >= last + retraining.cooldown:
+    last, retraining = max(situation.facts.retrained_at, default=None), situation.workload.retrain
+    if last is None or retraining is None or situation.now >= last + retraining.cooldown:
         return None
     until = last + retraining.cooldown
     text = f"the last retraining was at {last:%Y-%m-%d %H:%M:%S} UTC and the cooldown is {format_duration(retraining.cooldown)}"
@@ -80,10 +134,10 @@ def over_limit(situation: Situation) -> tuple[Reason, ...]:
     )
 
 
-def hopeless(situation: Situation, retraining: Retraining) -> Reason | None:
+def hopeless(situation: Situation) -> Reason | None:
     """So many remedies in a row did not help that a person has to look."""
-    fruitless = situation.facts.fruitless
-    if fruitless < retraining.give_up_after:
+    fruitless, retraining = situation.facts.fruitless, situation.workload.retrain
+    if retraining is None or fruitless < retraining.give_up_after:
         return None
     text = f"{fruitless} retrainings in a row did not help; a person has to look"
     return because("give_up", text, observed=fruitless, limit=retraining.give_up_after, release=_resume(situation))
@@ -125,38 +179,54 @@ def blocking(situation: Situation, facts: Facts) -> tuple[Reason, ...]:
     return noncompliant(facts, environments.staging, environments.production)
 
 
-def for_promotion(situation: Situation) -> tuple[Reason, ...]:
-    """What holds a promotion back, in order."""
-    first = (paused(situation), observing(situation), too_deep(situation), in_maintenance(situation))
-    return (*(reason for reason in first if reason), *blocking(situation, situation.facts))
+def promoting(situation: Situation, beginning: Beginning) -> Reason | None:
+    """Another version is on its way through staging to production: one at a time has the endpoints."""
+    on_their_way = (known.version for known in situation.facts.versions.values() if known.state in IN_PROMOTION)
+    other = next((number for number in on_their_way if beginning.about != f"version {number}"), None)
+    if other is None:
+        return None
+    return because("promotion_under_way", f"version {other} is being promoted", release="when that has ended")
 
 
-def for_retraining(situation: Situation, retraining: Retraining, *names: str) -> tuple[Reason, ...]:
-    """What holds a retraining back, in order. ``names`` are the rule and the kind of incident that want it."""
-    first = (
-        paused(situation),
-        observing(situation),
-        too_deep(situation),
-        silenced(situation, *names),
-        in_maintenance(situation),
-        cooling_down(situation, retraining),
-    )
-    return (
-        *(reason for reason in first if reason),
-        *over_limit(situation),
-        *frozen(situation),
-        *_optional(hopeless(situation, retraining)),
-    )
+GUARDS: tuple[Guard, ...] = (
+    Guard("pause", "both", "a person paused the workload", lambda here, _: _listed(paused(here))),
+    Guard("mode", "both", "the policy only wants to know", lambda here, _: _listed(observing(here))),
+    Guard("depth", "both", "too many of our own actions lie behind it", lambda here, _: _listed(too_deep(here))),
+    Guard("scope", "both", "it comes from, or leads to, what is not the workload's", out_of_scope),
+    Guard("silence", "retraining", "a person wants quiet", lambda here, it: _listed(silenced(here, *it.names))),
+    Guard("maintenance", "both", "a maintenance window is open", lambda here, _: _listed(in_maintenance(here))),
+    Guard("cooldown", "retraining", "the last one is too recent", lambda here, _: _listed(cooling_down(here))),
+    Guard("limits", "retraining", "so many in that time are used up", lambda here, _: over_limit(here)),
+    Guard("budget", "retraining", "a budget is used up", lambda here, _: frozen(here)),
+    Guard("requirements", "retraining", "remedies in a row did not help", lambda here, _: _listed(hopeless(here))),
+    Guard("requirements", "promotion", "a workspace does not comply", lambda here, _: blocking(here, here.facts)),
+    Guard("lease", "promotion", "another version is on its way", lambda here, it: _listed(promoting(here, it))),
+    Guard("approval", "both", "a person's yes is missing", lambda here, it: _listed(unanswered(here, it))),
+)
+"""The order in which guards are asked and listed. The last one asks people, so it asks when no other holds."""
+
+
+def holding(situation: Situation, beginning: Beginning) -> Held:
+    """Every reason that holds a beginning back, in the order of the guards; none when it may begin."""
+    asked = (guard.asked(situation, beginning) for guard in GUARDS if guard.holds_back in ("both", beginning.what))
+    return tuple(reason for held in asked for reason in held)
+
+
+def as_markdown() -> str:
+    """The order as a table, for the documentation."""
+    rows = [f"| {place} | {one.name} | {one.holds_back} | {one.when} |" for place, one in enumerate(GUARDS, 1)]
+    return "\n".join(["| | guard | holds back | when |", "| --- | --- | --- | --- |", *rows, ""])
 
 
 def until(reasons: tuple[Reason, ...], now: datetime) -> datetime:
     """When to evaluate again: when the last of the guards that know their end releases."""
-    return max((reason.until for reason in reasons if reason.until), default=now + LOOK_AGAIN)
+    ends = (reason.until for reason in reasons if reason.until and reason.until > now)
+    return max(ends, default=now + LOOK_AGAIN)
 
 
 def _resume(situation: Situation) -> str:
     return f"outerloop ask resume {situation.workload.name} --by YOU --why WHY"
 
 
-def _optional(reason: Reason | None) -> tuple[Reason, ...]:
+def _listed(reason: Reason | None) -> Held:
     return (reason,) if reason else ()

@@ -46,6 +46,8 @@ VersionEvent = Literal[
 TRANSITIONS: dict[tuple[VersionState, VersionEvent], VersionState] = {
     ("registered", "promotion_started"): "staging",
     ("registered", "superseded"): "retired",
+    ("registered", "approval_refused"): "rejected",
+    ("registered", "approval_expired"): "rejected",
     ("staging", "staging_deployed"): "testing",
     ("staging", "staging_failed"): "rejected",
     ("staging", "superseded"): "retired",

@@ -41,9 +41,7 @@ def stale(command: AnyCommand, facts: Facts) -> str:
         case RemoveDeployment():
             return _in_use(command, facts)
         case RequestApproval():
-            asked = (version.approval for version in facts.versions.values() if version.state == "awaiting_approval")
-            wanted = any(approval is not None and approval.id == command.approval_id for approval in asked)
-            return "" if wanted else "the question is closed"
+            return "" if _still_open(command, facts) else "the question is closed"
         case RollBackTraffic() | Notify():
             return ""
         case _:
@@ -62,6 +60,12 @@ def waits(command: AnyCommand, facts: Facts) -> str:
 
 def _awaited(command: AnyCommand, facts: Facts) -> bool:
     return any(command.id in version.awaiting for version in facts.versions.values())
+
+
+def _still_open(command: RequestApproval, facts: Facts) -> bool:
+    versions = (version.approval for version in facts.versions.values() if version.state == "awaiting_approval")
+    proposals = (proposal.asked for proposal in facts.proposals.values() if not proposal.approved)
+    return any(asked is not None and asked.id == command.approval_id for asked in (*versions, *proposals))
 
 
 def _in_use(command: RemoveDeployment, facts: Facts) -> str:

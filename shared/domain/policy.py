@@ -20,7 +20,7 @@ from shared.domain.policy_telemetry import TelemetrySettings
 from shared.domain.policy_texts import Duration, LimitText, Name, Persistence, ResourceId, WindowLength
 
 Task = Literal["classical", "vision", "language"]
-Mode = Literal["observe", "act"]
+Mode = Literal["observe", "propose", "act"]
 
 
 class Persona(Section):

@@ -133,6 +133,8 @@ def evaluation(situation: Setting, ruling: Ruling) -> Evaluation:
     renewed = {hold.id for hold in ruling.holds}
     released -= renewed
     held = {hold_id: key for hold_id, key in ruling.facts.held.items() if hold_id not in released}
+    facts = _with_open_questions(replace(ruling.facts, held=held))
+    released |= _expiries_of_closed(situation, facts)
     decision = Decision(
         id=situation.decision_id,
         cause=situation.signal.dedup_key,
@@ -147,8 +149,20 @@ def evaluation(situation: Setting, ruling: Ruling) -> Evaluation:
         decided_at=situation.now,
         depth=situation.signal.depth,
     )
-    facts = replace(ruling.facts, held=held)
     return Evaluation(decision=decision, facts=facts, holds=ruling.holds, released=tuple(sorted(released)))
+
+
+def _with_open_questions(facts: Facts) -> Facts:
+    """A question about something that waits no more is closed, whether it was begun, refused or overtaken."""
+    waiting = {held.about for held in facts.held.values()}
+    return replace(facts, proposals={about: one for about, one in facts.proposals.items() if about in waiting})
+
+
+def _expiries_of_closed(situation: Setting, facts: Facts) -> set[str]:
+    """The holds that would have told of the end of questions that are closed by now."""
+    still_open = {known.asked.id for known in facts.proposals.values()}
+    closed = {known.asked.id for known in situation.facts.proposals.values()} - still_open
+    return {situation.wake("approval_expiry", question, situation.now).id for question in closed}
 
 
 def unmatched(signal: Signal, subject: str, facts: Facts, policy_digest: str, now: datetime) -> Evaluation:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.domain.commands import RequestApproval, kind_of
+from shared.domain.commands import kind_of
 from shared.domain.decisions import Decision, Reason
 from shared.domain.outcomes import Failed, Skipped, Succeeded, Unknown
 from shared.domain.records import CommandRow
@@ -23,11 +23,16 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "web"
 
 TONES: Mapping[str, str] = {
     **dict.fromkeys(("act", "serving", "helped", "Succeeded", "passed"), "good"),
-    **dict.fromkeys(("hold", "awaiting_approval", "standby", "paused", "observe", "verifying", "waiting"), "wait"),
+    **dict.fromkeys(
+        ("hold", "awaiting_approval", "standby", "paused", "observe", "propose", "verifying", "waiting"), "wait"
+    ),
     **dict.fromkeys(("escalate", "rejected", "rolled_back", "Failed", "Unknown", "open", "worse", "failed"), "bad"),
     **dict.fromkeys(("staging", "testing", "deploying", "probing", "rolling_out", "remedying", "Started"), "busy"),
 }
 """The colour of a state's badge; states that are not named are grey."""
+
+
+UNCOUNTED = "Your answer does not count. Nothing was changed."
 
 
 def approval_page(page: ShownQuestion, form: str) -> str:
@@ -94,16 +99,26 @@ def _number(value: str | float) -> str:
 def _headline(decision: Decision | None) -> str:
     if decision is None:
         return "Your answer is stored and will be decided on shortly."
-    if any(isinstance(command, RequestApproval) for command in decision.commands):
-        return "What you were shown is no longer what would be done. The question is asked anew."
     codes = {reason.code for reason in decision.reasons}
+    if decision.verdict != "suppress" and "evidence_changed" in codes:
+        return "What you were shown is no longer what would be done. The question is asked anew."
+    if decision.rule == "proposal":
+        return _headline_of_proposal(codes)
     if "refused" in codes:
         return "Rejected: the version will not go to production."
     if "quorum" in codes:
         return "Your yes counts. More people have to say yes before anything happens."
     if "approved" in codes:
         return "Approved: the deployment to production is ordered."
-    return "Your answer does not count. Nothing was changed."
+    return UNCOUNTED
+
+
+def _headline_of_proposal(codes: set[str]) -> str:
+    if "refused" in codes:
+        return "Rejected: nothing is begun."
+    if "approved" in codes:
+        return "Approved: it begins in a moment, unless something else holds it."
+    return UNCOUNTED
 
 
 @cache

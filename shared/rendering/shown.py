@@ -16,13 +16,29 @@ from shared.domain.records import CommandRow, RejectedRow, SignalRow
 
 @dataclass(frozen=True, slots=True)
 class ShownQuestion:
-    """A question with its evidence, and why this person may not say yes, if so. ``may_reject``: a no would count."""
+    """A question with its evidence, and why this person may not say yes, if so. ``may_reject``: a no would count.
+
+    ``begins`` is what the loop would begin after a yes (``mode: propose``); empty when a version asks to go to production.
+    """
 
     workload: str
     version: str
     asked: ApprovalAsked
     objections: tuple[Reason, ...]
     may_reject: bool
+    begins: str = ""
+
+    @property
+    def title(self) -> str:
+        """The question."""
+        if self.begins:
+            return f"May the loop {self.begins} ({self.workload})?"
+        return f"Approve version {self.version} of {self.workload} for production?"
+
+    @property
+    def otherwise(self) -> str:
+        """What happens when nobody answers."""
+        return "nothing is begun" if self.begins else "the version is rejected"
 
     @property
     def evidence_digest(self) -> str:
@@ -32,7 +48,10 @@ class ShownQuestion:
 
 @dataclass(frozen=True, slots=True)
 class OpenQuestion:
-    """A question that waits for people, and the address of the page that answers it."""
+    """A question that waits for people, and the address of the page that answers it.
+
+    ``begins`` is what the loop would begin after a yes; empty when a version asks to go to production.
+    """
 
     workload: str
     version: str
@@ -42,6 +61,12 @@ class OpenQuestion:
     quorum: int
     said_yes: tuple[str, ...]
     link: str
+    begins: str = ""
+
+    @property
+    def title(self) -> str:
+        """What a yes would be said to."""
+        return self.begins or f"approve version {self.version}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,10 @@ def relevant(facts: Facts, decision: Decision, row: SignalRow | None) -> dict[st
     for incident in facts.incidents:
         if incident.state != "closed" or incident.remedy in ordered:
             known[f"incident {incident.id}"] = f"{incident.kind}, {incident.closed_as or incident.state}"
+    for proposal in facts.proposals.values():
+        answer = "has a yes" if proposal.approved else "waits for a yes"
+        until = f"{proposal.asked.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+        known[f"question about {proposal.about}"] = f"{answer}, until {until}"
     for freeze in facts.freezes.values():
         state = f"lifted by {freeze.lifted_by}" if freeze.lifted_by else f"at {freeze.ratio:.0%}"
         known[f"freeze by budget {freeze.budget}"] = f"{state}, until {freeze.until:%Y-%m-%d %H:%M} UTC"

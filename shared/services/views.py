@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from shared.domain.decisions import Decision, Hold, Reason
-from shared.domain.facts import Facts, Rollout
+from shared.domain.facts import ApprovalAsked, Facts, Rollout
 from shared.domain.ids import derive
 from shared.domain.policy import Policy, Workload
 from shared.domain.records import RejectedRow
@@ -28,7 +28,7 @@ REJECTED_SHOWN = 20
 THEN = {
     "retry": "it is evaluated again",
     "bake": "the step of the rollout is judged",
-    "approval_expiry": "the question expires, and the version is rejected",
+    "approval_expiry": "the question expires, and what it is about is rejected",
     "standby_expiry": "the warm standby is removed",
     "incident_expiry": "the incident is closed: this kind of alert is never resolved",
     "verify_deadline": "the incident is closed without proof that its remedy helped",
@@ -78,19 +78,24 @@ async def workload(store: Store, policy: Policy, name: str, link: Link) -> Shown
 
 
 def _questions(name: str, facts: Facts, link: Link) -> tuple[OpenQuestion, ...]:
-    return tuple(
-        OpenQuestion(
-            workload=name,
-            version=version.version,
-            approval_id=version.approval.id,
-            asked_at=version.approval.asked_at,
-            expires_at=version.approval.expires_at,
-            quorum=version.approval.quorum,
-            said_yes=tuple(answer.by for answer in version.approval.answers),
-            link=link(name, version.approval.id),
-        )
-        for version in facts.versions.values()
-        if version.approval and version.state == "awaiting_approval"
+    waiting = (known for known in facts.versions.values() if known.state == "awaiting_approval")
+    into_production = [_question(name, known.approval, link, known.version) for known in waiting if known.approval]
+    unanswered = (known for known in facts.proposals.values() if not known.approved)
+    before_beginning = [_question(name, known.asked, link, begins=known.title) for known in unanswered]
+    return (*into_production, *before_beginning)
+
+
+def _question(name: str, asked: ApprovalAsked, link: Link, version: str = "", begins: str = "") -> OpenQuestion:
+    return OpenQuestion(
+        workload=name,
+        version=version,
+        approval_id=asked.id,
+        asked_at=asked.asked_at,
+        expires_at=asked.expires_at,
+        quorum=asked.quorum,
+        said_yes=tuple(answer.by for answer in asked.answers),
+        link=link(name, asked.id),
+        begins=begins,
     )
 
 

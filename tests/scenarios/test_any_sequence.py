@@ -24,6 +24,7 @@ from tests.unit.domain.builders import (
     asked,
     breached,
     budgeted,
+    codes,
     crossed,
     drift_rule,
     elapsed,
@@ -79,6 +80,8 @@ POLICIES = (
     policy_with(monitoring=[drift_rule(then="investigate")], maintenance=[{"from": "12:30", "to": "15:00"}]),
     policy_with(task="vision", monitoring=[drift_rule(then="annotate", **{"for": "1 of 1"})]),
     listening(security={"notify_from": "low"}),
+    policy_with(mode="propose"),
+    policy_with(mode="propose", promotion={"approval": {"expires": "1h"}}, retrain={"cooldown": "10m"}),
 )
 BEGINNINGS = (
     Facts(),
@@ -113,6 +116,7 @@ events = st.one_of(
     st.tuples(st.just("expire")),
     st.tuples(st.just("answer"), st.sampled_from(["approve", "approve", "approve", "reject"])),
     st.tuples(st.just("promote"), NUMBERS),
+    st.tuples(st.just("say"), st.sampled_from(["approve", "approve", "reject"]), st.integers(0, 3)),
     st.tuples(st.just("serve"), NUMBERS, st.sampled_from([HEALTHY, HEALTHY, BROKEN, SCARCE])),
     st.tuples(st.just("wait"), st.sampled_from([1, 30, 31, 120, 3_000, 11_000])),
     st.tuples(st.just("finish"), st.integers(0, 20), ANY_LUCK),
@@ -152,6 +156,8 @@ class Storm:
         match event:
             case ("answer", answer):
                 self._answer_question(answer)
+            case ("say", answer, position):
+                self._answer_proposal(answer, position)
             case ("promote", number):
                 self._hear("register", [number])
                 self._answer_question("approve")
@@ -177,6 +183,14 @@ class Storm:
                 said = answered(answer, by=who, approval_id=question.id, evidence_digest=question.evidence_digest)
                 self.story.push(said)
                 return
+
+    def _answer_proposal(self, answer, position):
+        open_ones = list(self.story.facts.proposals.values())
+        if open_ones:
+            question = open_ones[position % len(open_ones)].asked
+            who = f"person{next(self.counter)}@contoso.com"
+            said = answered(answer, by=who, approval_id=question.id, evidence_digest=question.evidence_digest)
+            self.story.push(said)
 
     def _hear(self, name, arguments):
         key = f"{name}-{next(self.counter)}"
@@ -225,6 +239,11 @@ class Storm:
         assert not facts.standby or facts.versions[facts.standby].state == "standby"
         waiting = {hold.id for hold in self.story.holds.values() if hold.signal.purpose == "retry"}
         assert set(facts.held) == waiting
+        assert set(facts.proposals) <= {held.about for held in facts.held.values()}
+        expiries = {hold.signal.about for hold in self.story.holds.values() if hold.signal.purpose == "approval_expiry"}
+        asked = {known.asked.id for known in facts.proposals.values()}
+        asked |= {known.approval.id for known in versions if known.state == "awaiting_approval" and known.approval}
+        assert asked <= expiries
         assert sum(known.state == "open" for known in facts.incidents if known.target) <= OPEN_MAX
         about = [(one.kind, one.alert, one.target) for one in facts.incidents if one.target and one.state == "open"]
         assert len(set(about)) == len(about)
@@ -275,3 +294,19 @@ def test_a_rollback_is_one_write_that_gives_everything_to_the_champion_of_that_m
             assert len(winners) == (1 if sum(write.traffic.values()) else 0)
             assert set(winners) <= {deployment_name(number) for number in "123456"}
             assert write.until > NOW
+
+
+@given(stories)
+@steady
+def test_while_the_policy_asks_first_nothing_begins_without_a_yes_of_its_own(story):
+    """Each yes begins one thing at most, whatever else happens in between; the policy stays the same in these stories."""
+    beginning, luck, happenings = story
+    storm = Storm(beginning, luck)
+    storm.story.policy = policy_with(mode="propose", retrain={"cooldown": "10m"}, limits={"retrains": ["9/1h"]})
+    for event in happenings:
+        if event[0] != "policy":
+            storm.play(event)
+            storm.check()
+    said_yes = [one for one in storm.story.ledger if one.rule == "proposal" and codes(one) == ["approved"]]
+    begun = [command for command in storm.story.commands() if kind_of(command) in ("Retrain", "ShareModel")]
+    assert len(begun) <= len(said_yes)

@@ -98,11 +98,15 @@ class Timeline:
         until = NOW + parse_duration(text)
         assert until >= self.now, f"it is {self.now - NOW} already: time does not run backwards"
         self._news = len(self.ledger)
+        self._wake_until(until)
+        self.now = until
+        return self
+
+    def _wake_until(self, until: datetime) -> None:
         for _ in range(STEPS_MAX):
             due = min((hold for hold in self.holds.values() if hold.due <= until), key=_earliest, default=None)
             if due is None:
-                self.now = until
-                return self
+                return
             self.now = max(self.now, due.due)
             self._hear(due.signal)
         raise AssertionError("holds keep waking each other")
@@ -120,6 +124,16 @@ class Timeline:
         assert question is not None
         fields = {"approval_id": question.id, "evidence_digest": question.evidence_digest, **fields}
         return self.push(answered(fields.pop("answer", "approve"), **fields))
+
+    def say(self, answer: str, **fields: Any) -> "Timeline":
+        """A person who saw the evidence answers the oldest question about what would be begun; what waited is looked at."""
+        proposal = next(iter(self.facts.proposals.values()))
+        fields = {"approval_id": proposal.asked.id, "evidence_digest": proposal.asked.evidence_digest, **fields}
+        self.push(answered(answer, **fields))
+        news = self._news
+        self._wake_until(self.now)
+        self._news = news
+        return self
 
     def finish(self, command: Command, outcome: Final | None = None) -> "Timeline":
         """A command that was left unanswered comes to its end."""

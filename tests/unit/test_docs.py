@@ -214,7 +214,8 @@ def test_every_reason_of_a_rejection_is_described():
 
 
 def test_every_guard_is_described():
-    codes = set(re.findall(r'because\(\s*"(\w+)"', text_of(ROOT / "shared" / "domain" / "guards.py")))
+    modules = [ROOT / "shared" / "domain" / f"{name}.py" for name in ("guards", "proposals")]
+    codes = {code for module in modules for code in re.findall(r'because\(\s*"(\w+)"', text_of(module))}
     page = text_of(DOCS / "guide.md")
     assert codes
     assert {code for code in codes if f"| `{code}` |" not in page} == set()

@@ -12,6 +12,8 @@ from shared.domain.commands import RequestApproval
 from shared.domain.durations import format_duration
 from shared.domain.facts import Answer, ApprovalAsked, Version
 from shared.domain.ids import derive
+from shared.domain.proposals import asked_as
+from shared.domain.rules import proposal
 from shared.domain.rules.candidate import deployment_of, reject
 from shared.domain.signals import ApprovalAnswered, HoldElapsed
 from shared.domain.situation import Ruling, Situation, because, ignore
@@ -68,10 +70,13 @@ def ask(situation: Situation, version: Version) -> Ruling:
 
 def on_answer(situation: Situation, signal: ApprovalAnswered) -> Ruling:
     """Count an answer, or say why it does not count."""
+    proposed = asked_as(situation.facts, signal.approval_id)
+    if proposed:
+        return proposal.on_answer(situation, signal, proposed)
     asked_by = {v.approval.id: v for v in situation.facts.versions.values() if v.approval}
     version = asked_by.get(signal.approval_id)
     if version is None or version.approval is None:
-        return ignore(situation, RULE, because("not_asked", "no version waits for this answer"))
+        return ignore(situation, RULE, because("not_asked", "nothing waits for this answer"))
     rule = situation.workload.promotion.approval
     against = objections(signal, version, rule, situation.policy.personas[rule.by], situation.now)
     if against:
@@ -119,4 +124,7 @@ def on_expiry(situation: Situation, signal: HoldElapsed) -> Ruling:
         if version.approval and version.approval.id == signal.about and version.state == "awaiting_approval":
             reason = because("expired", "nobody answered in time", limit=version.approval.expires_at.isoformat())
             return reject(situation, version, "approval_expired", reason)
+    proposed = asked_as(situation.facts, signal.about)
+    if proposed:
+        return proposal.on_expiry(situation, proposed)
     return ignore(situation, RULE, because("answered", "the question was answered before it expired"))

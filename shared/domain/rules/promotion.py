@@ -3,7 +3,7 @@
 Owns the rulings up to the approval, and the rejection of a candidate. What happens in production is ``rollout``'s.
 """
 
-from shared.domain import guards
+from shared.domain import guards, proposals
 from shared.domain.commands import (
     CheckEndpoint,
     RecordReference,
@@ -12,10 +12,11 @@ from shared.domain.commands import (
 )
 from shared.domain.decisions import Reason
 from shared.domain.facts import CheckResult, Facts, Version
-from shared.domain.lifecycle import IN_PROMOTION
 from shared.domain.outcomes import Succeeded
 from shared.domain.policy_promotion import EndpointCheck, JobCheck
+from shared.domain.proposals import Beginning
 from shared.domain.references import deployment_name, in_workspace
+from shared.domain.routing import concerned
 from shared.domain.rules import approval, remedy
 from shared.domain.rules.candidate import deployment_of, reject
 from shared.domain.rules.checks import judge_endpoint, judge_metrics
@@ -42,15 +43,30 @@ def on_registered(situation: Situation, signal: ModelRegistered) -> Ruling:
         registered_at=signal.occurred_at,
         author=signal.tags.get("author", "")[:TEXT_MAX],
     )
-    reasons = (*guards.for_promotion(situation), *_another_in_promotion(facts, version))
-    if reasons:
-        return _hold(situation, facts.with_version(version), version, reasons)
+    beginning = _beginning(situation, version)
+    held_by = guards.holding(situation, beginning)
+    if held_by:
+        return _hold(situation, facts.with_version(version), beginning, held_by)
     return _start(situation, version)
+
+
+def _beginning(situation: Situation, version: Version) -> Beginning:
+    staging = situation.workload.promotion.staging.checks
+    then = f"then it is deployed to staging and checked ({len(staging)} checks), and production asks again"
+    return Beginning(
+        what="promotion",
+        about=_about(version),
+        title=f"promote version {version.version}",
+        why=f"version {version.version} of {version.model} was registered in development; {then}",
+        plan=_start(situation, version).commands,
+        author=version.author,
+    )
 
 
 def _no_candidate(situation: Situation, signal: ModelRegistered) -> Reason | None:
     development = situation.workload.environments.development.workspace.lower()
-    if signal.workspace != development:
+    # What waited, and comes from a workspace that the policy has given up, is held by the guard ``scope``.
+    if signal.workspace != development and not _waited_out_of_scope(situation, signal):
         return because("not_development", "only registrations in the development workspace start a promotion")
     known = situation.facts.versions.get(signal.model_version)
     if known and known.state != "registered":
@@ -75,21 +91,19 @@ def _supersede(situation: Situation, facts: Facts, version: Version) -> Facts:
     return remedy.candidate_lost(situation, facts.with_version(ended), ended)
 
 
-def _another_in_promotion(facts: Facts, version: Version) -> tuple[Reason, ...]:
-    others = [v.version for v in facts.versions.values() if v.state in IN_PROMOTION and v.version != version.version]
-    if not others:
-        return ()
-    return (because("promotion_under_way", f"version {others[0]} is being promoted", release="when that has ended"),)
+def _waited_out_of_scope(situation: Situation, signal: ModelRegistered) -> bool:
+    return situation.original is not None and not concerned(situation.workload, (signal.workspace,))
 
 
-def _hold(situation: Situation, facts: Facts, version: Version, reasons: tuple[Reason, ...]) -> Ruling:
-    due = guards.until(reasons, situation.now)
-    if any(reason.code == "promotion_under_way" for reason in reasons):
-        due = min(due, situation.now + situation.workload.promotion.rollout.bake)
+def _hold(situation: Situation, facts: Facts, beginning: Beginning, held_by: tuple[Reason, ...]) -> Ruling:
     facts, released = _make_room(situation, facts)
-    hold, held = situation.wait(_about(version), due, facts)
-    planned = _start(situation, version).commands
-    return Ruling("hold", RULE, reasons, held, planned=planned, holds=(hold,), released=released)
+    asking = proposals.put(situation, facts, beginning, held_by)
+    due = guards.until(asking.reasons, situation.now)
+    if any(reason.code == "promotion_under_way" for reason in asking.reasons):
+        due = min(due, situation.now + situation.workload.promotion.rollout.bake)
+    hold, held = situation.wait(beginning.about, due, asking.facts)
+    holds, planned = (hold, *asking.holds), beginning.plan
+    return Ruling("hold", RULE, asking.reasons, held, asking.commands, planned, holds, released)
 
 
 def _make_room(situation: Situation, facts: Facts) -> tuple[Facts, tuple[str, ...]]:

@@ -4,7 +4,7 @@ Owns incidents from their opening to their end. *Helped* means that the new cham
 later labelled rows; drift alone never decides it. Knows nothing of how drift was found (``monitoring``).
 """
 
-from shared.domain import guards
+from shared.domain import guards, proposals
 from shared.domain.commands import Retrain, RunEvaluation
 from shared.domain.decisions import Hold, Reason
 from shared.domain.effects import AnyCommand
@@ -13,6 +13,7 @@ from shared.domain.ids import derive
 from shared.domain.limits import COUNT_MAX
 from shared.domain.outcomes import Succeeded
 from shared.domain.policy import Retraining
+from shared.domain.proposals import Asking, Beginning
 from shared.domain.references import in_workspace
 from shared.domain.signals import CommandFinished, HoldElapsed, OperatorAsked
 from shared.domain.situation import Ruling, Situation, because, ignore
@@ -26,7 +27,10 @@ DETAIL_MAX = 1000  # characters: what is kept with an incident has to stay small
 def open_and_retrain(
     situation: Situation, facts: Facts, kind: IncidentKind, why: tuple[Reason, ...], rule: str
 ) -> Ruling:
-    """Open an incident and order its remedy; with a guard in the way, hold the order and keep the incident open."""
+    """Open an incident and order its remedy; with a guard in the way, hold the order and keep the incident open.
+
+    When only a person's yes is missing, it is asked for.
+    """
     retraining = situation.workload.retrain
     if retraining is None:
         return ignore(situation, rule, because("no_retrain", "the policy has no retrain: section"))
@@ -39,12 +43,23 @@ def open_and_retrain(
         version=facts.champion,
         detail="; ".join(reason.text for reason in why)[:DETAIL_MAX],
     )
-    held_by = guards.for_retraining(situation, retraining, rule, kind)
+    beginning = _beginning(situation, retraining, incident, rule)
+    held_by = guards.holding(situation, beginning)
     if held_by:
-        return _hold(
-            situation, facts, _retrain_command(situation, retraining, incident), incident, (*why, *held_by), rule
-        )
+        asking = proposals.put(situation, facts.with_incident(incident), beginning, held_by)
+        return _hold(situation, asking, beginning, why, rule)
     return _retrain(situation, facts, retraining, incident, why, rule)
+
+
+def _beginning(situation: Situation, retraining: Retraining, incident: Incident, rule: str) -> Beginning:
+    return Beginning(
+        what="retraining",
+        about=f"incident {incident.id}",
+        title=f"retrain because of {incident.kind.replace('_', ' ')}",
+        why=incident.detail,  # of when it was opened: what is heard later must not make it another question
+        plan=(_retrain_command(situation, retraining, incident),),
+        names=(rule, incident.kind),
+    )
 
 
 def _retrain_command(situation: Situation, retraining: Retraining, incident: Incident) -> Retrain:
@@ -63,12 +78,11 @@ def _retrain_command(situation: Situation, retraining: Retraining, incident: Inc
     )
 
 
-def _hold(
-    situation: Situation, facts: Facts, planned: Retrain, incident: Incident, reasons: tuple[Reason, ...], rule: str
-) -> Ruling:
-    due = guards.until(reasons, situation.now)
-    hold, facts = situation.wait(f"incident {incident.id}", due, facts.with_incident(incident))
-    return Ruling("hold", rule, reasons, facts, planned=(planned,), holds=(hold,))
+def _hold(situation: Situation, asking: Asking, beginning: Beginning, why: tuple[Reason, ...], rule: str) -> Ruling:
+    reasons = (*why, *asking.reasons)
+    hold, facts = situation.wait(beginning.about, guards.until(asking.reasons, situation.now), asking.facts)
+    holds, planned = (hold, *asking.holds), beginning.plan
+    return Ruling("hold", rule, reasons, facts, commands=asking.commands, planned=planned, holds=holds)
 
 
 def _retrain(

@@ -22,6 +22,8 @@ STATES, EVENTS = get_args(VersionState), get_args(VersionEvent)
 LEGAL = [
     ("registered", "promotion_started", "staging"),
     ("registered", "superseded", "retired"),
+    ("registered", "approval_refused", "rejected"),
+    ("registered", "approval_expired", "rejected"),
     ("staging", "staging_deployed", "testing"),
     ("staging", "staging_failed", "rejected"),
     ("staging", "superseded", "retired"),

@@ -190,9 +190,33 @@ def test_an_answer_to_evidence_that_changed_is_told_that_the_question_is_asked_a
         facts={},
         expires_at=NOON,
     )
-    page = answered_page(replace(DECISION, verdict="act", reasons=(), commands=(anew,)))
+    changed = Reason(code="evidence_changed", text="the policy has changed")
+    page = answered_page(replace(DECISION, verdict="act", reasons=(changed,), commands=(anew,)))
     assert "asked anew" in page
     assert "Approved" not in page
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code", "headline"),
+    [
+        ("act", "approved", "it begins in a moment"),
+        ("act", "refused", "nothing is begun"),
+        ("act", "evidence_changed", "asked anew"),
+        ("suppress", "evidence_changed", "does not count"),
+        ("suppress", "not_in_group", "does not count"),
+    ],
+)
+def test_an_answer_about_what_would_be_begun_says_what_became_of_it(verdict, code, headline):
+    reasons = (Reason(code=code, text=code),)
+    assert headline in answered_page(replace(DECISION, rule="proposal", verdict=verdict, reasons=reasons))
+
+
+def test_a_question_about_what_would_be_begun_says_what_that_is():
+    shown = ShownQuestion("flight-delay", "", ASKED, (), may_reject=True, begins="retrain because of data drift")
+    page = approval_page(shown, "f")
+    assert "May the loop retrain because of data drift (flight-delay)?" in page
+    assert "without an answer nothing is begun" in page
+    assert "production" not in page
 
 
 def test_an_answer_that_is_not_decided_yet_is_said_to_be_stored():

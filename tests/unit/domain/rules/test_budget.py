@@ -7,6 +7,7 @@ from shared.domain.budget_facts import BudgetFreeze
 from shared.domain.evaluate import evaluate, evaluate_budget
 from shared.domain.facts import Facts
 from shared.domain.platform_signals import DataArrived
+from shared.domain.proposals import Beginning
 from shared.domain.situation import Setting
 from shared.parsing.policy_file import policy_digest
 from tests.unit.domain.builders import (
@@ -212,7 +213,7 @@ def test_every_budget_that_freezes_is_listed():
 
 
 def test_a_freeze_holds_no_promotion():
-    assert guards.for_promotion(situation(asked("retrain"), frozen(crossed(1.0)).facts)) == ()
+    assert guards.holding(situation(asked("retrain"), frozen(crossed(1.0)).facts), Beginning(what="promotion")) == ()
 
 
 @pytest.mark.parametrize(
