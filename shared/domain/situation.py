@@ -81,7 +81,8 @@ class Setting:
             dedup_key=ids.derive("signal", hold_id, due.isoformat(), self.decision_id),
             occurred_at=due,
             subject=self.subject,
-            depth=self.heard.depth + 1,  # waiting longer is no further action of ours
+            # Waiting longer is no further action of ours, and what a person woke stays as near to that person.
+            depth=self.signal.depth + (self.original is None),
             workload=workload_of(self.subject),
             hold_id=hold_id,
             purpose=purpose,

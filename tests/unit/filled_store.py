@@ -178,6 +178,22 @@ class FilledStore:
         )
         return await self.tell(signal)
 
+    async def answer(self, answer):
+        """The owner answers the one question about what would be begun."""
+        (known,) = (await self.facts()).proposals.values()
+        signal = ApprovalAnswered(
+            source="test",
+            dedup_key=derive("answer", known.asked.id),
+            occurred_at=self.clock.now(),
+            workload=WORKLOAD,
+            approval_id=known.asked.id,
+            answer=answer,
+            by="grace@contoso.com",
+            evidence_digest=known.asked.evidence_digest,
+            groups=(GROUP,),
+        )
+        return await self.tell(signal)
+
     async def until_serving(self, version="1"):
         """Bring the first version into production."""
         await self.until_approval(version)
@@ -185,6 +201,13 @@ class FilledStore:
         for _ in range(4):
             self.later(seconds=10)
             await self.finish()
+
+
+def asking_first(folder):
+    """The example's policy with ``mode: propose``, in a folder of its own."""
+    path = folder / "policy.yaml"
+    path.write_text(POLICY.read_text(encoding="utf-8").replace("mode: act ", "mode: propose "), encoding="utf-8")
+    return path
 
 
 async def opened(path=":memory:"):

@@ -11,7 +11,7 @@ from shared.cli import app
 from shared.domain.records import RejectedRow
 from shared.domain.values import encode
 from shared.signing import ApprovalLinks, Question
-from tests.unit.filled_store import POLICY, START, SUBJECT, WORKLOAD, FilledStore, opened
+from tests.unit.filled_store import POLICY, START, SUBJECT, WORKLOAD, FilledStore, asking_first, opened
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "a-key-of-this-test"
@@ -204,6 +204,23 @@ def test_approvals_lists_links_that_the_app_itself_would_send(outerloop, filled)
     text = outerloop("approvals").stdout
     assert question["link"] in text
     assert "approve version 1 until 2026-03-03 12:00:30 UTC" in text
+
+
+def test_approvals_and_status_name_what_would_be_begun(outerloop, settings, tmp_path):
+    policy = asking_first(tmp_path)
+
+    async def registered():
+        store = await opened(settings["OUTERLOOP_STORE"])
+        await FilledStore(store, policy).register("1")
+        await store.close()
+
+    asyncio.run(registered())
+    text = outerloop("approvals", OUTERLOOP_POLICY=str(policy)).stdout
+    assert "flight-delay: promote version 1 until 2026-03-03 12:00:00 UTC" in text
+    assert "said yes: nobody; 1 needed" in text
+    text = outerloop("status", OUTERLOOP_POLICY=str(policy)).stdout
+    assert "promote version 1 waits for approval until 2026-03-03 12:00:00 UTC: https://" in text
+    assert "flight-delay (propose)" in text
 
 
 def test_approvals_says_when_there_are_none(outerloop, filled):

@@ -1,10 +1,12 @@
 """What a person is shown is what the answer is bound to, and an answer acts once."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 
 from shared.domain.approvals import digest_of
+from shared.domain.commands import kind_of
 from shared.domain.facts import ApprovalAsked, Version
 from shared.domain.rules.approval import evidence_of
 from shared.domain.situation import Situation
@@ -13,7 +15,7 @@ from shared.services.answers import counted
 from shared.signing import Question
 from tests.unit.services.fakes import NOON, SUBJECT, WORKLOAD, FixedPolicy
 from tests.unit.services.signals import asked as asked_by_operator
-from tests.unit.services.signals import serving
+from tests.unit.services.signals import registered, serving
 
 GROUP = "00000000-0000-0000-0000-000000000001"
 QUESTION = Question(WORKLOAD, "approval-1")
@@ -228,3 +230,101 @@ async def test_a_long_comment_is_cut(world):
 
 async def test_nobody_answers_until_the_question_is_asked(world):
     assert codes(await answered(world)) == ["not_asked"]
+
+
+# What would be begun, under ``mode: propose``
+
+
+@pytest.fixture
+async def proposing(world):
+    """The owner was asked whether to promote version 2."""
+    world.policies.change("mode: act ", "mode: propose ")
+    await world.ingest.tell(registered("2"))
+    return world
+
+
+async def proposal(world):
+    (known,) = (await world.facts()).proposals.values()
+    return known
+
+
+async def said(world, answer="approve", person=EVE, groups=(GROUP,), **changes):
+    asked_as = (await proposal(world)).asked
+    question = Question(WORKLOAD, asked_as.id)
+    signal = world.answers.signal(
+        question, person, groups, answer, changes.get("digest", asked_as.evidence_digest), changes.get("comment", "")
+    )
+    await world.ingest.tell(signal)
+    return await world.answers.decision(signal)
+
+
+async def sent(world):
+    rows = [row for one in await world.store.decisions(SUBJECT, 99) for row in await world.store.commands(one.id)]
+    assert {row.command.id for row in rows} == {one.command_id for one in world.queue.sent}
+    return [kind_of(row.command) for row in rows]
+
+
+async def test_what_would_be_begun_is_shown_with_its_evidence(proposing):
+    known = await proposal(proposing)
+    shown = await proposing.answers.read(Question(WORKLOAD, known.asked.id), EVE, (GROUP,))
+    assert (shown.begins, shown.asked, shown.objections, shown.may_reject) == (
+        "promote version 2",
+        known.asked,
+        (),
+        True,
+    )
+    assert shown.title == "May the loop promote version 2 (flight-delay)?"
+
+
+@pytest.mark.parametrize(
+    ("person", "groups", "code", "may_reject"),
+    [(ADA, (GROUP,), "own_work", True), (EVE, ("another-group",), "not_in_group", False)],
+)
+async def test_who_may_not_say_yes_to_a_beginning_sees_why(proposing, person, groups, code, may_reject):
+    question = Question(WORKLOAD, (await proposal(proposing)).asked.id)
+    shown = await proposing.answers.read(question, person, groups)
+    assert [reason.code for reason in shown.objections] == [code]
+    assert shown.may_reject is may_reject
+
+
+async def test_a_question_is_sent_although_what_it_is_about_is_held(proposing):
+    assert await sent(proposing) == ["RequestApproval"]
+
+
+async def test_a_yes_begins_with_the_next_sweep(proposing):
+    question = Question(WORKLOAD, (await proposal(proposing)).asked.id)
+    decision = await said(proposing)
+    assert counted(decision)
+    assert await proposing.answers.read(question, EVE, (GROUP,)) is None
+    proposing.clock.pass_seconds(1)
+    await proposing.sweeper.run()
+    assert await sent(proposing) == ["RequestApproval", "ShareModel", "RecordReference"]
+    facts = await proposing.facts()
+    assert (facts.proposals, facts.held, facts.versions["2"].state) == ({}, {}, "staging")
+    assert await proposing.store.holds(SUBJECT) == []
+
+
+async def test_a_no_to_a_beginning_ends_it(proposing):
+    decision = await said(proposing, "reject", comment="not on a Friday")
+    assert counted(decision)
+    assert "not on a Friday" in decision.reasons[0].text
+    assert (await proposing.facts()).versions["2"].state == "rejected"
+    assert await proposing.store.holds(SUBJECT) == []
+
+
+async def test_a_yes_to_a_policy_that_changed_is_not_counted_and_asked_anew(proposing):
+    before = (await proposal(proposing)).asked
+    proposing.policies.loaded = dataclasses.replace(proposing.policies.loaded, digest="another policy")
+    decision = await said(proposing)
+    assert (codes(decision), counted(decision)) == (["evidence_changed"], False)
+    proposing.clock.pass_seconds(1)
+    await proposing.sweeper.run()
+    assert (await proposal(proposing)).asked.id != before.id
+    assert await sent(proposing) == ["RequestApproval", "RequestApproval"]
+
+
+async def test_when_nobody_answers_the_sweep_ends_it(proposing):
+    proposing.clock.pass_seconds(2 * 24 * 3600)
+    await proposing.sweeper.run()
+    assert (await proposing.facts()).versions["2"].state == "rejected"
+    assert await proposing.store.holds(SUBJECT) == []

@@ -3,7 +3,7 @@ import pytest
 from shared.domain.ids import decision_id, derive
 from shared.domain.outcomes import Failed
 from shared.services.explain import explain
-from tests.unit.filled_store import SUBJECT, WORKLOAD, FilledStore, opened
+from tests.unit.filled_store import SUBJECT, WORKLOAD, FilledStore, asking_first, opened
 
 
 @pytest.fixture
@@ -130,3 +130,28 @@ async def test_the_facts_of_an_answer_are_those_of_its_version(loop):
     assert explained.facts["champion"] == "none"
     assert explained.facts["version 1"].startswith("deploying")
     assert explained.signal.signal.workload == WORKLOAD
+
+
+async def test_an_explanation_knows_of_the_question_that_is_open(tmp_path):
+    store = await opened()
+    loop = FilledStore(store, asking_first(tmp_path))
+    signal = await loop.register("1")
+    (explained,) = (await explain(store, signal.dedup_key)).decisions
+    assert explained.facts["question about version 1"] == "waits for a yes, until 2026-03-03 12:00:00 UTC"
+    assert [type(command).__name__ for command in explained.entry.decision.planned] == ["ShareModel", "RecordReference"]
+    answer = await loop.answer("approve")
+    (explained,) = (await explain(store, answer.dedup_key)).decisions
+    assert explained.facts["question about version 1"].startswith("has a yes")
+    await store.close()
+
+
+async def test_an_incident_is_explained_with_the_answer_that_refused_it(tmp_path):
+    store = await opened()
+    loop = FilledStore(store, asking_first(tmp_path))
+    await loop.ask("retrain")
+    (incident,) = (await loop.facts()).incidents
+    await loop.answer("reject")
+    found = await explain(store, incident.id)
+    assert [codes(one)[-1] for one in found.decisions] == ["approval", "refused"]
+    assert found.incident.closed_as == "refused"
+    await store.close()

@@ -10,7 +10,7 @@ from shared.domain.values import replace
 from shared.rendering.plain import plain
 from shared.services import views
 from tests.contracts.store_samples import commit, evaluation, notify
-from tests.unit.filled_store import START, SUBJECT, WORKLOAD, FilledStore, opened
+from tests.unit.filled_store import START, SUBJECT, WORKLOAD, FilledStore, asking_first, opened
 
 
 def link(workload, approval_id):
@@ -21,6 +21,14 @@ def link(workload, approval_id):
 async def loop():
     store = await opened()
     yield FilledStore(store)
+    await store.close()
+
+
+@pytest.fixture
+async def proposing(tmp_path):
+    """A loop whose policy asks first."""
+    store = await opened()
+    yield FilledStore(store, asking_first(tmp_path))
     await store.close()
 
 
@@ -97,6 +105,19 @@ async def test_an_open_question_waits_for_its_expiry(loop):
     (hold,) = (await shown(loop)).holds
     assert (hold.purpose, hold.due) == ("approval_expiry", asked.expires_at)
     assert "rejected" in hold.then
+
+
+async def test_a_question_about_what_would_be_begun_is_shown_until_it_is_answered(proposing):
+    await proposing.register("1")
+    (question,) = (await shown(proposing)).questions
+    assert (question.begins, question.title, question.version) == ("promote version 1", "promote version 1", "")
+    assert question.quorum == 1
+    holds = {hold.purpose: hold for hold in (await shown(proposing)).holds}
+    assert set(holds) == {"retry", "approval_expiry"}
+    (reason,) = holds["retry"].reasons
+    assert (reason.code, reason.until) == ("approval", question.expires_at)
+    await proposing.answer("approve")
+    assert (await shown(proposing)).questions == ()
 
 
 async def test_a_held_decision_shows_every_guard_that_holds_it(loop):
