@@ -46,7 +46,7 @@ def on_registered(situation: Situation, signal: ModelRegistered) -> Ruling:
     beginning = _beginning(situation, version)
     held_by = guards.holding(situation, beginning)
     if held_by:
-        return _hold(situation, facts.with_version(version), beginning, held_by)
+        return _hold(situation, facts.with_version(version), version, beginning, held_by)
     return _start(situation, version)
 
 
@@ -95,8 +95,13 @@ def _waited_out_of_scope(situation: Situation, signal: ModelRegistered) -> bool:
     return situation.original is not None and not concerned(situation.workload, (signal.workspace,))
 
 
-def _hold(situation: Situation, facts: Facts, beginning: Beginning, held_by: tuple[Reason, ...]) -> Ruling:
+def _hold(
+    situation: Situation, facts: Facts, version: Version, beginning: Beginning, held_by: tuple[Reason, ...]
+) -> Ruling:
     facts, released = _make_room(situation, facts)
+    if version.version not in {v.version for v in facts.versions.values() if v.state == "registered"}:
+        crowded = because("superseded", f"{WAITING_MAX} newer versions wait already", limit=WAITING_MAX)
+        return Ruling("suppress", RULE, (*held_by, crowded), facts, released=released)
     asking = proposals.put(situation, facts, beginning, held_by)
     due = guards.until(asking.reasons, situation.now)
     if any(reason.code == "promotion_under_way" for reason in asking.reasons):

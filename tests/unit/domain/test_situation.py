@@ -3,8 +3,9 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.commands import Notify, Retrain, ShareModel
-from shared.domain.facts import Facts
+from shared.domain.facts import ApprovalAsked, Facts, Proposal
 from shared.domain.situation import Ruling, because, evaluation, ignore, unmatched
+from shared.domain.values import replace
 from tests.unit.domain.builders import (
     NOW,
     SUBJECT,
@@ -85,6 +86,41 @@ def test_waiting_again_and_again_is_no_deeper_than_waiting_once():
         hold, facts = here.wait("version 2", after("1h"), Facts())
         here = situation(hold.signal, facts, original=registered("2", depth=3))
     assert hold.signal.depth == 4
+
+
+def test_what_a_person_woke_stays_as_near_to_that_person_however_long_it_waits():
+    woken = situation(asked("resume")).wake("retry", "version 2", NOW, "registered-2").signal
+    here = situation(woken, original=registered("2", depth=60))
+    assert here.wake("retry", "version 2", NOW).signal.depth == woken.depth == 1
+
+
+def proposal(about="version 2", **fields):
+    question = ApprovalAsked(id=f"about {about}", evidence_digest="d", asked_at=NOW, expires_at=after("2d"))
+    return Proposal(**{"what": "promotion", "about": about, "title": "promote", "asked": question, **fields})
+
+
+def test_a_question_is_closed_with_its_expiry_when_what_it_is_about_waits_no_more():
+    here = retried(registered("2"), serving(proposals={"version 2": proposal()}), "version 2")
+    begun = evaluation(here, ruling(here.facts))
+    assert (begun.facts.held, begun.facts.proposals) == ({}, {})
+    assert set(begun.released) == {here.signal.hold_id, here.wake("approval_expiry", "about version 2", NOW).id}
+
+
+def test_a_question_stands_while_what_it_is_about_is_held_again():
+    here = retried(registered("2"), serving(proposals={"version 2": proposal()}), "version 2")
+    hold, facts = here.wait("version 2", after("1h"), here.facts)
+    again = evaluation(here, ruling(facts, holds=(hold,)))
+    assert again.facts.proposals == here.facts.proposals
+    assert again.released == ()
+
+
+def test_the_expiry_of_a_question_that_was_replaced_is_released():
+    here = retried(registered("2"), serving(proposals={"version 2": proposal()}), "version 2")
+    hold, facts = here.wait("version 2", after("1h"), here.facts)
+    newer = replace(proposal(), asked=replace(proposal().asked, id="newer"))
+    again = evaluation(here, ruling(replace(facts, proposals={"version 2": newer}), holds=(hold,)))
+    assert again.facts.proposals == {"version 2": newer}
+    assert again.released == (here.wake("approval_expiry", "about version 2", NOW).id,)
 
 
 def test_what_our_own_holds_bring_about_is_one_deeper():

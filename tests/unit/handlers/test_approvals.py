@@ -7,6 +7,8 @@ import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 from handlers.approvals import answer_approval, show_approval
+from shared.domain.facts import Facts, HeldSignal, Proposal
+from shared.domain.ids import derive
 from shared.domain.values import replace
 from shared.signing import FORM_VALID_SECONDS, Question
 from tests.unit.services.fakes import SUBJECT, WORKLOAD, decided
@@ -205,3 +207,40 @@ async def test_what_the_question_is_called_cannot_write_into_the_page(app, commi
     page = text(await show_approval(request_of("GET", headers=signed_in(), token=app.links.token(QUESTION))))
     assert "<script>" not in page
     assert "<img" not in page
+
+
+# What would be begun, under ``mode: propose``
+
+
+@pytest.fixture
+async def beginning(app, commit):
+    """The token and the form of a question whether a promotion may begin."""
+    version = replace(asking().versions["2"], state="registered", approval=None)
+    asked = replace(asking().versions["2"].approval, expires_at=app.clock.now() + timedelta(hours=1))
+    proposal = Proposal(what="promotion", about="version 2", title="promote version 2", asked=asked)
+    held = {derive("hold", SUBJECT, "retry", "version 2"): HeldSignal(dedup_key="registered-2", about="version 2")}
+    facts = Facts(versions={"2": version}, proposals={"version 2": proposal}, held=held)
+    await commit(decided("asked", facts=facts))
+    return app.links.token(QUESTION), app.links.form(QUESTION, EVE, asked.evidence_digest)
+
+
+async def test_what_would_be_begun_is_shown_with_a_form(beginning, request_of, signed_in):
+    answer = await show_approval(request_of("GET", headers=signed_in(), token=beginning[0]))
+    assert answer.status_code == 200
+    assert "May the loop promote version 2 (flight-delay)?" in text(answer)
+    assert "<form" in text(answer)
+
+
+async def test_a_no_to_a_beginning_is_taken(app, beginning, post_of):
+    token, form = beginning
+    answer = await answer_approval(post_of(token, {"form": form, "answer": "reject"}))
+    assert (answer.status_code, "nothing is begun" in text(answer)) == (200, True)
+    facts = (await app.store.facts(SUBJECT)).value
+    assert (facts.versions["2"].state, facts.proposals) == ("rejected", {})
+
+
+async def test_a_yes_to_a_beginning_under_another_policy_is_refused_and_asked_anew(app, beginning, post_of):
+    token, form = beginning
+    answer = await answer_approval(post_of(token, {"form": form, "answer": "approve"}))
+    assert (answer.status_code, "asked anew" in text(answer)) == (409, True)
+    assert (await app.store.facts(SUBJECT)).value.versions["2"].state == "registered"

@@ -6,10 +6,12 @@ from shared.domain.outcomes import Skipped, Succeeded
 from shared.domain.rules.promotion import WAITING_MAX
 from shared.domain.values import replace
 from tests.unit.domain.builders import (
+    DEVELOPMENT,
     NOW,
     PRODUCTION,
     after,
     codes,
+    elapsed,
     failure,
     finished,
     incident,
@@ -101,6 +103,34 @@ def test_every_guard_that_holds_a_promotion_is_listed():
     facts = known(version("1"), version("2", "staging"), paused=True)
     done = decide(registered("3"), facts, policy=policy_with(mode="observe"))
     assert codes(done) == ["paused", "mode_observe", "promotion_under_way"]
+    assert kinds(done) == []
+
+
+@pytest.mark.parametrize("mode", ["act", "propose"])
+def test_one_that_is_older_than_all_that_wait_is_superseded_at_once_and_nobody_is_asked_about_it(mode):
+    facts = serving("1", paused=mode == "act")
+    for number in range(3, 3 + WAITING_MAX):
+        facts = decide(registered(str(number)), facts, policy=policy_with(mode=mode)).facts
+    done = decide(registered("2"), facts, policy=policy_with(mode=mode))
+    assert (done.decision.verdict, done.facts.versions["2"].state) == ("suppress", "retired")
+    assert codes(done)[-1] == "superseded"
+    assert (kinds(done), done.holds) == ([], ())
+    assert len(done.facts.held) == WAITING_MAX
+
+
+@pytest.mark.parametrize(("moved_to", "code"), [("elsewhere", "out_of_scope"), ("staging", "not_development")])
+def test_what_waited_in_a_workspace_that_is_no_longer_development_does_not_begin(moved_to, code):
+    """The guard of the scope holds what comes from nowhere of ours; another environment of ours is no development."""
+    facts = decide(registered("2"), serving("1", paused=True)).facts
+    (hold_id,) = facts.held
+    elsewhere = policy_with(environments={"development": {"workspace": f"{DEVELOPMENT}-new"}})
+    swapped = policy_with(
+        environments={"development": {"workspace": f"{DEVELOPMENT}-new"}, "staging": {"workspace": DEVELOPMENT}}
+    )
+    policy = elsewhere if moved_to == "elsewhere" else swapped
+    woken = elapsed("retry", "version 2", hold_id=hold_id)
+    done = decide(woken, replace(facts, paused=False), original=registered("2"), policy=policy)
+    assert codes(done) == [code]
     assert kinds(done) == []
 
 
