@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from shared.domain.decisions import Reason
 from shared.domain.durations import format_duration
 from shared.domain.facts import Facts
+from shared.domain.images import doubtful
 from shared.domain.policy import Environment, Retraining
 from shared.domain.routing import lies_in
 from shared.domain.signals import DEPTH_MAX
@@ -119,6 +120,26 @@ def noncompliant(facts: Facts, *environments: Environment) -> tuple[Reason, ...]
     )[:REASONS_MAX]
 
 
+def untrusted_images(situation: Situation, facts: Facts) -> tuple[Reason, ...]:
+    """The next deployment would take an image that is not known to be good: one reason a repository."""
+    rule = situation.workload.images
+    return (
+        tuple(
+            because(
+                "image",
+                one.text,
+                observed=one.image.worst or one.doubt,
+                limit=rule.severity_max,
+                until=one.until,
+                release="when its scan is clean, a newer image is, or it is deleted",
+            )
+            for one in doubtful(rule, facts.images, situation.now)
+        )[:REASONS_MAX]
+        if rule
+        else ()
+    )
+
+
 def blocking(situation: Situation, facts: Facts) -> tuple[Reason, ...]:
     """What keeps promotions out of staging or production."""
     environments = situation.workload.environments
@@ -128,7 +149,11 @@ def blocking(situation: Situation, facts: Facts) -> tuple[Reason, ...]:
 def for_promotion(situation: Situation) -> tuple[Reason, ...]:
     """What holds a promotion back, in order."""
     first = (paused(situation), observing(situation), too_deep(situation), in_maintenance(situation))
-    return (*(reason for reason in first if reason), *blocking(situation, situation.facts))
+    return (
+        *(reason for reason in first if reason),
+        *blocking(situation, situation.facts),
+        *untrusted_images(situation, situation.facts),
+    )
 
 
 def for_retraining(situation: Situation, retraining: Retraining, *names: str) -> tuple[Reason, ...]:

@@ -6,10 +6,12 @@ import pytest
 from shared.domain import guards
 from shared.domain.budget_facts import BudgetFreeze
 from shared.domain.facts import Facts
+from shared.domain.image_facts import Image
 from shared.domain.signals import DEPTH_MAX
 from shared.domain.silences import Silence
 from shared.domain.situation import because
 from tests.unit.domain.builders import NOW, asked, codes, policy_with, registered, situation
+from tests.unit.domain.platform_builders import IMAGES
 
 # each guard alone: how it comes to hold, as (facts, policy, depth)
 PAUSED = ("paused", {"paused": True}, {}, 0)
@@ -23,6 +25,8 @@ LIMITED = ("limit", {"retrained_at": (NOW - timedelta(hours=20), NOW - timedelta
 FREEZE = BudgetFreeze(budget="mlops", ratio=1.1, since=NOW, until=NOW + timedelta(days=20))
 FROZEN = ("budget_freeze", {"freezes": {"mlops": FREEZE}}, {}, 0)
 HOPELESS = ("give_up", {"fruitless": 3}, {}, 0)
+UNSCANNED = Image(registry="contoso", repository="scoring/flights", digest="sha256:1", pushed_at=NOW)
+IMAGE = ("image", {"images": (UNSCANNED,)}, {"images": {**IMAGES, "to": ""}}, 0)
 EVERY = (PAUSED, OBSERVING, DEEP, SILENCED, MAINTAINED, COOLING, LIMITED, FROZEN, HOPELESS)
 ORDER = [name for name, *_ in EVERY]
 
@@ -60,7 +64,7 @@ def test_all_that_hold_are_listed():
     assert set(codes(guards.for_retraining(*held_by(*EVERY), "data_drift"))) == set(ORDER)
 
 
-@pytest.mark.parametrize("guard", [PAUSED, OBSERVING, DEEP, MAINTAINED], ids=lambda guard: guard[0])
+@pytest.mark.parametrize("guard", [PAUSED, OBSERVING, DEEP, MAINTAINED, IMAGE], ids=lambda guard: guard[0])
 def test_what_holds_a_promotion(guard):
     assert codes(guards.for_promotion(held_by(guard)[0])) == [guard[0]]
 
@@ -144,3 +148,7 @@ def test_of_two_maintenance_windows_the_one_that_ends_last_counts():
     windows = [{"from": "10:00", "to": "14:00"}, {"from": "11:00", "to": "15:30"}, {"from": "20:00", "to": "21:00"}]
     here, _ = held_by(("", {}, {"maintenance": windows}, 0))
     assert guards.in_maintenance(here).until == NOW + timedelta(hours=3.5)
+
+
+def test_an_unscanned_image_holds_no_retraining():
+    assert guards.for_retraining(*held_by(IMAGE), "data_drift") == ()
