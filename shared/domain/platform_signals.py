@@ -171,12 +171,13 @@ class DataDeleted(BlobEvent, frozen=True, kw_only=True):
 
 
 class ResourceChanged(Heard, frozen=True, kw_only=True):
-    """A resource was created, updated or deleted."""
+    """A resource was created, updated or deleted. ``by`` is who did it, where the source says so."""
 
     resource_id: str
     change: Literal["created_or_updated", "deleted", "other"]
     resource_type: str = ""
     status: str = ""
+    by: str = ""
 
 
 PlatformSignal = (

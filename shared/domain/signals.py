@@ -28,12 +28,13 @@ class ModelRegistered(Heard, frozen=True, kw_only=True):
 
 
 class ModelDeployed(Heard, frozen=True, kw_only=True):
-    """A service was deployed with one or more models (``name:version``)."""
+    """A service was deployed with one or more models (``name:version``). ``by`` is who did it, where the source says so."""
 
     workspace: str
     service_name: str
     compute_type: str = ""
     models: tuple[str, ...] = ()
+    by: str = ""
 
 
 class JobStatusChanged(Heard, frozen=True, kw_only=True):
