@@ -6,6 +6,7 @@ Owns which channel a body came by, told from its content. Knows nothing of what 
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from shared.domain.signals import Rejected
 from shared.parsing import activity_log_records, alerts, registry, security
 from shared.parsing.bodies import Parsed, opened_elements
 from shared.parsing.data_collector import TYPE_PREFIX
@@ -35,6 +36,20 @@ def parse(raw: bytes, channel: Channel | None = None) -> tuple[Parsed, ...]:
     Without a channel it is told from the content; content of no channel is ``Rejected``.
     """
     return _PARSERS[channel or detect(raw)](raw)
+
+
+def parse_platform(raw: bytes) -> tuple[Channel, tuple[Parsed, ...]]:
+    """What came through the hub of platform events, and by which channel it would have come. Never an error.
+
+    Telemetry is refused here: it is aggregated from a hub of its own, and would be lost without a word.
+    """
+    channel = detect(raw)
+    if channel != "event_hubs":
+        return channel, parse(raw, channel)
+    text = (
+        "telemetry, or logs that nothing is done about, came by the hub of platform events: send them to the other hub"
+    )
+    return channel, (Rejected(reason="not_actionable", detail=text),)
 
 
 def detect(body: bytes) -> Channel:
