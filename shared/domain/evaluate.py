@@ -48,6 +48,7 @@ from shared.domain.signals import (
     ModelDeployed,
     ModelRegistered,
     MonitorBreached,
+    MonitorRecovered,
     OperatorAsked,
     SubscriptionValidation,
     TelemetryReceived,
@@ -80,7 +81,7 @@ def _rule(situation: Situation) -> Ruling:
             return promotion.on_registered(situation, signal)
         case WindowClosed():
             return monitoring.on_window(situation, signal)
-        case MonitorBreached():
+        case MonitorBreached() | MonitorRecovered():
             return monitoring.on_monitor(situation, signal)
         case ApprovalAnswered():
             return approval.on_answer(situation, signal)

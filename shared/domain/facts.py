@@ -126,6 +126,8 @@ class Incident(Part, frozen=True, kw_only=True):
     target: str = ""  # the resource that it is about
     severity: str = ""
     heard_at: datetime | None = None  # when the newest signal about it occurred
+    monitor: str = ""  # the monitor signal of Azure ML that opened it
+    recovered_at: datetime | None = None  # when a run of a monitor in its workspace last ended without a breach
 
 
 class WindowSeen(Part, frozen=True, kw_only=True):

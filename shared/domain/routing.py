@@ -29,6 +29,7 @@ from shared.domain.signals import (
     ModelDeployed,
     ModelRegistered,
     MonitorBreached,
+    MonitorRecovered,
     OperatorAsked,
     Rejected,
     Signal,
@@ -112,7 +113,9 @@ def _unwatched(policy: Policy, signal: ImageEvent) -> Rejected | None:
 def places_of(signal: Signal) -> tuple[str, ...]:
     """The ARM ids of what a signal speaks of; none for signals that speak of no resource of Azure."""
     match signal:
-        case ModelRegistered() | ModelDeployed() | JobStatusChanged() | MonitorBreached() | WindowClosed():
+        case ModelRegistered() | ModelDeployed() | JobStatusChanged() | MonitorBreached() | MonitorRecovered():
+            return (signal.workspace,)
+        case WindowClosed():
             return (signal.workspace,)
         case AlertFired() | AlertResolved() | SecurityAlertRaised() | VulnerabilityFound() | PlatformHealthChanged():
             return signal.targets
@@ -147,6 +150,9 @@ def _concerns(workload: Workload, signal: Signal) -> bool:
         case MonitorBreached():
             named = any(fnmatchcase(signal.monitor_signal, rule.azure_ml_signals) for rule in workload.drift_rules)
             return named and signal.workspace in _workspaces(workload)
+        case MonitorRecovered():
+            listens = any(rule.azure_ml_signals for rule in workload.drift_rules)
+            return listens and signal.workspace in _workspaces(workload)
         case (
             OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed() | SilenceAdded() | SilenceExpired()
         ):

@@ -68,6 +68,17 @@ class MonitorBreached(Heard, frozen=True, kw_only=True):
     legacy: bool = False
 
 
+class MonitorRecovered(Heard, frozen=True, kw_only=True):
+    """A run of Azure ML's model monitoring compared metrics with their thresholds, and found none beyond.
+
+    Azure ML does not tell which of a monitor's signals the run looked at.
+    """
+
+    workspace: str
+    run_id: str
+    experiment: str = ""
+
+
 class SubscriptionValidation(Heard, frozen=True, kw_only=True):
     """Event Grid asks whether we want a subscription: answered with its code, never stored or decided on."""
 
@@ -157,6 +168,7 @@ Signal = (
     | ModelDeployed
     | JobStatusChanged
     | MonitorBreached
+    | MonitorRecovered
     | SubscriptionValidation
     | TelemetryReceived
     | WindowClosed
