@@ -14,7 +14,7 @@ from shared.domain.signals import Rejected, Signal
 from shared.parsing.bodies import Parsed, opened_elements, parse_one
 from shared.parsing.deployment_writes import deployed, ending, is_deployment_write, write_key
 from shared.parsing.documents import Element, elements
-from shared.parsing.fields import FieldError, Fields, canonical, plain_text_of, shown
+from shared.parsing.fields import FieldError, Fields, canonical, object_in, plain_text_of, shown
 from shared.parsing.resources import Change, type_of
 
 # The categories of the activity log, and those that log profiles wrote before.
@@ -110,9 +110,12 @@ def _heard(record: Fields, resource_id: str) -> dict[str, Any]:
 
 def _caller(record: Fields) -> str:
     """Who did it, as far as the record says: a person's name, or the id of an application."""
-    identity = record.get("identity")
-    if not isinstance(identity, dict):
-        return record.optional_text("caller") or (identity if isinstance(identity, str) else "")
-    claims = Fields.of(identity).get("claims")
+    identity = _object_of(record.get("identity"))
+    claims = _object_of(Fields.of(identity).get("claims")) if isinstance(identity, dict) else None
     told = Fields.of(claims) if isinstance(claims, dict) else Fields({})
-    return record.optional_text("caller") or plain_text_of(told.get(*_CLAIM_NAMES)).strip()
+    named = identity if isinstance(identity, str) else plain_text_of(told.get(*_CLAIM_NAMES))
+    return record.optional_text("caller") or named.strip()
+
+
+def _object_of(value: Any) -> Any:
+    return object_in(value) if isinstance(value, str) else value

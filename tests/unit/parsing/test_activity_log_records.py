@@ -71,6 +71,8 @@ def test_log_profiles_and_diagnostic_settings_say_the_same(category, result):
         ({"claims": {"appid": "c44b4083"}}, "eve@contoso.com", "eve@contoso.com"),
         ("eve@contoso.com", None, "eve@contoso.com"),
         ({"claims": "{}"}, None, ""),
+        ('{"claims": {"name": "Eve"}}', None, "Eve"),
+        ({"claims": '{"name": "Eve"}'}, None, "Eve"),
         ({}, None, ""),
         (None, None, ""),
         (["eve"], None, ""),
@@ -147,6 +149,11 @@ def test_an_alert_and_a_record_of_one_write_tell_one_deployment():
 def test_each_end_of_an_operation_without_a_correlation_is_heard_apart():
     failed, done = (hear_one(correlationId=None, resultType=result).dedup_key for result in ("Failure", "Success"))
     assert failed != done
+
+
+def test_a_single_record_needs_no_array():
+    (signal,) = parse(json.dumps({"records": RECORD}).encode())
+    assert isinstance(signal, ModelDeployed)
 
 
 def test_records_of_the_activity_log_are_told_from_telemetry():
