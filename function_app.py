@@ -1,9 +1,25 @@
-"""The Functions app: every trigger's blueprint, registered. Nothing else happens at import."""
+"""The Functions app: every trigger's blueprint, registered. Nothing else happens at import.
+
+Which triggers there are is settled before the app runs, so the one setting that decides about a trigger is read here.
+"""
 
 import azure.functions as func
 
-from handlers import approvals, commands, dashboard, event_grid, event_hubs, monitor_alerts, registry_webhooks, timers
+from handlers import (
+    approvals,
+    commands,
+    dashboard,
+    event_grid,
+    event_hubs,
+    monitor_alerts,
+    platform_events,
+    registry_webhooks,
+    timers,
+)
+from shared.settings import hears_platform_hub
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 for module in (event_grid, event_hubs, commands, timers, approvals, dashboard, monitor_alerts, registry_webhooks):
     app.register_functions(module.blueprint)
+if hears_platform_hub():  # a trigger whose hub is not set would keep the host from starting
+    app.register_functions(platform_events.blueprint)

@@ -87,6 +87,18 @@ def _publish_hub(values: Mapping[str, str]) -> str:
     return hub
 
 
+def hears_platform_hub(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether platform events come through an Event Hub. Raises SettingsError when only one half of that is set."""
+    values = os.environ if environment is None else environment  # noqa: TID251  # the one place that reads it
+    hub, connection = f"{PREFIX}PLATFORM_HUB", f"{PREFIX}PLATFORM_CONNECTION"
+    named = bool(values.get(hub))
+    connected = any(value and key.partition("__")[0] == connection for key, value in values.items())
+    if named != connected:
+        missing, known = (connection, hub) if named else (hub, connection)
+        raise SettingsError(f"{known} is set and {missing} is not: set both, to hear platform events, or neither")
+    return named
+
+
 def _text(values: Mapping[str, str], name: str, default: str = "") -> str:
     """A setting; one that is empty, as deployment templates leave them, is as good as none."""
     return values.get(PREFIX + name) or default

@@ -12,17 +12,23 @@ from shared.domain.platform_signals import (
     AlertResolved,
     BudgetCrossed,
     ComplianceChanged,
+    ImageDeleted,
+    ImagePushed,
+    ImageQuarantined,
+    ImageSignal,
     PlatformHealthChanged,
     PlatformSignal,
     ResourceChanged,
     SecurityAlertRaised,
     VulnerabilityFound,
 )
+from shared.domain.routing import watches_image
 from shared.domain.rules import (
     approval,
     budget,
     by_hand,
     compliance,
+    images,
     infrastructure,
     monitoring,
     operator,
@@ -42,6 +48,7 @@ from shared.domain.signals import (
     ModelDeployed,
     ModelRegistered,
     MonitorBreached,
+    MonitorRecovered,
     OperatorAsked,
     SubscriptionValidation,
     TelemetryReceived,
@@ -74,7 +81,7 @@ def _rule(situation: Situation) -> Ruling:
             return promotion.on_registered(situation, signal)
         case WindowClosed():
             return monitoring.on_window(situation, signal)
-        case MonitorBreached():
+        case MonitorBreached() | MonitorRecovered():
             return monitoring.on_monitor(situation, signal)
         case ApprovalAnswered():
             return approval.on_answer(situation, signal)
@@ -104,16 +111,34 @@ def _on_platform(situation: Situation, signal: ModelDeployed | PlatformSignal) -
             return infrastructure.on_resolved(situation, signal)
         case PlatformHealthChanged():
             return infrastructure.on_health(situation, signal)
+        case (
+            ComplianceChanged()
+            | SecurityAlertRaised()
+            | VulnerabilityFound()
+            | ImagePushed()
+            | ImageDeleted()
+            | ImageQuarantined()
+        ):
+            return _on_trust(situation, signal)
+        case ResourceChanged():
+            return by_hand.on_changed(situation, signal)
+        case _:
+            return _no_match(situation, "heard and recorded; no rule acts on it yet")
+
+
+def _on_trust(
+    situation: Situation, signal: ComplianceChanged | SecurityAlertRaised | VulnerabilityFound | ImageSignal
+) -> Ruling:
+    match signal:
         case ComplianceChanged():
             return compliance.on_changed(situation, signal)
         case SecurityAlertRaised():
             return security.on_alert(situation, signal)
         case VulnerabilityFound():
-            return security.on_vulnerability(situation, signal)
-        case ResourceChanged():
-            return by_hand.on_changed(situation, signal)
-        case _:
-            return _no_match(situation, "heard and recorded; no rule acts on it yet")
+            found_in_image = watches_image(situation.workload, signal)
+            return (images.on_finding if found_in_image else security.on_vulnerability)(situation, signal)
+        case ImagePushed() | ImageDeleted() | ImageQuarantined():
+            return images.on_image(situation, signal)
 
 
 def _no_match(situation: Setting, text: str) -> Ruling:

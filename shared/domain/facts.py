@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from shared.domain.budget_facts import BudgetFreeze, BudgetPeriod
+from shared.domain.image_facts import Image
 from shared.domain.lifecycle import VersionEvent, VersionState, move
 from shared.domain.signals import WindowVerdict
 from shared.domain.silences import Silence
@@ -141,6 +142,8 @@ class Incident(Part, frozen=True, kw_only=True):
     target: str = ""  # the resource that it is about
     severity: str = ""
     heard_at: datetime | None = None  # when the newest signal about it occurred
+    monitor: str = ""  # the monitor signal of Azure ML that opened it
+    recovered_at: datetime | None = None  # when a run of a monitor in its workspace last ended without a breach
 
 
 class WindowSeen(Part, frozen=True, kw_only=True):
@@ -189,6 +192,7 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     freezes: dict[str, BudgetFreeze] = {}  # by budget: of a workload
     budgets: dict[str, BudgetPeriod] = {}  # by budget: of the subject of a budgets: rule
     judged: tuple[Judged, ...] = ()  # by Azure Policy, the oldest first
+    images: tuple[Image, ...] = ()  # by name
 
     def with_version(self, version: Version) -> "Facts":
         """These facts with one version added or replaced; the oldest that have ended are dropped beyond the limit."""

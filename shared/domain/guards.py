@@ -12,6 +12,7 @@ from typing import Literal
 from shared.domain.decisions import Reason
 from shared.domain.durations import format_duration
 from shared.domain.facts import Facts
+from shared.domain.images import doubtful
 from shared.domain.lifecycle import IN_PROMOTION
 from shared.domain.policy import Environment
 from shared.domain.proposals import Beginning, unanswered
@@ -173,6 +174,24 @@ def noncompliant(facts: Facts, *environments: Environment) -> tuple[Reason, ...]
     )[:REASONS_MAX]
 
 
+def untrusted_images(situation: Situation, facts: Facts) -> tuple[Reason, ...]:
+    """The next deployment would take an image that is not known to be good: one reason a repository."""
+    rule = situation.workload.images
+    found = doubtful(rule, facts.images, situation.now) if rule else ()
+    release = "when its scan is clean, a newer image is, or it is deleted"
+    return tuple(
+        because(
+            "image",
+            one.text,
+            observed=one.image.worst or one.doubt,
+            limit=rule.severity_max if rule else None,
+            until=one.until,
+            release=release,
+        )
+        for one in found
+    )[:REASONS_MAX]
+
+
 def blocking(situation: Situation, facts: Facts) -> tuple[Reason, ...]:
     """What keeps promotions out of staging or production."""
     environments = situation.workload.environments
@@ -200,6 +219,12 @@ GUARDS: tuple[Guard, ...] = (
     Guard("budget", "retraining", "a budget is used up", lambda here, _: frozen(here)),
     Guard("requirements", "retraining", "remedies in a row did not help", lambda here, _: _listed(hopeless(here))),
     Guard("requirements", "promotion", "a workspace does not comply", lambda here, _: blocking(here, here.facts)),
+    Guard(
+        "requirements",
+        "promotion",
+        "an image is not known to be good",
+        lambda here, _: untrusted_images(here, here.facts),
+    ),
     Guard("lease", "promotion", "another version is on its way", lambda here, it: _listed(promoting(here, it))),
     Guard("approval", "both", "a person's yes is missing", lambda here, it: _listed(unanswered(here, it))),
 )

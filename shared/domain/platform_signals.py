@@ -106,7 +106,10 @@ class SecurityAlertRaised(Heard, frozen=True, kw_only=True):
 
 
 class VulnerabilityFound(Heard, frozen=True, kw_only=True):
-    """Defender for Cloud recommends or finds something about a resource."""
+    """Defender for Cloud recommends or finds something about a resource.
+
+    ``image`` (``registry/repository@digest``) is the container image that it was found in, when it is about one.
+    """
 
     title: str
     severity: str
@@ -114,6 +117,8 @@ class VulnerabilityFound(Heard, frozen=True, kw_only=True):
     targets: tuple[str, ...] = ()
     assessment: str = ""
     description: str = ""
+    image: str = ""
+    image_pushed_at: datetime | None = None
 
 
 class ImageEvent(Heard, frozen=True, kw_only=True):
@@ -126,7 +131,13 @@ class ImageEvent(Heard, frozen=True, kw_only=True):
 
 
 class ImagePushed(ImageEvent, frozen=True, kw_only=True):
-    """An image was pushed to a registry."""
+    """An image was pushed to a registry.
+
+    ``hooked``: the registry's own web hook says so. With quarantine on it does that only when the scan has passed; of Event
+    Grid's event no such promise is documented.
+    """
+
+    hooked: bool = False
 
 
 class ImageDeleted(ImageEvent, frozen=True, kw_only=True):
@@ -135,6 +146,9 @@ class ImageDeleted(ImageEvent, frozen=True, kw_only=True):
 
 class ImageQuarantined(ImageEvent, frozen=True, kw_only=True):
     """An image waits for its scan: with quarantine on, this web hook comes in the place of the push."""
+
+
+ImageSignal = ImagePushed | ImageDeleted | ImageQuarantined
 
 
 class BlobEvent(Heard, frozen=True, kw_only=True):
@@ -157,12 +171,13 @@ class DataDeleted(BlobEvent, frozen=True, kw_only=True):
 
 
 class ResourceChanged(Heard, frozen=True, kw_only=True):
-    """A resource was created, updated or deleted."""
+    """A resource was created, updated or deleted. ``by`` is who did it, where the source says so."""
 
     resource_id: str
     change: Literal["created_or_updated", "deleted", "other"]
     resource_type: str = ""
     status: str = ""
+    by: str = ""
 
 
 PlatformSignal = (

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from shared.domain.facts import WINDOWS_KEPT_MAX
 from shared.domain.maintenance import MaintenanceWindow
 from shared.domain.policy_budgets import BudgetRule, unknown_personas
+from shared.domain.policy_images import Images
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security
 from shared.domain.policy_promotion import Promotion
 from shared.domain.policy_responses import unfit_response
@@ -157,6 +158,7 @@ class Workload(Section):
     promotion: Promotion
     monitoring: tuple[Monitored, ...] = ()
     security: Security | None = None
+    images: Images | None = None
     retrain: Retraining | None = None
     limits: Limits = Limits()
     maintenance: tuple[MaintenanceWindow, ...] = ()
@@ -188,6 +190,7 @@ def _personas_of(workload: Workload) -> list[tuple[str, tuple[str | int, ...]]]:
         (workload.promotion.approval.by, ("promotion", "approval", "by")),
         *((rule.to, ("monitoring", number, "to")) for number, rule in enumerate(workload.monitoring)),
         (workload.security.to if workload.security else "", ("security", "to")),
+        (workload.images.to if workload.images else "", ("images", "to")),
     ]
 
 

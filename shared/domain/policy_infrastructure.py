@@ -1,6 +1,6 @@
 """What a policy says about the platform around a model: whose alerts matter, what answers them, who hears of security.
 
-Owns the grammar of these sections. Judges no signal (``rules.infrastructure``, ``rules.security``).
+Owns the grammar of these sections, and the order of severities. Judges no signal (``rules.infrastructure``, ``rules.security``).
 """
 
 from datetime import timedelta
@@ -12,6 +12,12 @@ from shared.domain.policy_section import Section
 from shared.domain.policy_texts import Duration
 
 SEVERITIES = ("informational", "low", "medium", "high", "critical")
+Severity = Literal["informational", "low", "medium", "high", "critical"]
+
+
+def rank(severity: str) -> int:
+    """How severe; what we do not know is as bad as it gets, so that nobody sleeps through it."""
+    return SEVERITIES.index(severity.lower()) if severity.lower() in SEVERITIES else len(SEVERITIES)
 
 
 class InfrastructureAlert(Section):
@@ -31,5 +37,5 @@ class InfrastructureAlert(Section):
 class Security(Section):
     """Who hears of security alerts and vulnerabilities, from which severity on."""
 
-    notify_from: Literal["informational", "low", "medium", "high", "critical"] = "medium"
+    notify_from: Severity = "medium"
     to: str = Field(default="", description="a persona; the owner when it is left out")

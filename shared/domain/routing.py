@@ -12,6 +12,7 @@ from shared.domain.platform_signals import (
     AlertResolved,
     BudgetCrossed,
     ComplianceChanged,
+    ImageEvent,
     PlatformHealthChanged,
     ResourceChanged,
     SecurityAlertRaised,
@@ -19,6 +20,7 @@ from shared.domain.platform_signals import (
 )
 from shared.domain.policy import Policy, Workload
 from shared.domain.policy_budgets import BudgetRule
+from shared.domain.policy_images import same_registry
 from shared.domain.signals import (
     ApprovalAnswered,
     CommandFinished,
@@ -27,6 +29,7 @@ from shared.domain.signals import (
     ModelDeployed,
     ModelRegistered,
     MonitorBreached,
+    MonitorRecovered,
     OperatorAsked,
     Rejected,
     Signal,
@@ -82,7 +85,11 @@ def _lower(arm_id: str) -> str:
 
 def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
     """A rejection when the signal speaks only of resources that no workload names, or of a workload that does not exist."""
+    if isinstance(signal, ImageEvent):
+        return _unwatched(policy, signal)
     places = places_of(signal)
+    if isinstance(signal, VulnerabilityFound) and any(watches_image(known, signal) for known in policy.workloads):
+        return None
     if isinstance(signal, BudgetCrossed) and budget_rules(policy, signal):
         return None
     if places and not any(_touches(known, place) for known in policy.workloads for place in places):
@@ -95,10 +102,20 @@ def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
     return None
 
 
+def _unwatched(policy: Policy, signal: ImageEvent) -> Rejected | None:
+    rules = (known.images for known in policy.workloads)
+    if any(rule and same_registry(rule.registry, signal.registry) for rule in rules):
+        return None
+    detail = f"no workload of the policy watches images of {signal.registry}: add it to images: or unsubscribe"
+    return Rejected(reason="out_of_scope", detail=detail)
+
+
 def places_of(signal: Signal) -> tuple[str, ...]:
     """The ARM ids of what a signal speaks of; none for signals that speak of no resource of Azure."""
     match signal:
-        case ModelRegistered() | ModelDeployed() | JobStatusChanged() | MonitorBreached() | WindowClosed():
+        case ModelRegistered() | ModelDeployed() | JobStatusChanged() | MonitorBreached() | MonitorRecovered():
+            return (signal.workspace,)
+        case WindowClosed():
             return (signal.workspace,)
         case AlertFired() | AlertResolved() | SecurityAlertRaised() | VulnerabilityFound() | PlatformHealthChanged():
             return signal.targets
@@ -133,12 +150,24 @@ def _concerns(workload: Workload, signal: Signal) -> bool:
         case MonitorBreached():
             named = any(fnmatchcase(signal.monitor_signal, rule.azure_ml_signals) for rule in workload.drift_rules)
             return named and signal.workspace in _workspaces(workload)
+        case MonitorRecovered():
+            listens = any(rule.azure_ml_signals for rule in workload.drift_rules)
+            return listens and signal.workspace in _workspaces(workload)
         case (
             OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed() | SilenceAdded() | SilenceExpired()
         ):
             return signal.workload == workload.name
+        case ImageEvent():
+            return workload.images is not None and workload.images.watches(signal.registry, signal.repository)
         case _:
-            return any(_touches(workload, place) for place in places_of(signal))
+            return watches_image(workload, signal) or any(_touches(workload, place) for place in places_of(signal))
+
+
+def watches_image(workload: Workload, signal: Signal) -> bool:
+    """Whether a signal was found in an image that the workload is served from."""
+    image = signal.image if isinstance(signal, VulnerabilityFound) else ""
+    registry, _, place = image.partition("/")
+    return workload.images is not None and bool(place) and workload.images.watches(registry, place.partition("@")[0])
 
 
 def concerned(workload: Workload, resource_ids: Iterable[str]) -> tuple[str, ...]:

@@ -28,12 +28,13 @@ class ModelRegistered(Heard, frozen=True, kw_only=True):
 
 
 class ModelDeployed(Heard, frozen=True, kw_only=True):
-    """A service was deployed with one or more models (``name:version``)."""
+    """A service was deployed with one or more models (``name:version``). ``by`` is who did it, where the source says so."""
 
     workspace: str
     service_name: str
     compute_type: str = ""
     models: tuple[str, ...] = ()
+    by: str = ""
 
 
 class JobStatusChanged(Heard, frozen=True, kw_only=True):
@@ -65,6 +66,17 @@ class MonitorBreached(Heard, frozen=True, kw_only=True):
     monitor_signal: str
     breaches: tuple[Breach, ...] = ()
     legacy: bool = False
+
+
+class MonitorRecovered(Heard, frozen=True, kw_only=True):
+    """A run of Azure ML's model monitoring compared metrics with their thresholds, and found none beyond.
+
+    Azure ML does not tell which of a monitor's signals the run looked at.
+    """
+
+    workspace: str
+    run_id: str
+    experiment: str = ""
 
 
 class SubscriptionValidation(Heard, frozen=True, kw_only=True):
@@ -156,6 +168,7 @@ Signal = (
     | ModelDeployed
     | JobStatusChanged
     | MonitorBreached
+    | MonitorRecovered
     | SubscriptionValidation
     | TelemetryReceived
     | WindowClosed

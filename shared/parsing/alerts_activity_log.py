@@ -13,6 +13,7 @@ from shared.domain import ids
 from shared.domain.platform_signals import ComplianceChanged, PlatformHealthChanged, SecurityAlertRaised
 from shared.domain.signals import Signal
 from shared.parsing.alerts_essentials import Alert, arm_ids_of, texts_of
+from shared.parsing.deployment_writes import deployed, ending, is_deployment_write, write_key
 from shared.parsing.documents import load
 from shared.parsing.fields import FieldError, Fields, plain_text_of
 
@@ -90,7 +91,13 @@ def _heard(alert: Alert, event: Fields) -> dict[str, Any]:
 
 
 def _done(alert: Alert, event: Fields, _: Fields) -> tuple[Signal, ...]:
-    """Something was done to a resource. Nothing ever says that it is over, so it is not stateful."""
+    """Something was done to a resource. Nothing ever says that it is over, so it is not stateful.
+
+    A deployment of an endpoint that was written is ``ModelDeployed``; one that could not be written stays an alert.
+    """
+    written = _deployed(alert, event)
+    if written:
+        return (written,)
     more = {key: event.get(key) for key in ("status", "subStatus", "caller", "level", "correlationId")}
     told = texts_of({key: value for key, value in more.items() if value != ""}, event.get("properties"))
     whole = replace(
@@ -101,6 +108,20 @@ def _done(alert: Alert, event: Fields, _: Fields) -> tuple[Signal, ...]:
     )
     operation = event.optional_text("operationName") or _action(event)
     return (whole.signal("activity_log", operation=operation, stateful=False),)
+
+
+def _deployed(alert: Alert, event: Fields) -> Signal | None:
+    """The deployment that an event says was written, if it does. Raises FieldError while the write is under way."""
+    operation = event.optional_text("operationName") or _action(event)
+    status = event.optional_text("status")
+    if not is_deployment_write(operation) or not status or ending(status, operation) == "failed":
+        return None
+    correlation = event.optional_text("correlationId")
+    for resource in (_speaker(event), *alert.targets):
+        heard = _heard(alert, event) | {"dedup_key": write_key(resource, correlation, alert.dedup_key)}
+        if found := deployed(heard, resource, event.optional_text("caller")):
+            return found
+    return None
 
 
 def _action(event: Fields) -> str:

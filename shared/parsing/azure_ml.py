@@ -5,10 +5,18 @@ raises FieldError. Wire format: Microsoft Learn, Event Grid schema of Azure Mach
 """
 
 from shared.domain import ids
-from shared.domain.signals import Breach, JobStatusChanged, ModelDeployed, ModelRegistered, MonitorBreached, Signal
+from shared.domain.signals import (
+    Breach,
+    JobStatusChanged,
+    ModelDeployed,
+    ModelRegistered,
+    MonitorBreached,
+    MonitorRecovered,
+    Signal,
+)
 from shared.parsing.envelopes import Envelope
 from shared.parsing.fields import FieldError, Fields, shown
-from shared.parsing.monitor_tags import breaches_by_signal
+from shared.parsing.monitor_tags import breaches_by_signal, is_comparison
 
 # azure-ai-ml, _run_history_constants.py
 RUN_STATES = (
@@ -66,13 +74,17 @@ def run_completed(event: Envelope) -> tuple[Signal, ...]:
 
 
 def run_status_changed(event: Envelope) -> tuple[Signal, ...]:
-    """A run moved on; with a monitor's tag it says that a monitor signal was breached, whatever the status."""
+    """A run moved on; with a monitor's tag it says that a monitor signal was breached, whatever the status.
+
+    The tag is set while the run is under way: a comparison that completed without one has found no breach.
+    """
     data = event.fields
     breached = breaches_by_signal(data.texts("runTags"))
     if breached:
         run_id = data.text("runId")
         return tuple(_breached(event, run_id, signal, rows) for signal, rows in breached.items())
-    return (_job(event, data, run_state(data.text("runStatus"))),)
+    job = _job(event, data, run_state(data.text("runStatus")))
+    return (_recovered(job),) if job.status == "Completed" and is_comparison(job.properties) else (job,)
 
 
 def dataset_drift_detected(event: Envelope) -> tuple[Signal, ...]:
@@ -110,6 +122,18 @@ def _job(event: Envelope, data: Fields, status: str) -> JobStatusChanged:
         run_type=data.optional_text("runType"),
         tags=data.texts("runTags"),
         properties=data.texts("runProperties"),
+    )
+
+
+def _recovered(job: JobStatusChanged) -> MonitorRecovered:
+    return MonitorRecovered(
+        source=job.source,
+        dedup_key=ids.derive("monitor_recovered", job.workspace, job.run_id),
+        occurred_at=job.occurred_at,
+        subject=job.subject,
+        workspace=job.workspace,
+        run_id=job.run_id,
+        experiment=job.experiment,
     )
 
 

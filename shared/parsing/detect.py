@@ -6,7 +6,8 @@ Owns which channel a body came by, told from its content. Knows nothing of what 
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from shared.parsing import alerts, registry, security
+from shared.domain.signals import Rejected
+from shared.parsing import activity_log_records, alerts, registry, security
 from shared.parsing.bodies import Parsed, opened_elements
 from shared.parsing.data_collector import TYPE_PREFIX
 from shared.parsing.documents import Element, elements
@@ -14,9 +15,9 @@ from shared.parsing.event_grid import parse_events
 from shared.parsing.event_hubs import parse_message
 from shared.parsing.fields import FieldError, Fields
 
-Channel = Literal["event_grid", "event_hubs", "monitor_alerts", "registry_webhook", "security"]
+Channel = Literal["event_grid", "event_hubs", "monitor_alerts", "registry_webhook", "security", "activity_log"]
 """The ways in: Event Grid, telemetry of Event Hubs, alerts (also of budgets) from action groups, a container registry's web
-hooks, exports of Defender for Cloud."""
+hooks, exports of Defender for Cloud, the activity log through Event Hubs."""
 
 _PARSERS: Mapping[Channel, Callable[[bytes], tuple[Parsed, ...]]] = {
     "event_grid": parse_events,
@@ -24,6 +25,7 @@ _PARSERS: Mapping[Channel, Callable[[bytes], tuple[Parsed, ...]]] = {
     "monitor_alerts": alerts.parse_alerts,
     "registry_webhook": registry.parse_webhooks,
     "security": security.parse_exports,
+    "activity_log": activity_log_records.parse_records,
 }
 
 
@@ -34,6 +36,20 @@ def parse(raw: bytes, channel: Channel | None = None) -> tuple[Parsed, ...]:
     Without a channel it is told from the content; content of no channel is ``Rejected``.
     """
     return _PARSERS[channel or detect(raw)](raw)
+
+
+def parse_platform(raw: bytes) -> tuple[Channel, tuple[Parsed, ...]]:
+    """What came through the hub of platform events, and by which channel it would have come. Never an error.
+
+    Telemetry is refused here: it is aggregated from a hub of its own, and would be lost without a word.
+    """
+    channel = detect(raw)
+    if channel != "event_hubs":
+        return channel, parse(raw, channel)
+    text = (
+        "telemetry, or logs that nothing is done about, came by the hub of platform events: send them to the other hub"
+    )
+    return channel, (Rejected(reason="not_actionable", detail=text),)
 
 
 def detect(body: bytes) -> Channel:
@@ -57,7 +73,11 @@ def _channel_of(element: Element) -> Channel | None:
     event_type = fields.get("type")
     if isinstance(event_type, str) and event_type.strip().lower().startswith(TYPE_PREFIX):
         return "event_hubs"
-    if isinstance(fields.get("records"), list | dict) or (
+    records = fields.get("records")
+    listed = records if isinstance(records, list) else [records] if isinstance(records, dict) else [element]
+    if any(activity_log_records.is_record(one) for one in listed):
+        return "activity_log"
+    if isinstance(records, list | dict) or (
         fields.has("resourceId") and (fields.has("category") or fields.has("metricName"))
     ):
         return "event_hubs"

@@ -1,6 +1,6 @@
-"""The tags by which Azure ML's model monitoring says that a signal crossed its thresholds.
+"""The tags by which Azure ML's model monitoring says that a signal crossed its thresholds, and how its runs are told from others.
 
-Owns the tag names and the text inside. Knows nothing of events. Wire format: azureml-assets, component
+Owns the tag names and the text inside, and the name of the component that compares. Knows nothing of events. Wire format: azureml-assets, component
 ``model_monitor_evaluate_metrics_threshold`` and ``shared_utilities/event_utils.py``: two lines of prose, then the
 Python repr of a list of JSON strings. The prose alone proves a breach: rows that cannot be read are left out.
 """
@@ -16,6 +16,9 @@ from shared.parsing.fields import FieldError, Fields
 CHILD_RUN_TAG = "azureml_modelmonitor_threshold_breached"
 ROOT_RUN_TAG_PREFIX = "azureml.modelmonitor.threshold.breached."
 TEXT_CHARACTERS_MAX = 262_144
+# The run of a step carries its component's name in this property; that component compares metrics with their thresholds.
+MODULE_PROPERTY = "azureml.modulename"
+MODULE = "model_monitor_evaluate_metrics_threshold"
 
 _SIGNAL = re.compile(r"signal '([^'\n]*)'", re.IGNORECASE)
 # Only a flat list of string literals reaches literal_eval: it may exhaust the stack on anything deeper.
@@ -35,6 +38,13 @@ def breaches_by_signal(tags: Mapping[str, str]) -> dict[str, tuple[Breach, ...]]
             rows = _breaches(text)
             found[signal] = found.get(signal, ()) + tuple(row for row in rows if row not in found.get(signal, ()))
     return found
+
+
+def is_comparison(properties: Mapping[str, str]) -> bool:
+    """Whether a run compared a monitor's metrics with their thresholds. Anything else about monitors proves nothing."""
+    return any(
+        key.strip().lower() == MODULE_PROPERTY and text.strip().lower() == MODULE for key, text in properties.items()
+    )
 
 
 def _signal_of(key: str, text: str) -> str | None:

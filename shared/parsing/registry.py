@@ -3,20 +3,20 @@
 Owns the notification that both carry (action, target, request). Knows nothing of envelopes.
 Wire formats: Microsoft Learn, Azure Container Registry as an Event Grid source and webhook reference; Azure/acr, quarantine.
 
-With quarantine on, the web hook ``quarantine`` comes in the place of the push, and Event Grid has no event for it.
+With quarantine on, the web hook ``quarantine`` comes in the place of the push, and that of the push when the scan has passed
+(Azure/acr, docs/preview/quarantine); Event Grid has no event for it, and does not say when it tells of the push.
 ``registry`` is the login server that was asked (both ways tell it), else the name in the event's topic.
 """
 
 from typing import Any
 
 from shared.domain import ids
-from shared.domain.platform_signals import ImageDeleted, ImagePushed, ImageQuarantined
+from shared.domain.platform_signals import ImageDeleted, ImagePushed, ImageQuarantined, ImageSignal
 from shared.domain.signals import Signal
 from shared.parsing.bodies import Parsed, parse_each
 from shared.parsing.envelopes import Envelope
 from shared.parsing.fields import FieldError, Fields, shown
 
-ImageSignal = ImagePushed | ImageDeleted | ImageQuarantined
 SIGNAL_BY_ACTION: dict[str, type[ImageSignal]] = {
     "push": ImagePushed,
     "delete": ImageDeleted,
@@ -70,14 +70,14 @@ def _hooked(signal: type[ImageSignal], element: Fields) -> ImageSignal:
     named = element.optional_text("id") or ids.derive(
         "content", element.text("action").lower(), at.isoformat(), *image.values()
     )
-    return signal(
-        source=registry,
-        dedup_key=ids.dedup_key(registry, named),
-        occurred_at=at,
-        subject=f"{image['repository']}:{image['tag'] or image['digest']}",
-        registry=registry,
-        **image,
-    )
+    heard: dict[str, Any] = {
+        "source": registry,
+        "dedup_key": ids.dedup_key(registry, named),
+        "occurred_at": at,
+        "subject": f"{image['repository']}:{image['tag'] or image['digest']}",
+        "registry": registry,
+    }
+    return ImagePushed(**heard, **image, hooked=True) if signal is ImagePushed else signal(**heard, **image)
 
 
 def _image_of(event: Envelope) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from shared.domain.platform_signals import PlatformHealthChanged, ResourceChanged
 from shared.domain.signals import ModelDeployed, Signal
+from shared.parsing.deployment_writes import deployed
 from shared.parsing.envelopes import Envelope
 from shared.parsing.fields import FieldError, Fields
 
@@ -17,7 +18,6 @@ Change = Literal["created_or_updated", "deleted", "other"]
 _STATUS_BY_ENDING = {"success": "Succeeded", "failure": "Failed", "cancel": "Canceled"}
 _CHANGE_BY_OPERATION: dict[str, Change] = {"write": "created_or_updated", "delete": "deleted"}
 _OPERATION = re.compile(r"(?:.*\.)?resource(write|delete|action)(success|failure|cancel)")
-_DEPLOYMENT = re.compile(r"(/.*/workspaces/[^/]+)/(?:online|batch)endpoints/([^/]+)/deployments/([^/]+)")
 
 
 def availability_changed(event: Envelope) -> tuple[Signal, ...]:
@@ -135,10 +135,8 @@ def _resource_id(event: Envelope, data: Fields) -> str:
 
 
 def _deployed(event: Envelope, data: Fields, resource_id: str) -> ModelDeployed | None:
-    match = _DEPLOYMENT.fullmatch(resource_id)
     operation = data.optional_text("operationName").lower()
     succeeded = data.optional_text("status").lower() in ("", "succeeded")
-    if match is None or not succeeded or not (operation or "/write").endswith("/write"):
+    if not succeeded or not (operation or "/write").endswith("/write"):
         return None
-    workspace, endpoint, deployment = match.groups()
-    return ModelDeployed(**event.heard, workspace=workspace, service_name=f"{endpoint}/{deployment}")
+    return deployed(event.heard, resource_id)

@@ -2,9 +2,11 @@
 
 Owns their fields. Knows nothing of how they come (Event Hubs, a file); single objects and arrays are read alike.
 Wire formats: the data types schemas of Azure/Microsoft-Defender-for-Cloud, and the samples of Microsoft Learn, which
-leave out keys that those schemas require: so what is not needed may be missing.
+leave out keys that those schemas require: so what is not needed may be missing. Findings about container images: Microsoft
+Learn, Container vulnerability assessments REST API (``artifactDetails``); before it, ContainerRegistryVulnerabilityProperties.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +24,8 @@ SAMPLE_TITLE_PREFIX = "[sample alert]"  # what the portal's sample alerts begin 
 UNTOLD_SOURCE = "defender_for_cloud"  # when nothing says which resource it is about
 # The schema of recommendations has no time: what tells none is ordered before everything that does.
 UNTOLD_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+_REGISTRY_ID = re.compile(r"/.*/providers/microsoft\.containerregistry/registries/([^/]+)", re.IGNORECASE)
+_IMAGE_ID = re.compile(r"/repositories/(.+)/images/([^/]+)$", re.IGNORECASE)
 _STATUSES = {status.lower(): status for status in ("New", "InProgress", "Resolved", "Dismissed", "Unknown")} | {
     "active": "New"  # what Azure's own API calls it
 }
@@ -138,7 +142,28 @@ def _finding(element: Fields) -> VulnerabilityFound:
         targets=targets,
         assessment=record_id.rpartition("/assessments/")[2],
         description=properties.optional_text("description") or metadata.optional_text("description"),
+        **_image(record_id, properties),
     )
+
+
+def _image(record_id: str, properties: Fields) -> dict[str, Any]:
+    """The container image that was assessed, by registry, repository and digest, and when it was pushed; nothing for others.
+
+    What the artifact's details leave out is in the ids: that of the registry, and that of the image within it.
+    """
+    more = _optional_part(properties, "additionalData")
+    artifact = _optional_part(more, "artifactDetails")
+    found = _IMAGE_ID.search(_optional_part(properties, "resourceDetails").optional_text("id"))
+    named = _REGISTRY_ID.match(record_id)
+    registry = artifact.optional_text("registryHost", "repositoryHost") or (named[1] if named else "")
+    repository = artifact.optional_text("repositoryName") or more.optional_text("repositoryName")
+    digest = artifact.optional_text("digest") or more.optional_text("imageDigest")
+    repository, digest = repository or (found[1] if found else ""), digest or (found[2] if found else "")
+    if not (registry and repository and digest):
+        return {}
+    pushed = artifact.get("lastPushedToRegistryUTC", "lastPublishedToRegistryUTC")
+    at = time_of(pushed, f"{artifact.path}lastPushedToRegistryUTC") if pushed else None
+    return {"image": f"{registry}/{repository}@{digest}".lower(), "image_pushed_at": at}
 
 
 def _optional_part(fields: Fields, name: str) -> Fields:

@@ -89,6 +89,13 @@ def test_what_the_local_host_refuses_the_worker_refuses_too(tmp_path: Path, sour
     assert drive(write(tmp_path, source)).get("refused")
 
 
+def test_the_hub_of_platform_events_is_a_function_only_where_it_is_set(tmp_path: Path) -> None:
+    hub = {"OUTERLOOP_PLATFORM_HUB": "platform", "OUTERLOOP_PLATFORM_CONNECTION": "Endpoint=sb://somewhere/"}
+    answer = drive(ROOT, **SETTINGS, **hub, OUTERLOOP_STORE=str(tmp_path / "store.db"))
+    assert answer.get("index") == FUNCTIONS | {"on_platform_events": "eventHubTrigger"}, answer
+    assert answer["results"]["on_platform_events"]["ok"], answer
+
+
 def test_a_failing_function_is_seen_by_the_driver(tmp_path: Path) -> None:
     source = """
     @app.timer_trigger(arg_name="timer", schedule="0 * * * * *")

@@ -1,8 +1,22 @@
 """The data drifts away, a retraining mends it (or not), as timelines. The example needs 3 of 4 drifted months."""
 
+import pytest
+
 from shared.domain.outcomes import Failed, Succeeded
 from tests.scenarios.timeline import Timeline
-from tests.unit.domain.builders import NOW, asked, breached, policy_with, registered, serving, window
+from tests.unit.domain.builders import (
+    NOW,
+    PRODUCTION,
+    after,
+    asked,
+    breached,
+    drift_rule,
+    policy_with,
+    recovered,
+    registered,
+    serving,
+    window,
+)
 
 MADE_2 = Succeeded(data={"model_version": "2"})
 
@@ -155,3 +169,40 @@ def test_a_remedy_that_was_overtaken_by_a_newer_champion_has_failed():
     story = story_of_drift()
     story.push(registered("3"), registered("2")).expect(incidents=["remedying"])
     story.at("1m").approve("3").at("4h").expect(champion="3", incidents=["failed"])
+
+
+def monitored(then="annotate"):
+    """The example as a vision workload whose drift Azure ML's own monitor finds."""
+    return policy_with(task="vision", monitoring=[drift_rule(then=then, to="ml_engineers")])
+
+
+@pytest.mark.parametrize("then", ["annotate", "investigate"])
+def test_a_monitor_that_recovers_is_noted_with_its_incident_and_closes_nothing(then):
+    story = Timeline(monitored(then), serving("1")).push(breached()).expect(incidents=["open"]).at("24h")
+    story.push(recovered(occurred_at=after("24h"))).expect(incidents=["open"]).expect_reason("recovery_noted")
+    (incident,) = story.facts.incidents
+    assert (incident.monitor, incident.recovered_at) == ("flight_delay_drift", after("24h"))
+    assert len(story.commands("Notify")) == 1
+
+
+def test_a_recovery_with_nothing_open_is_recorded():
+    story = Timeline(facts=serving("1")).push(recovered()).expect(incidents=[]).expect_reason("recovered")
+    assert [decision.verdict for decision in story.ledger] == ["suppress"]
+
+
+def test_a_recovery_says_nothing_about_drift_that_our_own_windows_found():
+    story = Timeline(facts=serving("1")).push(*(window(month, drifted=2) for month in range(3, 6)))
+    story.push(recovered(occurred_at=after("1h")))
+    assert [incident.recovered_at for incident in story.facts.incidents] == [None]
+
+
+def test_a_recovery_that_is_older_than_the_breach_is_not_noted():
+    story = Timeline(monitored(), serving("1")).push(breached(occurred_at=after("1h")), recovered())
+    assert [incident.recovered_at for incident in story.facts.incidents] == [None]
+
+
+def test_a_recovery_elsewhere_is_not_heard():
+    elsewhere = PRODUCTION.replace("flights-prod", "somebody-elses")
+    assert Timeline(facts=serving("1")).push(recovered(workspace=elsewhere)).ledger == []
+    deaf = policy_with(monitoring=[drift_rule(azure_ml_signals=None)])
+    assert Timeline(deaf, serving("1")).push(recovered()).ledger == []

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from shared.domain.facts import CheckResult
+from shared.domain.image_facts import Image
 from shared.domain.signals import DEPTH_MAX
 from shared.domain.values import replace
 from tests.scenarios.timeline import Timeline
@@ -32,7 +33,7 @@ from tests.unit.domain.builders import (
     silenced,
     version,
 )
-from tests.unit.domain.platform_builders import STAGING, judged
+from tests.unit.domain.platform_builders import IMAGES, STAGING, found_in, judged
 
 ELSEWHERE = PRODUCTION.replace("mlops", "somebody-elses")
 FIRST_HELD = {"maintenance": [{"days": ["mon"], "from": "10:00", "to": "13:00"}]}
@@ -106,6 +107,12 @@ BLOCKED = Case(
     lambda story: story.push(judged(STAGING, compliant=True, occurred_at=story.now, dedup_key="mended")),
     happens=lambda story: story.push(judged(STAGING, compliant=False, dedup_key="judged")),
 )
+IMAGE = Case(
+    "image",
+    lambda story: story.push(found_in(healthy=True, occurred_at=story.now)),
+    facts={"images": (Image(registry="contoso", repository="scoring/flights", digest="sha256:1", pushed_at=NOW),)},
+    policy={"images": {**IMAGES, "to": ""}},
+)
 LEASE = Case(
     "promotion_under_way",
     lambda story: story.push(finished("job", "RunEvaluation", failure())),
@@ -114,9 +121,9 @@ LEASE = Case(
 APPROVAL = Case("approval", lambda story: story.say("approve"), policy={"mode": "propose"})
 
 RETRAINING = (PAUSE, MODE, DEPTH, SCOPE, SILENCE, MAINTENANCE, COOLDOWN, LIMIT, BUDGET, GIVE_UP, APPROVAL)
-PROMOTION = (PAUSE, MODE, DEPTH, SCOPE, MAINTENANCE, BLOCKED, LEASE, APPROVAL)
+PROMOTION = (PAUSE, MODE, DEPTH, SCOPE, MAINTENANCE, BLOCKED, IMAGE, LEASE, APPROVAL)
 TIMED = {"maintenance", "cooldown", "limit"}  # they say when they end, and end then
-ORDER = [case.code for case in (*RETRAINING[:-1], BLOCKED, LEASE, APPROVAL)]
+ORDER = [case.code for case in (*RETRAINING[:-1], BLOCKED, IMAGE, LEASE, APPROVAL)]
 EACH = [(what, case) for what, cases in (("retraining", RETRAINING), ("promotion", PROMOTION)) for case in cases]
 PAIRS = [
     (what, one, other)

@@ -3,6 +3,7 @@
 The example bakes each step for 30 minutes, so version 2 takes over at 90 minutes; alerts are attributed for an hour.
 """
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from tests.unit.domain.platform_builders import (
     security_alert,
     vulnerability,
 )
+from tests.unit.parsing.alert_bodies import older_activity
 
 EVENTS = Path(__file__).parents[1] / "events"
 BACK_TO_1 = {"version-1": 100, "version-2": 0}
@@ -403,3 +405,41 @@ def test_a_promotion_behind_another_one_waits_for_compliance_too():
     story.expect_reason("noncompliant").at("3h").expect(champion="2").expect_reason("noncompliant")
     story.push(judged(compliant=True, occurred_at=after("3h"))).at("3h")
     assert story.seen()["versions"]["3"] == "awaiting_approval"
+
+
+def written(name, resource=ENDPOINT, **changes):
+    """The record of the activity log about a deployment that was written, as an Event Hub brings it."""
+    record = {
+        "time": "2026-03-02T13:00:00Z",
+        "resourceId": f"{resource}/deployments/{name}".upper(),
+        "operationName": "MICROSOFT.MACHINELEARNINGSERVICES/WORKSPACES/ONLINEENDPOINTS/DEPLOYMENTS/WRITE",
+        "category": "Administrative",
+        "resultType": "Success",
+        "correlationId": f"write-of-{name}",
+        "identity": {"claims": {"name": "eve@contoso.com"}},
+    }
+    return parse(json.dumps({"records": [record | changes]}).encode())[0]
+
+
+def test_the_activity_log_tells_who_deployed_by_hand():
+    story = story_of_version_1().at("1h").push(written("blue")).expect_reason("changed_by_hand")
+    (notice,) = told(story, "ml_engineers")
+    assert (notice.facts["what"], notice.facts["by"]) == ("flight-delay/blue was deployed", "eve@contoso.com")
+
+
+def test_our_own_writes_in_the_activity_log_are_recognised():
+    story = story_of_version_2().push(written("version-2")).expect_reason("our_own")
+    staging = f"{STAGING}/onlineendpoints/flight-delay-stg"
+    story.push(written("version-2", staging, correlationId="staging")).expect_reason("no_rule")
+    assert not any("by hand" in notice.title for notice in told(story, "ml_engineers"))
+
+
+def test_one_write_that_an_alert_and_the_event_hub_tell_is_reported_once():
+    event = {
+        "operationName": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/write",
+        "resourceId": f"{ENDPOINT}/deployments/blue",
+        "correlationId": "write-of-blue",
+    }
+    (alert,) = parse(json.dumps(older_activity(**event)).encode())
+    story = story_of_version_1().push(alert, written("blue"))
+    assert len(told(story, "ml_engineers")) == 1

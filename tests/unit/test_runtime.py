@@ -160,3 +160,10 @@ print(json.dumps(found))
         "dashboard": "httpTrigger",
         "status": "httpTrigger",
     }
+
+
+def test_the_hub_of_platform_events_is_one_more_function_where_it_is_set(monkeypatch):
+    monkeypatch.setenv("OUTERLOOP_PLATFORM_HUB", "platform")
+    monkeypatch.setenv("OUTERLOOP_PLATFORM_CONNECTION", "Endpoint=sb://x/")
+    script = "import function_app; print('on_platform_events' in [f.get_function_name() for f in function_app.app.get_functions()])"
+    assert python(script) == "True"

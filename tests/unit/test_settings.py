@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import SettingsError, read_settings
+from shared.settings import SettingsError, hears_platform_hub, read_settings
 
 LEAST = {"OUTERLOOP_POLICY": "policy.yaml"}
 SECRETS = {
@@ -133,3 +133,24 @@ def test_secrets_are_not_printed(value):
 def test_it_reads_the_environment_of_the_process(monkeypatch):
     monkeypatch.setenv("OUTERLOOP_POLICY", "from-the-environment.yaml")
     assert read_settings().policy == Path("from-the-environment.yaml")
+
+
+HUB = {"OUTERLOOP_PLATFORM_HUB": "platform"}
+CONNECTION = {"OUTERLOOP_PLATFORM_CONNECTION": "Endpoint=sb://x/"}
+IDENTITY = {"OUTERLOOP_PLATFORM_CONNECTION__fullyQualifiedNamespace": "x.servicebus.windows.net"}
+
+
+@pytest.mark.parametrize("connection", [CONNECTION, IDENTITY])
+def test_platform_events_are_heard_where_their_hub_is_set(connection):
+    assert hears_platform_hub({**HUB, **connection})
+
+
+@pytest.mark.parametrize("environment", [{}, {"OUTERLOOP_PLATFORM_HUB": "", "OUTERLOOP_PLATFORM_CONNECTION": ""}])
+def test_without_its_hub_nothing_more_is_heard(environment):
+    assert not hears_platform_hub(environment)
+
+
+@pytest.mark.parametrize(("environment", "missing"), [(HUB, "_CONNECTION"), (CONNECTION, "_HUB"), (IDENTITY, "_HUB")])
+def test_half_of_a_hub_is_refused_and_the_other_half_named(environment, missing):
+    with pytest.raises(SettingsError, match=f"OUTERLOOP_PLATFORM{missing} is not"):
+        hears_platform_hub(environment)

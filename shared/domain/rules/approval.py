@@ -106,8 +106,8 @@ def _count_yes(situation: Situation, signal: ApprovalAnswered, version: Version,
         return Ruling("suppress", RULE, (reason, waiting), situation.facts.with_version(version))
     production = situation.workload.environments.production
     command = deployment_of(situation, version, production, f"approved by {signal.by}")
-    closed = guards.noncompliant(situation.facts, production)
-    if closed:  # this yes is heard again when the workspace is compliant, unless the question expires before
+    closed = (*guards.noncompliant(situation.facts, production), *guards.untrusted_images(situation, situation.facts))
+    if closed:  # this yes is heard again when that is mended, unless the question expires before
         about, due = f"version {version.version}", guards.until(closed, situation.now)
         hold, held = situation.wait(about, due, situation.facts)
         return Ruling("hold", RULE, (reason, *closed), held, planned=(command,), holds=(hold,))

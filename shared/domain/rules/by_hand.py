@@ -26,7 +26,7 @@ def on_deployed(situation: Situation, signal: ModelDeployed) -> Ruling:
     facts = situation.facts
     ours = _is_ours(facts, deployment) if deployment else _all_known(facts, signal.models) or _is_settling(situation)
     what = f"{signal.service_name} was deployed" + (f" with {', '.join(signal.models)}" if signal.models else "")
-    return _known(situation, what) if ours else _foreign(situation, what, signal.source)
+    return _known(situation, what) if ours else _foreign(situation, what, signal.source, signal.by)
 
 
 def on_changed(situation: Situation, signal: ResourceChanged) -> Ruling:
@@ -43,7 +43,7 @@ def on_changed(situation: Situation, signal: ResourceChanged) -> Ruling:
         ours = _we_removed(situation.facts, place) if deleted else _is_ours(situation.facts, place)
     else:
         ours = not deleted and _is_settling(situation)
-    return _known(situation, what) if ours else _foreign(situation, what, signal.resource_id)
+    return _known(situation, what) if ours else _foreign(situation, what, signal.resource_id, signal.by)
 
 
 def _place(situation: Situation, resource_id: str) -> str | None:
@@ -91,11 +91,13 @@ def _elsewhere(situation: Situation, where: str) -> Ruling:
     return Ruling("no_match", "none", (because("no_rule", text),), situation.facts)
 
 
-def _foreign(situation: Situation, what: str, resource: str) -> Ruling:
-    reason = because("changed_by_hand", f"{what}, and we did not order it")
+def _foreign(situation: Situation, what: str, resource: str, by: str) -> Ruling:
+    who = by or "somebody (the source does not say who)"
+    reason = because("changed_by_hand", f"{what} by {who}, and we did not order it")
     title = f"{situation.workload.name}: production was changed by hand"
     facts = {
         "what": what,
+        "by": who,
         "where": resource,
         "we know": f"champion {situation.facts.champion or 'none'}, standby {situation.facts.standby or 'none'}",
         "when": f"{situation.heard.occurred_at:%Y-%m-%d %H:%M:%S} UTC",

@@ -165,7 +165,8 @@ def on_finished(situation: Situation, signal: CommandFinished, version: Version)
         return Ruling("suppress", RULE, (reason,), situation.facts.with_version(waiting))
     if signal.command_kind == "DeployModel":
         return _check(situation, waiting.after("staging_deployed", situation.now))
-    closed = guards.noncompliant(situation.facts, situation.workload.environments.staging)
+    staging, facts = situation.workload.environments.staging, situation.facts
+    closed = (*guards.noncompliant(facts, staging), *guards.untrusted_images(situation, facts))
     if closed:  # the facts stay as they are, so that this end of a command can be heard again
         hold, held = situation.wait(_about(version), guards.until(closed, situation.now), situation.facts)
         return Ruling("hold", RULE, closed, held, holds=(hold,))

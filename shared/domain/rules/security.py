@@ -6,9 +6,9 @@ Owns the rulings about security alerts and vulnerabilities. It blocks nothing an
 from shared.domain.decisions import Reason
 from shared.domain.facts import Facts, Incident
 from shared.domain.platform_signals import SecurityAlertRaised, VulnerabilityFound
-from shared.domain.policy_infrastructure import Security
+from shared.domain.policy_infrastructure import Security, rank
 from shared.domain.routing import concerned
-from shared.domain.rules.target_incidents import Sighting, end, newest, rank, sight
+from shared.domain.rules.target_incidents import Sighting, end, newest, sight
 from shared.domain.situation import Ruling, Situation, because
 
 RULE = "security"

@@ -10,7 +10,7 @@ from typing import Literal
 
 from shared.domain.facts import Facts, Incident, IncidentKind
 from shared.domain.ids import derive
-from shared.domain.policy_infrastructure import SEVERITIES
+from shared.domain.policy_infrastructure import rank
 from shared.domain.situation import Situation
 from shared.domain.values import replace
 
@@ -30,11 +30,6 @@ class Sighting:
     at: datetime
     detail: str = ""
     severity: str = ""
-
-
-def rank(severity: str) -> int:
-    """How severe; what we do not know is as bad as it gets, so that nobody sleeps through it."""
-    return SEVERITIES.index(severity.lower()) if severity.lower() in SEVERITIES else len(SEVERITIES)
 
 
 def sight(situation: Situation, facts: Facts, sighting: Sighting) -> tuple[Seen, Incident, Facts]:

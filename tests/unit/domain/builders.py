@@ -26,6 +26,7 @@ from shared.domain.signals import (
     HoldElapsed,
     ModelRegistered,
     MonitorBreached,
+    MonitorRecovered,
     OperatorAsked,
     WindowClosed,
 )
@@ -297,6 +298,12 @@ def breached(run: str = "run-1", **fields: Any) -> MonitorBreached:
             **fields,
         }
     )
+
+
+def recovered(run: str = "run-9", **fields: Any) -> MonitorRecovered:
+    """A run of Azure ML's own monitor found nothing beyond its thresholds."""
+    fields = {"source": PRODUCTION, "dedup_key": f"recovered-{run}", "occurred_at": NOW, **fields}
+    return MonitorRecovered(**{"workspace": PRODUCTION, "run_id": run, **fields})
 
 
 GROUP = PRODUCTION.partition("/providers/")[0]  # the resource group of every workspace of the example

@@ -5,6 +5,9 @@ from shared.domain.platform_signals import (
     AlertResolved,
     ComplianceChanged,
     Criterion,
+    ImageDeleted,
+    ImagePushed,
+    ImageQuarantined,
     PlatformHealthChanged,
     ResourceChanged,
     SecurityAlertRaised,
@@ -132,6 +135,60 @@ def vulnerability(severity="High", *, healthy=False, **fields):
             "assessment": "assessment-1",
             **fields,
         }
+    )
+
+
+REGISTRY = "contoso.azurecr.io"
+IMAGES = {"registry": REGISTRY, "repositories": "scoring/*", "to": "guards"}
+
+
+def watching(**images):
+    """The example's policy that also watches the images of a registry, unless told otherwise."""
+    return listening(images={**IMAGES, **images})
+
+
+def _image(what, digest, fields):
+    fields = {"registry": REGISTRY, "repository": "scoring/flights", "occurred_at": NOW, **fields}
+    at = fields["occurred_at"]
+    key = f"{what}-{fields['registry']}/{fields['repository']}@{digest}-{at.isoformat()}"
+    return {"source": fields["registry"], "dedup_key": key, "digest": digest, **fields}
+
+
+def pushed(digest="sha256:1", **fields):
+    """An image was pushed, as Event Grid tells it."""
+    return ImagePushed(**_image("pushed", digest, fields))
+
+
+def push_hooked(digest="sha256:1", **fields):
+    """An image was pushed, as the registry's own web hook tells it: with quarantine on, its scan has passed."""
+    return ImagePushed(**_image("hooked", digest, fields), hooked=True)
+
+
+def quarantined(digest="sha256:1", **fields):
+    """An image waits for its scan."""
+    return ImageQuarantined(**_image("quarantined", digest, fields))
+
+
+def image_deleted(digest="sha256:1", **fields):
+    """An image was deleted."""
+    return ImageDeleted(**_image("deleted", digest, fields))
+
+
+def found_in(digest="sha256:1", severity="High", *, healthy=False, **fields):
+    """A scan of an image found something, or found it mended."""
+    at, assessment = fields.get("occurred_at", NOW), fields.get("assessment", "cve-1")
+    place = f"{fields.pop('registry', REGISTRY)}/{fields.pop('repository', 'scoring/flights')}"
+    return vulnerability(
+        severity,
+        healthy=healthy,
+        **{
+            "dedup_key": f"found-{place}@{digest}-{assessment}-{severity}-{healthy}-{at.isoformat()}",
+            "title": "CVE-2022-42969",
+            "assessment": assessment,
+            "targets": ("/subscriptions/s/resourcegroups/rg/providers/microsoft.containerregistry/registries/contoso",),
+            "image": f"{place}@{digest}",
+            **fields,
+        },
     )
 
 

@@ -10,6 +10,7 @@ from shared.domain.budget_facts import BudgetFreeze
 from shared.domain.commands import RemoveDeployment, ShareModel
 from shared.domain.facts import Facts, Judged
 from shared.domain.guards import GUARDS, holding
+from shared.domain.image_facts import Image
 from shared.domain.proposals import Beginning
 from shared.domain.signals import DEPTH_MAX
 from shared.domain.silences import Silence
@@ -26,6 +27,7 @@ from tests.unit.domain.builders import (
     situation,
     version,
 )
+from tests.unit.domain.platform_builders import IMAGES
 
 ELSEWHERE = PRODUCTION.replace("mlops", "somebody-elses")
 
@@ -44,17 +46,19 @@ FROZEN = ("budget_freeze", {"freezes": {"mlops": FREEZE}}, {}, 0)
 HOPELESS = ("give_up", {"fruitless": 3}, {}, 0)
 JUDGED = Judged(resource=PRODUCTION, assignment="/policies/private", compliant=False, at=NOW)
 BLOCKED = ("noncompliant", {"judged": (JUDGED,)}, {}, 0)
+UNSCANNED = Image(registry="contoso", repository="scoring/flights", digest="sha256:1", pushed_at=NOW)
+IMAGE = ("image", {"images": (UNSCANNED,)}, {"images": {**IMAGES, "to": ""}}, 0)
 LEASED = ("promotion_under_way", {"versions": {"1": version("1", "testing")}}, {}, 0)
 ASKING = ("approval", {}, {"mode": "propose"}, 0)
 
 BOTH = (PAUSED, OBSERVING, DEEP, STRANGE, MAINTAINED, ASKING)
 OF_RETRAINING = (SILENCED, COOLING, LIMITED, FROZEN, HOPELESS)
-OF_PROMOTION = (BLOCKED, LEASED)
+OF_PROMOTION = (BLOCKED, IMAGE, LEASED)
 ORDER = [
     name
     for name, *_ in (
         *(PAUSED, OBSERVING, DEEP, STRANGE, SILENCED, MAINTAINED, COOLING, LIMITED, FROZEN, HOPELESS),
-        *(BLOCKED, LEASED, ASKING),
+        *(BLOCKED, IMAGE, LEASED, ASKING),
     )
 ]
 EACH = [
@@ -127,7 +131,7 @@ CASES = {
     "cooldown": (COOLING,),
     "limits": (LIMITED,),
     "budget": (FROZEN,),
-    "requirements": (HOPELESS, BLOCKED),
+    "requirements": (HOPELESS, BLOCKED, IMAGE),
     "lease": (LEASED,),
     "approval": (ASKING,),
 }

@@ -16,6 +16,15 @@ HOOK = {
 }
 
 
+@pytest.fixture
+def environment(environment, tmp_path):
+    """The installation watches images of a registry."""
+    file = tmp_path / "policy.yaml"
+    section = "    images: {registry: contoso.azurecr.io}\n    promotion:\n"
+    file.write_text(file.read_text(encoding="utf-8").replace("    promotion:\n", section, 1), encoding="utf-8")
+    return environment
+
+
 async def heard(app):
     return [decision.cause_kind for decision in await app.store.decisions(None, 10)]
 
@@ -68,3 +77,9 @@ async def test_without_a_policy_that_validates_the_registry_is_asked_to_send_aga
     answer = await receive_registry_webhook(request_of("POST", json.dumps(HOOK).encode()))
     assert answer.status_code == 503
     await (await runtime.application()).store.close()
+
+
+async def test_an_image_of_a_registry_that_nobody_watches_is_kept_aside(app, request_of):
+    other = {**HOOK, "request": {**HOOK["request"], "host": "fabrikam.azurecr.io"}}
+    assert (await receive_registry_webhook(request_of("POST", json.dumps(other).encode()))).status_code == 202
+    assert [row.reason for row in await app.store.rejected(10)] == ["out_of_scope"]

@@ -12,7 +12,7 @@ from shared.domain.platform_signals import (
     PlatformHealthChanged,
     SecurityAlertRaised,
 )
-from shared.domain.signals import Rejected, kind_of
+from shared.domain.signals import ModelDeployed, Rejected, kind_of
 from shared.parsing import parse
 from tests.unit.parsing.alert_bodies import (
     ENDPOINT,
@@ -431,3 +431,58 @@ def test_service_health_in_the_older_schema_concerns_its_subscription():
     signal = read_one(older_activity(**event, properties=details))
     assert (signal.scope, signal.status, signal.tracking_id) == ("service", "Active", "0NIH-U2O")
     assert signal.targets == ("/subscriptions/s1",)
+
+
+# Deployments that were written
+
+DEPLOYMENT = f"{ENDPOINT}/deployments/Blue"
+BOTH = pytest.mark.parametrize(
+    "alert",
+    [
+        lambda **event: activity("Activity Log - Administrative", {"alertTargetIDs": [DEPLOYMENT]}, **event),
+        lambda **event: older_activity(resourceId=DEPLOYMENT, **event),
+    ],
+    ids=["common", "older"],
+)
+
+
+@BOTH
+@pytest.mark.parametrize("status", ["Succeeded", "success"])
+@pytest.mark.parametrize("kind", ["onlineEndpoints", "batchEndpoints", "ONLINEENDPOINTS"])
+def test_a_deployment_that_was_written_is_a_model_deployed_and_says_by_whom(alert, status, kind):
+    operation = f"Microsoft.MachineLearningServices/workspaces/{kind}/deployments/write"
+    signal = read_one(alert(operationName=operation, status=status))
+    assert isinstance(signal, ModelDeployed)
+    assert (signal.service_name, signal.by) == ("ep/blue", "eve@contoso.com")
+    assert signal.workspace == ENDPOINT.lower().partition("/onlineendpoints")[0]
+    assert signal.occurred_at == datetime(2025, 4, 15, 18, 16, tzinfo=UTC)
+
+
+@BOTH
+@pytest.mark.parametrize("status", ["Started", "Accepted", "Running"])
+def test_a_write_that_has_only_begun_is_not_acted_on(alert, status):
+    rejected = read_one(alert(status=status))
+    assert (rejected.reason, status in rejected.detail) == ("not_actionable", True)
+
+
+@BOTH
+@pytest.mark.parametrize("status", ["Failed", "Canceled", ""])
+def test_a_write_that_failed_or_whose_end_nobody_tells_stays_an_alert(alert, status):
+    assert isinstance(read_one(alert(status=status)), AlertFired)
+
+
+@BOTH
+@pytest.mark.parametrize("operation", ["onlineEndpoints/write", "onlineEndpoints/deployments/delete", "models/write"])
+def test_other_operations_stay_alerts(alert, operation):
+    name = f"Microsoft.MachineLearningServices/workspaces/{operation}"
+    assert isinstance(read_one(alert(operationName=name, status="Started")), AlertFired)
+
+
+def test_two_alert_rules_about_one_write_tell_one_deployment():
+    one = activity(
+        "Activity Log - Administrative", {"alertTargetIDs": [DEPLOYMENT]}, correlationId="C-1", resourceId=DEPLOYMENT
+    )
+    other = older_activity(resourceId=DEPLOYMENT, correlationId="c-1", eventDataId="another")
+    assert read_one(one).dedup_key == read_one(other).dedup_key
+    later = older_activity(resourceId=DEPLOYMENT, correlationId="C-2")
+    assert read_one(later).dedup_key != read_one(one).dedup_key

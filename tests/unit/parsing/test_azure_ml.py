@@ -12,6 +12,7 @@ from shared.domain.signals import (
     ModelDeployed,
     ModelRegistered,
     MonitorBreached,
+    MonitorRecovered,
     Rejected,
 )
 from shared.parsing import parse
@@ -159,3 +160,56 @@ def test_one_bad_event_leaves_its_neighbours(event):
     assert isinstance(first, ModelRegistered)
     assert isinstance(fourth, ModelRegistered)
     assert (second.index, third.index) == (1, 2)
+
+
+# Runs of model monitoring without a breach
+
+COMPARED = {"azureml.moduleName": "model_monitor_evaluate_metrics_threshold", "azureml.runsource": "azureml.StepRun"}
+
+
+def compared(event, status="Completed", properties=COMPARED, tags=None, **changes):
+    data = {"runId": "r-1", "experimentName": "monitors", "runStatus": status, "runTags": tags or {}}
+    return read_one(event("RunStatusChanged", data | {"runProperties": properties}, **changes))
+
+
+def test_a_comparison_that_completed_without_a_breach_is_a_recovery(event):
+    signal = compared(event)
+    assert isinstance(signal, MonitorRecovered)
+    assert (signal.workspace, signal.run_id, signal.experiment) == (WORKSPACE, "r-1", "monitors")
+
+
+def test_a_recovery_that_is_told_twice_is_one(event):
+    assert compared(event).dedup_key == compared(event, id="another").dedup_key
+
+
+@pytest.mark.parametrize("status", ["Running", "Finalizing", "Failed", "Canceled"])
+def test_a_comparison_that_did_not_complete_has_found_nothing(event, status):
+    assert isinstance(compared(event, status), JobStatusChanged)
+
+
+def test_a_comparison_with_the_tag_is_a_breach(event):
+    assert isinstance(compared(event, tags={TAG: TEXT}), MonitorBreached)
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {},
+        {"azureml.moduleName": "model_monitor_compute_histogram"},
+        {"azureml.moduleName": "train"},
+        {"name": "model_monitor_evaluate_metrics_threshold"},
+        {"azureml.modelmonitor.gsq_thresholds": "[]"},
+    ],
+)
+def test_what_is_not_certainly_a_comparison_is_a_run_like_any_other(event, properties):
+    assert isinstance(compared(event, properties=properties), JobStatusChanged)
+
+
+def test_the_name_of_the_property_may_be_in_any_case(event):
+    shouted = {key.upper(): value for key, value in COMPARED.items()}
+    assert isinstance(compared(event, properties=shouted), MonitorRecovered)
+
+
+def test_a_completed_run_that_another_event_tells_is_no_recovery(event):
+    data = {"runId": "r-1", "runProperties": COMPARED, "runTags": {}}
+    assert isinstance(read_one(event("RunCompleted", data)), JobStatusChanged)

@@ -166,3 +166,8 @@ def test_an_event_that_carries_an_action_is_still_an_event(event):
 def test_any_other_object_with_an_action_is_no_web_hook():
     assert detect(b'{"action": "push"}') == "event_grid"
     assert detect(b'{"action": "opened", "timestamp": "x"}') == "event_grid"
+
+
+def test_only_the_web_hook_of_a_push_says_that_a_quarantine_is_over(read):
+    assert hear(DATA).hooked
+    assert not read().hooked

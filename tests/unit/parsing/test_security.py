@@ -271,3 +271,65 @@ def test_a_json_schema_is_no_alert():
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "properties": {"AlertType": {}}}
     rejected = read(schema)
     assert (rejected.reason, "JSON schema" in rejected.detail) == ("unknown_schema", True)
+
+
+# Findings about container images
+
+DIGEST = "sha256:4af8e6f002401a96"
+ARTIFACT = {  # Microsoft Learn, Container vulnerability assessments REST API
+    "lastPushedToRegistryUTC": "2023-09-04T16:05:32.8223098Z",
+    "repositoryName": "public/azureml/aifx",
+    "registryHost": "Contoso.azurecr.io",
+    "artifactType": "ContainerImage",
+    "digest": DIGEST,
+    "tags": ["biweekly.202309.1"],
+}
+IMAGE_ID = {"source": "Azure", "id": f"/repositories/public/azureml/aifx/images/{DIGEST}"}
+
+
+def image_finding(details=IMAGE_ID, **more):
+    return read(finding(resourceDetails=details, additionalData=more))
+
+
+def test_a_finding_about_an_image_names_it_and_says_since_when_it_is_there():
+    signal = image_finding(assessedResourceType="AzureContainerRegistryVulnerability", artifactDetails=ARTIFACT)
+    assert signal.image == f"contoso.azurecr.io/public/azureml/aifx@{DIGEST}"
+    assert signal.image_pushed_at == datetime(2023, 9, 4, 16, 5, 32, 822309, tzinfo=UTC)
+    assert signal.targets == (REGISTRY.lower(),)
+
+
+def test_what_the_details_leave_out_is_in_the_ids():
+    signal = image_finding()
+    assert (signal.image, signal.image_pushed_at) == (f"contoso/public/azureml/aifx@{DIGEST}", None)
+    absolute = image_finding({"id": f"{REGISTRY}/repositories/scoring/images/sha256:213b"})
+    assert absolute.image == "contoso/scoring@sha256:213b"
+
+
+def test_the_older_scanner_names_repository_and_digest_beside_each_other():
+    older = {
+        "assessedResourceType": "ContainerRegistryVulnerability",
+        "imageDigest": DIGEST,
+        "repositoryName": "scoring",
+    }
+    assert image_finding({"id": REGISTRY}, **older).image == f"contoso/scoring@{DIGEST}"
+
+
+@pytest.mark.parametrize(
+    "artifact",
+    [
+        {"REPOSITORYNAME": "scoring", "RegistryHost": "contoso.azurecr.io", "Digest": DIGEST},
+        {"repositoryName": "scoring", "RepositoryHost": "contoso.azurecr.io", "digest": DIGEST},
+    ],
+)
+def test_the_details_of_an_image_are_spelled_in_more_than_one_way(artifact):
+    assert image_finding({"id": REGISTRY}, artifactDetails=artifact).image == f"contoso.azurecr.io/scoring@{DIGEST}"
+
+
+@pytest.mark.parametrize("missing", ["repositoryName", "digest"])
+def test_an_image_that_cannot_be_told_is_none(missing):
+    signal = image_finding({"id": REGISTRY}, artifactDetails=without(ARTIFACT, missing))
+    assert (signal.image, signal.image_pushed_at) == ("", None)
+
+
+def test_a_recommendation_about_something_else_names_no_image():
+    assert read(RECOMMENDATION).image == ""

@@ -24,6 +24,14 @@ def test_what_we_did_not_order_is_told_to_the_owner(signal):
     assert done.facts == LONG_AGO
 
 
+@pytest.mark.parametrize("signal", [deployed(by="eve@contoso.com"), resource_changed(by="eve@contoso.com")])
+def test_who_did_it_is_told_where_the_source_says_so(signal):
+    done = decided(signal)
+    assert ordered(done, "Notify").facts["by"] == "eve@contoso.com"
+    assert "by eve@contoso.com, and we did not order it" in done.decision.reasons[0].text
+    assert "does not say who" in ordered(decided(deployed()), "Notify").facts["by"]
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_deployments_of_versions_that_we_deployed_are_ours(state):
     facts = known(version("3", state))

@@ -4,7 +4,8 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.facts import INCIDENTS_KEPT_MAX, Facts
-from shared.domain.rules.target_incidents import DETAIL_MAX, OPEN_MAX, Sighting, end, newest, rank, sight
+from shared.domain.policy_infrastructure import rank
+from shared.domain.rules.target_incidents import DETAIL_MAX, OPEN_MAX, Sighting, end, newest, sight
 from shared.domain.values import encode
 from tests.unit.domain.builders import NOW, incident, serving, situation
 from tests.unit.domain.platform_builders import ENDPOINT, fired
