@@ -5,13 +5,16 @@ and judges no signal (``rules``). Field names are the keys of the file; duration
 """
 
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from shared.domain.facts import WINDOWS_KEPT_MAX
+from shared.domain.globs import Globs
 from shared.domain.maintenance import MaintenanceWindow
 from shared.domain.policy_budgets import BudgetRule, unknown_personas
+from shared.domain.policy_index import Address, PolicyIndex
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security
 from shared.domain.policy_promotion import Promotion
 from shared.domain.policy_responses import unfit_response
@@ -170,15 +173,38 @@ class Workload(Section):
                 raise ValueError(f"workload {self.name}: {unfit}")
         return self
 
-    @property
+    @cached_property
     def drift_rules(self) -> tuple[DataDrift, ...]:
         """The rules of monitoring that look at telemetry windows."""
         return tuple(rule for rule in self.monitoring if isinstance(rule, DataDrift))
 
-    @property
+    @cached_property
     def alert_rules(self) -> tuple[InfrastructureAlert, ...]:
         """The rules of monitoring that listen to the platform, in the order in which they are asked."""
         return tuple(rule for rule in self.monitoring if isinstance(rule, InfrastructureAlert))
+
+    @cached_property
+    def _alert_names(self) -> Globs:
+        return Globs((rule.rules.lower(), number) for number, rule in enumerate(self.alert_rules))
+
+    def alert_rule(self, name: str) -> InfrastructureAlert | None:
+        """The first rule that names an alert, whatever the case of either."""
+        numbers = self._alert_names.matching(name.lower())
+        return self.alert_rules[numbers[0]] if numbers else None
+
+    @property
+    def address(self) -> Address:
+        """What this workload is found by."""
+        environments = self.environments
+        every = (environments.development, environments.staging, environments.production)
+        production = environments.production
+        return Address(
+            name=self.name,
+            model=self.model,
+            workspaces=frozenset(environment.workspace.lower() for environment in every),
+            endpoint=(production.workspace.lower(), production.endpoint.lower()),
+            monitors=tuple(rule.azure_ml_signals for rule in self.drift_rules),
+        )
 
 
 def _personas_of(workload: Workload) -> list[tuple[str, tuple[str | int, ...]]]:
@@ -208,10 +234,12 @@ class Policy(Section):
 
     def workload(self, name: str) -> Workload:
         """The workload of that name. Raises KeyError."""
-        for workload in self.workloads:
-            if workload.name == name:
-                return workload
-        raise KeyError(name)
+        return self.index.by_name[name]
+
+    @cached_property
+    def index(self) -> PolicyIndex[Workload]:
+        """Who is concerned by what, without asking every workload: built when it is first asked for."""
+        return PolicyIndex(self.workloads, [workload.address for workload in self.workloads], self.budgets)
 
     @model_validator(mode="after")
     def _names_resolve(self) -> "Policy":
