@@ -7,7 +7,7 @@ SEEDS ?= 2000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev test test-mutations simulate lint types imports check requirements schema clean
+.PHONY: help install run dev test test-mutations simulate lint types imports check bench requirements schema clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -47,6 +47,9 @@ imports: install  ## the import contracts
 	$(BIN)/lint-imports
 
 check: lint types imports test  ## what a pull request has to pass
+
+bench: install  ## what a decision costs under 20, 200 and 2,000 rules (about a minute)
+	$(BIN)/python -m benchmarks.decisions
 
 schema: install  ## write the published schemas and references from the code
 	$(BIN)/outerloop schema > docs/policy.schema.json

@@ -23,11 +23,16 @@ def plain_id(arm_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a workload is found by. Workspaces are in small letters; ``monitors`` are globs of Azure ML monitor signals."""
+    """What a workload is found by. Workspaces are in small letters; ``monitors`` are globs of Azure ML monitor signals.
+
+    ``staging`` and ``endpoint`` are a workspace and an endpoint there; the latter is that of production.
+    """
 
     name: str
     model: str
     workspaces: frozenset[str]
+    development: str
+    staging: tuple[str, str]
     endpoint: tuple[str, str]
     monitors: tuple[str, ...]
 
