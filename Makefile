@@ -7,7 +7,7 @@ SEEDS ?= 2000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev test test-mutations simulate lint types imports check bench requirements schema clean
+.PHONY: help install run dev test test-mutations simulate lint types imports check bench requirements schema docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -56,6 +56,10 @@ schema: install  ## write the published schemas and references from the code
 	$(BIN)/outerloop schema --markdown > docs/policy.md
 	$(BIN)/outerloop schema --events > docs/events.schema.json
 	$(BIN)/outerloop schema --events --markdown > docs/events.md
+
+docs: schema  ## write every page that is made from the code: the policy's reference, signals, rules, scenarios
+	$(BIN)/outerloop schema --markdown > docs/policy.md
+	$(BIN)/python -m local.reference
 
 requirements:  ## pin the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q requirements/runtime.in -o requirements.txt
