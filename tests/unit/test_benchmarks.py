@@ -1,8 +1,10 @@
 """The benchmarks measure what they say, and are judged by what the file of goals says. No test here looks at a clock."""
 
+import asyncio
+
 import pytest
 
-from benchmarks.decisions.costs import core, loading, policy_of
+from benchmarks.decisions.costs import ThroughTheStore, core, loading, policy_of
 from benchmarks.decisions.policies import SHAPES
 from benchmarks.report import Series, goals, table
 from benchmarks.timing import Measured, interleaved
@@ -60,3 +62,10 @@ def test_a_policy_has_as_many_rules_as_it_says(name, rules):
 def test_every_signal_leads_to_decisions(name):
     assert core(BY_NAME[name], 20)() > 0
     assert loading(BY_NAME[name], 20)() == 20
+
+
+def test_through_the_store_every_signal_is_new_and_decided():
+    with asyncio.Runner() as runner:
+        task = ThroughTheStore(BY_NAME["many workloads"], 20, runner)
+        assert task() == task() > 0
+        task.close()

@@ -4,6 +4,7 @@ What asking every workload means stands here, word for word as it was before the
 """
 
 from fnmatch import fnmatchcase
+from itertools import combinations, product
 
 import pytest
 from hypothesis import given, settings
@@ -129,6 +130,12 @@ BUDGETS = st.lists(st.sampled_from(SCOPES), unique_by=plain_id, max_size=5).map(
     lambda scopes: [{"scope": scope, "tiers": TIERS} for scope in scopes]
 )
 PLACE = st.sampled_from(PLACES) | st.sampled_from(PLACES).map(str.lower)
+CROSSED = st.builds(
+    lambda scope, name, other: crossed(1.0, scope=scope, budget=name, budget_id=other),
+    st.sampled_from([*SCOPES, *PLACES]),
+    st.sampled_from(["GPU", "mlops"]),
+    st.sampled_from(["", f"{GROUPS[0]}{BUDGET_SEGMENT}gpu"]),
+)
 SIGNALS = st.one_of(
     st.builds(lambda at, name: registered(workspace=at, model_name=name), PLACE, st.sampled_from(NAMES)),
     st.builds(lambda at, name: breached(workspace=at, monitor_signal=name), PLACE, st.sampled_from(NAMES)),
@@ -137,12 +144,7 @@ SIGNALS = st.one_of(
     st.builds(lambda at: health(targets=(at,)), PLACE),
     st.builds(lambda at: replace(judged(), resource_id=at), PLACE),
     st.builds(lambda n: replace(asked("pause"), workload=f"w-{n}"), st.integers(0, 6)),
-    st.builds(
-        lambda scope, name, other: crossed(1.0, scope=scope, budget=name, budget_id=other),
-        st.sampled_from([*SCOPES, *PLACES]),
-        st.sampled_from(["GPU", "mlops"]),
-        st.sampled_from(["", f"{GROUPS[0]}{BUDGET_SEGMENT}gpu"]),
-    ),
+    CROSSED,
 )
 
 
@@ -154,14 +156,20 @@ def test_the_tables_find_what_asking_every_workload_finds(raws, budgets, signals
         expected = tuple(subject_of(known.name) for known in policy.workloads if concerns(known, signal))
         found = [subject for subject in route(policy, signal) if not subject.startswith("budget/")]
         assert tuple(found) in (expected, expected or (UNMATCHED,))
-        if type(signal).__name__ == "BudgetCrossed":
-            assert budget_rules(policy, signal) == rules_asked_one_by_one(policy, signal)
         places = places_of(signal)
         nobody = bool(places) and not any(touches(known, place) for known in policy.workloads for place in places)
         if type(signal).__name__ != "BudgetCrossed":
             named = getattr(signal, "workload", None)
             unknown = named is not None and named not in {known.name for known in policy.workloads}
             assert bool(out_of_scope(policy, signal)) is (nobody or unknown)
+
+
+@pytest.mark.parametrize("scopes", [[], *([one] for one in SCOPES), *combinations(SCOPES[:-1], 2)])
+def test_the_tables_find_the_rules_of_a_budget_that_asking_every_rule_finds(scopes):
+    policy = unchecked([RAW["workloads"][0]], [{"scope": scope, "tiers": TIERS} for scope in scopes])
+    for scope, name, other in product([*SCOPES, *PLACES], ["GPU", "mlops"], ["", SCOPES[-2]]):
+        signal = crossed(1.0, scope=scope, budget=name, budget_id=other)
+        assert budget_rules(policy, signal) == rules_asked_one_by_one(policy, signal)
 
 
 @steady
