@@ -57,8 +57,7 @@ schema: install  ## write the published schemas and references from the code
 	$(BIN)/outerloop schema --events > docs/events.schema.json
 	$(BIN)/outerloop schema --events --markdown > docs/events.md
 
-docs: schema  ## write every page that is made from the code: the policy's reference, signals, rules, scenarios
-	$(BIN)/outerloop schema --markdown > docs/policy.md
+docs: schema  ## write every page that is made from the code: also signals, rules, scenarios
 	$(BIN)/python -m local.reference
 
 requirements:  ## pin the dependencies anew (needs uv)
