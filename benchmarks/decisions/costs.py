@@ -23,6 +23,7 @@ from shared.domain.situation import Setting, Situation
 from shared.parsing.policy_file import policy_digest, read_policy
 from shared.ports import LoadedPolicy
 from shared.services.aggregate import Aggregator
+from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.ingest import Ingest
 
@@ -85,7 +86,8 @@ class ThroughTheStore:
         runner.run(self._store.open())
         queue = SqliteQueue(self._store.database, self._fixed)
         aggregator = Aggregator(self._store, self._fixed, self._fixed)
-        decider = Decider(self._store, queue, self._fixed, self._fixed, aggregator)
+        silent = Announcer(self._store, self._fixed, {})
+        decider = Decider(self._store, queue, self._fixed, self._fixed, aggregator, silent)
         self._ingest = Ingest(self._store, self._fixed, self._fixed, decider)
 
     def __call__(self) -> int:
