@@ -7,7 +7,7 @@ SEEDS ?= 2000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev test test-mutations simulate lint types imports check requirements schema clean
+.PHONY: help install run dev test test-mutations simulate lint types imports check bench requirements schema docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -48,11 +48,17 @@ imports: install  ## the import contracts
 
 check: lint types imports test  ## what a pull request has to pass
 
+bench: install  ## what a decision costs under 20, 200 and 2,000 rules (about a minute)
+	$(BIN)/python -m benchmarks.decisions
+
 schema: install  ## write the published schemas and references from the code
 	$(BIN)/outerloop schema > docs/policy.schema.json
 	$(BIN)/outerloop schema --markdown > docs/policy.md
 	$(BIN)/outerloop schema --events > docs/events.schema.json
 	$(BIN)/outerloop schema --events --markdown > docs/events.md
+
+docs: schema  ## write every page that is made from the code: also signals, rules, scenarios
+	$(BIN)/python -m local.reference
 
 requirements:  ## pin the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q requirements/runtime.in -o requirements.txt

@@ -14,7 +14,7 @@ from shared.domain.durations import format_duration
 from shared.domain.facts import Facts
 from shared.domain.images import doubtful
 from shared.domain.lifecycle import IN_PROMOTION
-from shared.domain.policy import Environment
+from shared.domain.policy_environments import Environment
 from shared.domain.proposals import Beginning, unanswered
 from shared.domain.routing import concerned, lies_in, places_of
 from shared.domain.signals import DEPTH_MAX

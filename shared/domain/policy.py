@@ -4,21 +4,27 @@ Owns the grammar of the policy file and its defaults. Knows nothing of YAML, fil
 and judges no signal (``rules``). Field names are the keys of the file; durations carry their unit in the text.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from shared.domain.facts import WINDOWS_KEPT_MAX
+from shared.domain.globs import Globs
 from shared.domain.maintenance import MaintenanceWindow
-from shared.domain.policy_budgets import BudgetRule, unknown_personas
+from shared.domain.policy_budgets import BudgetRule, personas_named, shared_scopes
+from shared.domain.policy_environments import Deployment, Environments
+from shared.domain.policy_faults import never_asked, same_names, shared_endpoints, shared_models, unreachable
 from shared.domain.policy_images import Images
+from shared.domain.policy_index import Address, PolicyIndex
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security
 from shared.domain.policy_promotion import Promotion
 from shared.domain.policy_responses import unfit_response
-from shared.domain.policy_section import FaultAtError, Section
+from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_telemetry import TelemetrySettings
-from shared.domain.policy_texts import Duration, LimitText, Name, Persistence, ResourceId, WindowLength
+from shared.domain.policy_texts import Duration, LimitText, Name, Persistence, WindowLength
 
 Task = Literal["classical", "vision", "language"]
 Mode = Literal["observe", "propose", "act"]
@@ -29,32 +35,6 @@ class Persona(Section):
 
     group: str
     channels: tuple[str, ...] = Field(min_length=1)
-
-
-class Environment(Section):
-    """One workspace of a workload, and the endpoint that serves there."""
-
-    workspace: ResourceId
-    endpoint: str = ""
-    kind: Literal["managed_online"] = "managed_online"
-
-
-class Environments(Section):
-    """Where a workload lives."""
-
-    development: Environment
-    staging: Environment
-    production: Environment
-
-
-class Deployment(Section):
-    """What a deployment of the model runs on: assets registered beforehand, so nothing is uploaded."""
-
-    code: str
-    scoring_script: str = "score.py"
-    environment: str
-    instance_type: str = "Standard_DS3_v2"
-    instance_count: int = Field(default=1, ge=1, le=50)
 
 
 class DataDrift(Section):
@@ -91,13 +71,13 @@ class DataDrift(Section):
     @model_validator(mode="after")
     def _in_order(self) -> "DataDrift":
         if self.suspected_above > self.above:
-            raise ValueError(f"suspected_above ({self.suspected_above}) must not exceed above ({self.above})")
+            text = f"suspected_above ({self.suspected_above}) must not exceed above ({self.above})"
+            raise FaultAtError(text, "suspected_above")
         if self.needed > self.considered:
-            raise ValueError(f"for: {self.persistence} can never be met; write M of N with M at most N")
+            raise FaultAtError(f"{self.persistence} can never be met; write M of N with M at most N", "for")
         if self.considered > WINDOWS_KEPT_MAX:
-            raise ValueError(
-                f"for: {self.persistence} looks too far back; the last {WINDOWS_KEPT_MAX} windows are kept"
-            )
+            text = f"{self.persistence} looks too far back; the last {WINDOWS_KEPT_MAX} windows are kept"
+            raise FaultAtError(text, "for")
         return self
 
 
@@ -143,6 +123,11 @@ class Limits(Section):
 
     retrains: tuple[LimitText, ...] = ()
 
+    @model_validator(mode="after")
+    def _each_can_hold(self) -> "Limits":
+        refuse(unreachable(self.retrains, "retrains"))
+        return self
+
 
 class Workload(Section):
     """One ML use case: what it is, where it lives, and what may be done about it."""
@@ -165,22 +150,70 @@ class Workload(Section):
     telemetry: TelemetrySettings = TelemetrySettings()
 
     @model_validator(mode="after")
-    def _responses_fit(self) -> "Workload":
-        for rule in self.drift_rules:
-            unfit = unfit_response(self.task, rule.then, rule.override_reason)
-            if unfit:
-                raise ValueError(f"workload {self.name}: {unfit}")
+    def _rules_fit(self) -> "Workload":
+        refuse([*_unfit_rules(self), *_rules_in_the_way(self)])
         return self
 
-    @property
+    @cached_property
     def drift_rules(self) -> tuple[DataDrift, ...]:
         """The rules of monitoring that look at telemetry windows."""
         return tuple(rule for rule in self.monitoring if isinstance(rule, DataDrift))
 
-    @property
+    @cached_property
     def alert_rules(self) -> tuple[InfrastructureAlert, ...]:
         """The rules of monitoring that listen to the platform, in the order in which they are asked."""
         return tuple(rule for rule in self.monitoring if isinstance(rule, InfrastructureAlert))
+
+    @cached_property
+    def _alert_names(self) -> Globs:
+        return Globs((rule.rules.lower(), number) for number, rule in enumerate(self.alert_rules))
+
+    def alert_rule(self, name: str) -> InfrastructureAlert | None:
+        """The first rule that names an alert, whatever the case of either."""
+        numbers = self._alert_names.matching(name.lower())
+        return self.alert_rules[numbers[0]] if numbers else None
+
+    @property
+    def address(self) -> Address:
+        """What this workload is found by."""
+        environments = self.environments
+        every = (environments.development, environments.staging, environments.production)
+        return Address(
+            name=self.name,
+            model=self.model,
+            workspaces=frozenset(environment.workspace.lower() for environment in every),
+            development=environments.development.workspace.lower(),
+            staging=environments.staging.place,
+            endpoint=environments.production.place,
+            monitors=tuple(rule.azure_ml_signals for rule in self.drift_rules),
+            registry=self.images.registry if self.images else "",
+        )
+
+
+def _unfit_rules(workload: Workload) -> Iterator[FaultAtError]:
+    """Answers that do not fit the task, or that nobody described."""
+    for number, rule in enumerate(workload.monitoring):
+        place = ("monitoring", number, "then")
+        unfit = unfit_response(workload.task, rule.then, rule.override_reason) if isinstance(rule, DataDrift) else ""
+        if unfit:
+            yield FaultAtError(unfit, *place)
+        elif rule.then == "retrain" and workload.retrain is None:
+            yield FaultAtError("then: retrain needs a retrain: section in this workload", *place)
+
+
+def _rules_in_the_way(workload: Workload) -> Iterator[FaultAtError]:
+    """Rules that watch what an earlier one takes."""
+    numbered = list(enumerate(workload.monitoring))
+    alerts = [(number, rule.rules) for number, rule in numbered if isinstance(rule, InfrastructureAlert)]
+    drifts = [(number, rule) for number, rule in numbered if isinstance(rule, DataDrift)]
+    yield from never_asked(alerts, "rules")
+    yield from never_asked(
+        ((n, rule.azure_ml_signals) for n, rule in drifts if rule.azure_ml_signals), "azure_ml_signals"
+    )
+    for at, (number, rule) in enumerate(drifts):
+        if any(rule.window == other.window for _, other in drifts[:at]):
+            text = f"two rules watch the same window {rule.window}; give each its own"
+            yield FaultAtError(text, "monitoring", number, "window")
 
 
 def _personas_of(workload: Workload) -> list[tuple[str, tuple[str | int, ...]]]:
@@ -211,32 +244,33 @@ class Policy(Section):
 
     def workload(self, name: str) -> Workload:
         """The workload of that name. Raises KeyError."""
-        for workload in self.workloads:
-            if workload.name == name:
-                return workload
-        raise KeyError(name)
+        return self.index.by_name[name]
+
+    @cached_property
+    def index(self) -> PolicyIndex[Workload]:
+        """Who is concerned by what, without asking every workload: built when it is first asked for."""
+        return PolicyIndex(self.workloads, [workload.address for workload in self.workloads], self.budgets)
 
     @model_validator(mode="after")
-    def _names_resolve(self) -> "Policy":
-        names = [workload.name for workload in self.workloads]
-        for number, workload in enumerate(self.workloads):
-            place = ("workloads", number)
-            for who, path in _personas_of(workload):
-                if who and who not in self.personas:
-                    text = f"persona {who!r} is unknown; defined are {sorted(self.personas)}"
-                    raise FaultAtError(text, *place, *path)
-            if any(rule.then == "retrain" for rule in workload.monitoring) and workload.retrain is None:
-                raise FaultAtError("then: retrain needs a retrain: section", *place)
-            windows = [rule.window for rule in workload.drift_rules]
-            if len(set(windows)) != len(windows):
-                raise FaultAtError("two rules watch the same window; give each its own", *place, "monitoring")
-            if workload.name in names[:number]:
-                raise FaultAtError(f"workload names must differ; these are {names}", *place, "name")
+    def _fits_together(self) -> "Policy":
+        addresses = [workload.address for workload in self.workloads]
+        refuse(
+            [
+                *self._unknown_personas(),
+                *same_names(addresses),
+                *shared_models(addresses),
+                *shared_endpoints(addresses),
+                *shared_scopes(self.budgets),
+            ]
+        )
         return self
 
-    @model_validator(mode="after")
-    def _budgets_name_personas(self) -> "Policy":
-        fault = unknown_personas(self.budgets, frozenset(self.personas))
-        if fault:
-            raise ValueError(fault)
-        return self
+    def _unknown_personas(self) -> Iterator[FaultAtError]:
+        named = [
+            (who, ("workloads", number, *path))
+            for number, workload in enumerate(self.workloads)
+            for who, path in _personas_of(workload)
+        ]
+        for who, place in (*named, *personas_named(self.budgets)):
+            if who and who not in self.personas:
+                yield FaultAtError(f"persona {who!r} is unknown; defined are {sorted(self.personas)}", *place)

@@ -3,11 +3,12 @@
 Owns that section's grammar. Knows nothing of alerts, or of what a freeze holds back (``rules.budget``, ``guards``).
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from shared.domain.policy_section import Section
+from shared.domain.policy_section import FaultAtError, Section
 
 Scope = Annotated[str, StringConstraints(pattern=r"(?i)^/subscriptions/[^/]+(/.+)?$")]
 Period = Literal["month", "quarter", "year"]
@@ -54,7 +55,9 @@ class BudgetRule(Section):
         every = {"tiers": [tier.at for tier in self.tiers], "forecast": [tier.at for tier in self.forecast]}
         for name, shares in every.items():
             if shares != sorted(set(shares)):
-                raise ValueError(f"{name} must rise, such as at: 0.5, then at: 0.9; these are {shares}")
+                wrong = next(at for at in range(1, len(shares)) if shares[at] <= shares[at - 1])
+                text = f"{name} must rise, such as at: 0.5, then at: 0.9; these are {shares}"
+                raise FaultAtError(text, name, wrong, "at")
         if not self.tiers and not self.forecast:
             raise ValueError("a budget needs tiers: or forecast:, else nothing is done about its alerts")
         if self.tiers and not self.forecast and not self.personas:
@@ -68,12 +71,22 @@ class BudgetRule(Section):
         return tuple(dict.fromkeys(name for several in named for name in several))
 
 
-def unknown_personas(budgets: tuple[BudgetRule, ...], known: frozenset[str]) -> str:
-    """Which persona of which budget is not defined, as a sentence; empty when all are. Two rules of one scope are a fault too."""
-    for rule in budgets:
-        strange = [name for name in rule.personas if name not in known]
-        if strange:
-            return f"budget {rule.scope}: persona {strange[0]!r} is unknown; defined are {sorted(known)}"
-    scopes = [rule.scope.lower().rstrip("/") for rule in budgets]
-    twice = next((scope for scope in scopes if scopes.count(scope) > 1), "")
-    return f"two budgets have the scope {twice}; write one with all tiers" if twice else ""
+def personas_named(budgets: tuple[BudgetRule, ...]) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """Every persona that a budget names, with the place where it does."""
+    for number, rule in enumerate(budgets):
+        every = [("tiers", [tier.to for tier in rule.tiers]), ("forecast", [tier.to for tier in rule.forecast])]
+        for key, several in every:
+            yield from (
+                (name, ("budgets", number, key, at, "to")) for at, named in enumerate(several) for name in named
+            )
+
+
+def shared_scopes(budgets: tuple[BudgetRule, ...]) -> Iterator[FaultAtError]:
+    """Rules that speak of the same budgets: which of them would say how much is too much?"""
+    seen: set[str] = set()
+    for number, rule in enumerate(budgets):
+        scope = rule.scope.lower().rstrip("/")
+        if scope in seen:
+            text = f"two budgets have the scope {scope}; write one with all tiers"
+            yield FaultAtError(text, "budgets", number, "scope")
+        seen.add(scope)

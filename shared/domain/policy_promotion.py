@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from shared.domain.policy_section import Section
+from shared.domain.policy_faults import out_of_bounds
+from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_texts import Duration
 
 
@@ -29,6 +30,11 @@ class JobCheck(Section):
     component: str
     data: str
     metrics: dict[str, float] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> "JobCheck":
+        refuse(out_of_bounds(self.metrics))
+        return self
 
 
 Check = Annotated[EndpointCheck | JobCheck, Field(discriminator="kind")]
@@ -74,9 +80,8 @@ class Rollout(Section):
     @model_validator(mode="after")
     def _steps_rise_to_all(self) -> "Rollout":
         if not self.steps or list(self.steps) != sorted(set(self.steps)) or self.steps[-1] != 100 or self.steps[0] < 1:
-            raise ValueError(
-                f"steps must rise from at least 1 to 100, such as [10, 50, 100]; these are {list(self.steps)}"
-            )
+            text = f"steps must rise from at least 1 to 100, such as [10, 50, 100]; these are {list(self.steps)}"
+            raise FaultAtError(text, "steps")
         return self
 
 

@@ -3,6 +3,8 @@
 Owns what all parts have in common: unknown keys are errors, and nothing changes after validation. Knows no part itself.
 """
 
+from collections.abc import Iterable
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -18,3 +20,18 @@ class FaultAtError(ValueError):
     def __init__(self, text: str, *path: str | int) -> None:
         super().__init__(text)
         self.path = path
+
+
+class FaultsAtError(ValueError):
+    """Several of those, each with its own place."""
+
+    def __init__(self, faults: Iterable[FaultAtError]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(str(fault) for fault in self.faults))
+
+
+def refuse(faults: Iterable[FaultAtError]) -> None:
+    """Do nothing when there are none. Raises FaultsAtError with all that there are."""
+    found = tuple(faults)
+    if found:
+        raise FaultsAtError(found)

@@ -5,7 +5,6 @@ a signal: nobody's event may steer a workload that is not theirs.
 """
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 
 from shared.domain.platform_signals import (
     AlertFired,
@@ -21,6 +20,7 @@ from shared.domain.platform_signals import (
 from shared.domain.policy import Policy, Workload
 from shared.domain.policy_budgets import BudgetRule
 from shared.domain.policy_images import same_registry
+from shared.domain.policy_index import BUDGET_SEGMENT, plain_id
 from shared.domain.signals import (
     ApprovalAnswered,
     CommandFinished,
@@ -38,7 +38,6 @@ from shared.domain.signals import (
 from shared.domain.silences import SilenceAdded, SilenceExpired
 
 UNMATCHED = "unmatched"
-BUDGET_SEGMENT = "/providers/microsoft.consumption/budgets/"  # of a budget's ARM id
 
 
 def subject_of(workload: str) -> str:
@@ -53,7 +52,12 @@ def workload_of(subject: str) -> str:
 
 def budget_subject(rule: BudgetRule) -> str:
     """The subject under which it is kept what was told about the budgets of a rule."""
-    return f"budget/{_lower(rule.scope)}"
+    return f"budget/{plain_id(rule.scope)}"
+
+
+def budgets_of(policy: Policy, subject: str) -> tuple[BudgetRule, ...]:
+    """The rules whose subject this is."""
+    return policy.index.budgets.of((subject.removeprefix("budget/"),)) if is_budget(subject) else ()
 
 
 def is_budget(subject: str) -> bool:
@@ -63,24 +67,9 @@ def is_budget(subject: str) -> bool:
 
 def budget_rules(policy: Policy, signal: BudgetCrossed) -> tuple[BudgetRule, ...]:
     """The rules of the policy that speak of a budget: those of its id or else its very scope, else those above and below."""
-    place = _lower(signal.scope)
-    named = {_lower(signal.budget_id), f"{place}{BUDGET_SEGMENT}{signal.budget.lower()}"} - {""}
-    for closest in (named, {place}):
-        found = tuple(rule for rule in policy.budgets if _lower(rule.scope) in closest)
-        if found:
-            return found
-    return tuple(rule for rule in policy.budgets if _lies_along(_lower(rule.scope), place))
-
-
-def _lies_along(scope: str, place: str) -> bool:
-    """Whether one of two scopes lies in the other. A rule for one budget speaks of that budget alone."""
-    if BUDGET_SEGMENT in scope:
-        return False
-    return bool(place) and (f"{place}/".startswith(f"{scope}/") or f"{scope}/".startswith(f"{place}/"))
-
-
-def _lower(arm_id: str) -> str:
-    return arm_id.lower().rstrip("/")
+    place, budgets = plain_id(signal.scope), policy.index.budgets
+    named = {plain_id(signal.budget_id), f"{place}{BUDGET_SEGMENT}{signal.budget.lower()}"}
+    return budgets.of(named) or budgets.of((place,)) or budgets.along(place)
 
 
 def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
@@ -88,22 +77,24 @@ def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
     if isinstance(signal, ImageEvent):
         return _unwatched(policy, signal)
     places = places_of(signal)
-    if isinstance(signal, VulnerabilityFound) and any(watches_image(known, signal) for known in policy.workloads):
-        return None
+    if isinstance(signal, VulnerabilityFound):
+        near = policy.index.touching((), _registry_of(signal))
+        if any(watches_image(known, signal) for known in near):
+            return None
     if isinstance(signal, BudgetCrossed) and budget_rules(policy, signal):
         return None
-    if places and not any(_touches(known, place) for known in policy.workloads for place in places):
+    if places and not policy.index.touches(places):
         names = ", ".join(place or "(empty)" for place in places)
         detail = f"no workload of the policy names {names}: add it to environments: or unsubscribe"
         return Rejected(reason="out_of_scope", detail=detail)
     name = getattr(signal, "workload", None)
-    if isinstance(name, str) and all(name != known.name for known in policy.workloads):
+    if isinstance(name, str) and name not in policy.index.by_name:
         return Rejected(reason="out_of_scope", detail=f"the policy has no workload {name!r}")
     return None
 
 
 def _unwatched(policy: Policy, signal: ImageEvent) -> Rejected | None:
-    rules = (known.images for known in policy.workloads)
+    rules = (known.images for known in policy.index.touching((), signal.registry))
     if any(rule and same_registry(rule.registry, signal.registry) for rule in rules):
         return None
     detail = f"no workload of the policy watches images of {signal.registry}: add it to images: or unsubscribe"
@@ -129,7 +120,7 @@ def places_of(signal: Signal) -> tuple[str, ...]:
 
 def route(policy: Policy, signal: Signal) -> tuple[str, ...]:
     """The subjects of a signal in scope; ``unmatched`` when no workload cares."""
-    subjects = tuple(subject_of(known.name) for known in policy.workloads if _concerns(known, signal))
+    subjects = tuple(subject_of(known.name) for known in _concerned(policy, signal))
     if isinstance(signal, BudgetCrossed):
         subjects = (*(budget_subject(rule) for rule in budget_rules(policy, signal)), *subjects)
     if isinstance(signal, CommandFinished) and is_budget(signal.subject):
@@ -139,28 +130,37 @@ def route(policy: Policy, signal: Signal) -> tuple[str, ...]:
     return subjects or (UNMATCHED,)
 
 
-def _concerns(workload: Workload, signal: Signal) -> bool:
+def _concerned(policy: Policy, signal: Signal) -> tuple[Workload, ...]:
+    """The workloads that a signal concerns, in the policy's order. Each case asks a table of ``policy_index``, never every workload."""
+    index = policy.index
     match signal:
         case ModelRegistered():
-            return signal.workspace in _workspaces(workload) and fnmatchcase(signal.model_name, workload.model)
+            return index.registering(signal.workspace, signal.model_name)
         case WindowClosed():
-            production = workload.environments.production
-            same = production.endpoint.lower() == signal.endpoint.lower()
-            return same and production.workspace.lower() == signal.workspace.lower()
+            return index.serving(signal.workspace, signal.endpoint)
         case MonitorBreached():
-            named = any(fnmatchcase(signal.monitor_signal, rule.azure_ml_signals) for rule in workload.drift_rules)
-            return named and signal.workspace in _workspaces(workload)
+            return index.monitored(signal.workspace, signal.monitor_signal)
         case MonitorRecovered():
-            listens = any(rule.azure_ml_signals for rule in workload.drift_rules)
-            return listens and signal.workspace in _workspaces(workload)
+            return tuple(known for known in index.touching(places_of(signal)) if _listens(known))
         case (
             OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed() | SilenceAdded() | SilenceExpired()
         ):
-            return signal.workload == workload.name
+            named = index.by_name.get(signal.workload)
+            return (named,) if named else ()
         case ImageEvent():
-            return workload.images is not None and workload.images.watches(signal.registry, signal.repository)
+            near = index.touching((), signal.registry)
+            return tuple(
+                known for known in near if known.images and known.images.watches(signal.registry, signal.repository)
+            )
+        case VulnerabilityFound():
+            near = index.touching(signal.targets, _registry_of(signal))
+            return tuple(known for known in near if watches_image(known, signal) or concerned(known, signal.targets))
         case _:
-            return watches_image(workload, signal) or any(_touches(workload, place) for place in places_of(signal))
+            return index.touching(places_of(signal))
+
+
+def _listens(workload: Workload) -> bool:
+    return any(rule.azure_ml_signals for rule in workload.drift_rules)
 
 
 def watches_image(workload: Workload, signal: Signal) -> bool:
@@ -168,6 +168,10 @@ def watches_image(workload: Workload, signal: Signal) -> bool:
     image = signal.image if isinstance(signal, VulnerabilityFound) else ""
     registry, _, place = image.partition("/")
     return workload.images is not None and bool(place) and workload.images.watches(registry, place.partition("@")[0])
+
+
+def _registry_of(signal: VulnerabilityFound) -> str:
+    return signal.image.partition("/")[0]
 
 
 def concerned(workload: Workload, resource_ids: Iterable[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from shared.domain.durations import parse_duration
 from shared.domain.policy import Policy
-from shared.domain.policy_section import FaultAtError
+from shared.domain.policy_section import FaultAtError, FaultsAtError
 
 Path = tuple[str | int, ...]
 
@@ -53,7 +53,7 @@ def read_policy(file: str, text: str, overlay: tuple[str, str] | None = None) ->
     try:
         return Policy.model_validate(raw)
     except ValidationError as error:
-        raise PolicyError([_fault(file, node, detail) for detail in _causes(error)]) from None
+        raise PolicyError([fault for detail in _causes(error) for fault in _faults(file, node, detail)]) from None
 
 
 def policy_digest(policy: Policy) -> str:
@@ -63,8 +63,7 @@ def policy_digest(policy: Policy) -> str:
 
 def _load(file: str, text: str) -> tuple[yaml.Node | None, Any]:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
+        node, raw = _composed(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise PolicyError([PolicyFault(file, line, "", f"this is no YAML: {error.problem}")]) from None
@@ -76,6 +75,16 @@ def _load(file: str, text: str) -> tuple[yaml.Node | None, Any]:
     if repeated:
         raise PolicyError(repeated)
     return node, raw
+
+
+def _composed(text: str) -> tuple[yaml.Node | None, Any]:
+    """The nodes of a text, which know their lines, and the values behind them: read once, since YAML is slow to read."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        return node, loader.construct_document(node) if node else None
+    finally:
+        loader.dispose()
 
 
 def _repeated_keys(file: str, node: yaml.Node | None, path: Path, seen: set[int]) -> Iterator[PolicyFault]:
@@ -103,12 +112,21 @@ def _causes(error: ValidationError) -> list[ErrorDetails]:
     return [detail for detail in details if detail["type"] != "too_short"] or details
 
 
-def _fault(file: str, node: yaml.Node | None, detail: ErrorDetails) -> PolicyFault:
+def _faults(file: str, node: yaml.Node | None, detail: ErrorDetails) -> Iterator[PolicyFault]:
+    """What one error tells of: several faults, when parts do not fit together in several places."""
     cause = detail.get("ctx", {}).get("error")
-    steps = (*detail["loc"], *(cause.path if isinstance(cause, FaultAtError) else ()))
+    if isinstance(cause, FaultsAtError):
+        for fault in cause.faults:
+            path = _path((*detail["loc"], *fault.path))
+            yield PolicyFault(file, _line(node, path), _dotted(path), str(fault))
+        return
+    path = _path((*detail["loc"], *(cause.path if isinstance(cause, FaultAtError) else ())))
+    yield PolicyFault(file, _line(node, path), _dotted(path), _explain(detail, path))
+
+
+def _path(steps: Path) -> Path:
     places = zip(steps, (None, *steps), strict=False)
-    path = tuple(part for part, before in places if not (part in _TAGS and isinstance(before, int)))
-    return PolicyFault(file, _line(node, path), _dotted(path), _explain(detail, path))
+    return tuple(part for part, before in places if not (part in _TAGS and isinstance(before, int)))
 
 
 # Kinds of checks and of monitoring rules, which pydantic puts into paths behind their number.

@@ -13,7 +13,8 @@ from shared.domain.durations import format_duration
 from shared.domain.ids import derive
 from shared.domain.observations import DeploymentRef, Telemetry, TrafficSample
 from shared.domain.outcomes import Failed, Outcome, Succeeded
-from shared.domain.policy import Environment, Policy
+from shared.domain.policy import Policy
+from shared.domain.policy_environments import Environment
 from shared.domain.records import RejectedRow
 from shared.domain.references import deployment_name
 from shared.domain.signals import WindowClosed

@@ -40,7 +40,7 @@ class AnswerPage:
         """The question as this person sees it; None when it is closed."""
         facts = (await self._store.facts(subject_of(question.workload))).value
         policy = (await self._policies.current()).policy
-        if question.workload not in {workload.name for workload in policy.workloads}:
+        if question.workload not in policy.index.by_name:
             return None  # the workload has left the policy while the question was open
         workload = policy.workload(question.workload)
         rule, now = workload.promotion.approval, self._clock.now()

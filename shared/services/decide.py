@@ -105,7 +105,7 @@ class Decider:
         if routing.is_budget(subject):
             return self._evaluate_budget(loaded, signal, subject, facts)
         name = routing.workload_of(subject)
-        if not name or all(name != known.name for known in loaded.policy.workloads):
+        if name not in loaded.policy.index.by_name:
             return unmatched(signal, subject, facts, loaded.digest, self._clock.now())
         situation = Situation(
             policy=loaded.policy,

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import (
     GROUP,
@@ -25,6 +27,7 @@ def told(story):
     return [command.persona for command in story.commands("Notify")]
 
 
+@pytest.mark.rule("budget")
 def test_each_tier_is_told_once_to_its_people():
     story = Timeline(budgeted(), serving("1"))
     story.push(crossed(0.5)).expect_ordered("Notify", 1)
@@ -39,6 +42,7 @@ def test_the_next_months_alerts_are_told_anew():
     story.push(crossed(0.5, occurred_at=after("31d"))).expect_ordered("Notify", 1)
 
 
+@pytest.mark.rule("budget")
 def test_drift_during_a_freeze_waits_until_the_month_ends():
     story = Timeline(budgeted(), serving("1")).push(crossed(1.0)).expect_reason("frozen")
     drifted_months(story, 3, 4, 5).expect(incidents=["open"]).expect_reason("budget_freeze")

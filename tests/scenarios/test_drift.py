@@ -38,6 +38,8 @@ def mended(story):
     return story.push(registered("2")).approve("2").at("2h").expect(champion="2")
 
 
+@pytest.mark.rule("remedy")
+@pytest.mark.rule("monitoring")
 def test_drift_leads_to_a_retraining_that_is_shown_to_have_helped():
     story = story_of_drift().expect(incidents=["remedying"])
     assert len(story.commands("Retrain")) == 1
@@ -67,6 +69,7 @@ def test_more_drift_during_the_remedy_is_counted_and_not_acted_on():
     assert story.facts.incidents[0].repeats == 2
 
 
+@pytest.mark.rule("monitoring")
 def test_azures_own_monitor_and_our_window_make_one_incident():
     story = story_of_drift().push(breached("run-1"), breached("run-2")).expect(incidents=["remedying"])
     assert len(story.commands("Retrain")) == 1
@@ -136,6 +139,7 @@ def test_the_cooldown_holds_the_next_retraining_and_then_lets_it_go():
     assert len(story.commands("Retrain")) == 2
 
 
+@pytest.mark.rule("remedy")
 def test_three_fruitless_retrainings_are_enough_until_a_person_resumes():
     story = Timeline(policy_with(limits={"retrains": ["50/1d"]}), serving("1"))
     story.azure.always("Retrain", Failed(retryable=False, reason="no quota"))

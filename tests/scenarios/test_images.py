@@ -1,5 +1,6 @@
 """The images that a workload is served from, as timelines: a promotion waits for a scan, and for a mended one."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def at(text, **fields):
     return {"occurred_at": after(text), **fields}
 
 
+@pytest.mark.rule("images")
 def test_an_unscanned_image_blocks_a_promotion_until_its_scan_is_clean():
     story = story_of_version_1().push(pushed(), registered("2")).expect(versions=WAITS).expect_reason("image")
     story.at("5h").expect(versions=WAITS)
@@ -92,6 +94,7 @@ def test_what_is_found_in_an_image_that_was_replaced_holds_nothing():
     story.push(found_in("sha256:1", "Critical", **at("2m")), registered("2")).expect(versions=GOES_ON, incidents=[])
 
 
+@pytest.mark.rule("images")
 def test_deleting_a_failed_image_releases_what_waits():
     story = story_of_version_1().push(pushed(), found_in(), registered("2")).at("1h")
     story.push(image_deleted(**at("1h"))).at("1h").expect(versions=GOES_ON, incidents=["resolved"])

@@ -1,5 +1,7 @@
 """A pause stops everything but rollback and notification; to resume is to go on. Each step of the example bakes 30 minutes."""
 
+import pytest
+
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import BROKEN, SCARCE, asked, budgeted, crossed, registered, serving, version
 
@@ -35,6 +37,7 @@ def test_a_yes_during_the_pause_counts_and_is_carried_out_afterwards():
     story.push(asked("resume")).expect(percent=10)
 
 
+@pytest.mark.rule("operator")
 def test_a_rollout_takes_no_further_step_and_goes_on_when_resumed():
     story = rolling_out().at("10m").push(asked("pause"))
     story.at("9h").expect(percent=10).expect_reason("paused")
@@ -55,6 +58,7 @@ def test_a_rollout_that_does_harm_is_rolled_back_during_the_pause():
     assert story.facts.versions["2"].state == "rolled_back"
 
 
+@pytest.mark.rule("looks")
 def test_too_few_requests_during_a_pause_end_nothing():
     story = rolling_out()
     story.azure.serves("2", SCARCE)
@@ -86,6 +90,7 @@ def test_people_are_told_during_a_pause():
     assert [type(command).__name__ for command in story.azure.orders] == ["Notify"]
 
 
+@pytest.mark.rule("operator")
 def test_nothing_is_retrained_during_a_pause():
     story = Timeline(facts=serving("1")).push(asked("pause")).push(asked("retrain"))
     story.expect(incidents=["open"]).expect_reason("paused")

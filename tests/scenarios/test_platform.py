@@ -61,6 +61,7 @@ def told(story, persona):
     return [notice for notice in story.commands("Notify") if notice.persona == persona]
 
 
+@pytest.mark.rule("infrastructure")
 def test_an_alert_long_after_any_rollout_is_an_incident_for_the_infrastructure_team():
     story = story_of_version_2().at("10h").push(alert_at("10h")).expect(champion="2", incidents=["open"])
     (notice,) = told(story, "infrastructure")
@@ -71,6 +72,7 @@ def test_an_alert_long_after_any_rollout_is_an_incident_for_the_infrastructure_t
     assert story.commands("RollBackTraffic") == []
 
 
+@pytest.mark.rule("infrastructure")
 def test_the_resolved_alert_closes_the_incident_and_tells():
     story = story_of_version_1().at("5h").push(alert_at("5h")).at("7h")
     story.push(resolved(occurred_at=after("7h"))).expect(incidents=["resolved"]).expect_reason("resolved")
@@ -106,12 +108,14 @@ def test_an_alert_during_a_rollout_rolls_back_in_one_write():
     assert "High latency" in str(told(story, "ml_engineers")[-1].facts)
 
 
+@pytest.mark.rule("attribution")
 def test_an_alert_soon_after_the_takeover_goes_back_to_the_warm_standby():
     story = story_of_version_2().at("2h").expect(champion="2").push(alert_at("2h"))
     story.expect(champion="1", standby="", traffic=BACK_TO_1).expect_reason("attributed")
     story.at("100h").expect(versions={"1": "serving", "2": "rolled_back"})
 
 
+@pytest.mark.rule("attribution")
 def test_an_alert_after_the_time_of_attribution_rolls_nothing_back():
     story = story_of_version_2().at("151m").push(alert_at("151m")).expect(champion="2", incidents=["open"])
     story.expect_reason("not_attributed")
@@ -162,6 +166,7 @@ def test_an_alert_that_keeps_firing_is_one_incident():
     assert len(told(story, "infrastructure")) == 1
 
 
+@pytest.mark.rule("target_incidents")
 def test_one_rule_on_two_targets_is_two_incidents_and_each_is_closed_by_its_own_end():
     story = story_of_version_1().push(fired("High latency", ENDPOINT, STAGING)).expect(incidents=["open", "open"])
     story.push(resolved("High latency", STAGING)).expect(incidents=["open", "resolved"])
@@ -238,6 +243,7 @@ def test_an_issue_of_a_service_whose_end_nobody_told_is_closed_after_a_week():
     story.at("167h").expect(incidents=["open"]).at("168h").expect(incidents=["expired"])
 
 
+@pytest.mark.rule("by_hand")
 def test_a_deployment_that_we_did_not_order_is_reported_once():
     story = story_of_version_1().at("1h").push(deployed(), deployed()).expect_reason("changed_by_hand")
     (notice,) = told(story, "ml_engineers")
@@ -267,6 +273,7 @@ def test_traffic_that_somebody_else_moves_is_reported_and_our_own_is_not():
     story.at("10h").push(resource_changed(ENDPOINT, dedup_key="later")).expect_reason("changed_by_hand")
 
 
+@pytest.mark.rule("compliance")
 def test_a_workspace_that_is_not_compliant_blocks_a_promotion_until_it_is():
     story = story_of_version_1().push(judged()).expect_reason("noncompliant")
     story.push(registered("2")).expect(versions={"1": "serving", "2": "registered"}).expect_reason("noncompliant")
@@ -337,6 +344,7 @@ def test_a_rollout_under_way_and_a_rollback_do_not_wait_for_compliance():
     story.push(asked("rollback")).expect(champion="1", traffic=BACK_TO_1)
 
 
+@pytest.mark.rule("security")
 def test_a_security_alert_is_told_once_to_those_who_guard():
     story = story_of_version_1(listening(security=SECURITY)).push(security_alert()).expect(incidents=["open"])
     again = security_alert(dedup_key="again", occurred_at=after("1h"))

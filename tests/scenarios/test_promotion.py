@@ -7,6 +7,7 @@ from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import asked, policy_with, registered, rolling, serving
 
 
+@pytest.mark.rule("promotion")
 def test_a_first_version_goes_from_its_registration_to_all_of_the_traffic():
     story = Timeline()
     story.push(registered("1")).expect(versions={"1": "awaiting_approval"}, traffic={})
@@ -33,6 +34,7 @@ def test_a_first_version_is_compared_with_nothing_and_a_later_one_with_the_champ
     assert second.model_ref == "azureml:flight-delay:2"
 
 
+@pytest.mark.rule("candidate")
 def test_the_staging_deployment_is_removed_when_it_has_done_its_part():
     story = Timeline()
     story.push(registered("1")).approve("1")
@@ -40,12 +42,14 @@ def test_the_staging_deployment_is_removed_when_it_has_done_its_part():
     assert (removal.endpoint, removal.deployment) == ("flight-delay-stg", "version-1")
 
 
+@pytest.mark.rule("approval")
 def test_nobody_answers_and_the_safe_answer_is_no():
     story = Timeline(facts=serving("1"))
     story.push(registered("2")).at("47h").expect(versions={"1": "serving", "2": "awaiting_approval"})
     story.at("48h").expect(versions={"1": "serving", "2": "rejected"}, champion="1").expect_reason("expired")
 
 
+@pytest.mark.rule("checks")
 def test_a_check_that_fails_ends_the_candidate_and_nobody_is_asked():
     story = Timeline(facts=serving("1"))
     story.azure.next("CheckEndpoint", Succeeded(data={"latency_p95_ms": 1900.0, "error_rate": 0.0}))

@@ -87,6 +87,7 @@ def test_a_person_who_asks_for_a_retraining_is_asked_for_a_yes_too():
 # Yes
 
 
+@pytest.mark.rule("proposal")
 def test_a_yes_begins_the_retraining_at_once():
     story = drifted().at("3h").say("approve").expect(incidents=["remedying"]).expect_reason("approved")
     assert len(story.commands("Retrain")) == 1
@@ -117,6 +118,7 @@ def test_nothing_is_left_waiting_after_a_yes():
 # No, and nobody
 
 
+@pytest.mark.rule("proposal")
 def test_a_no_closes_the_incident_as_refused_and_tells_the_owner():
     story = drifted().say("reject", comment="it is the holidays").expect(incidents=["refused"])
     assert told(story) == ["flight-delay: nothing is begun (retrain because of data drift)"]

@@ -1,5 +1,7 @@
 """Silences and maintenance windows: what they hold, and that it comes afterwards. NOW is Monday, 2 March 2026, noon UTC."""
 
+import pytest
+
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import (
     BROKEN,
@@ -20,6 +22,7 @@ def told(story):
     return [command.title for command in story.commands("Notify")]
 
 
+@pytest.mark.rule("silencing")
 def test_a_silenced_notification_is_sent_when_the_silence_ends():
     story = Timeline(policy_with(monitoring=[drift_rule(then="notify")]), serving("1"))
     story.push(silenced(until="2d")).push(breached("r1")).at("1d").push(breached("r2")).expect_reason("silenced")
@@ -28,6 +31,7 @@ def test_a_silenced_notification_is_sent_when_the_silence_ends():
     assert told(story) == ["flight-delay: data drift"]
 
 
+@pytest.mark.rule("silencing")
 def test_a_silenced_drift_retrains_when_a_person_ends_the_silence():
     story = Timeline(facts=serving("1")).push(silenced(until="30d")).push(breached())
     story.expect(incidents=["open"]).expect_reason("silenced")

@@ -14,6 +14,7 @@ def story_of_version_2(policy=None):
     return story.push(registered("2")).approve("2").expect(traffic={"version-2": 10, "version-1": 90})
 
 
+@pytest.mark.rule("rollout")
 def test_a_later_version_takes_over_in_three_steps_and_the_old_one_stays_warm():
     story = story_of_version_2()
     story.at("29m").expect(percent=10)
@@ -28,6 +29,8 @@ def test_the_warm_standby_is_removed_when_its_time_is_over():
     assert story.commands("RemoveDeployment")[-1].deployment == "version-1"
 
 
+@pytest.mark.rule("analysis")
+@pytest.mark.rule("rollout")
 def test_a_broken_version_3_is_caught_at_ten_percent():
     story = story_of_version_2().at("2h")
     story.azure.serves("3", BROKEN)
@@ -51,6 +54,8 @@ def test_a_slow_version_is_caught_too():
     story.at("30m").expect(traffic={"version-1": 100, "version-2": 0}).expect_reason("latency_p95_vs_champion")
 
 
+@pytest.mark.rule("looks")
+@pytest.mark.rule("analysis")
 def test_too_few_requests_hold_the_step_and_then_give_up():
     story = story_of_version_2()
     story.azure.serves("2", SCARCE)
@@ -74,6 +79,7 @@ def test_a_person_rolls_back_in_the_middle_even_of_a_paused_workload():
     story.at("5h").expect(traffic={"version-1": 100, "version-2": 0})
 
 
+@pytest.mark.rule("rollback")
 def test_a_person_rolls_back_afterwards_to_the_warm_standby():
     story = story_of_version_2().at("10h").expect(champion="2").push(asked("rollback"))
     story.expect(champion="1", standby="", traffic={"version-1": 100, "version-2": 0})
@@ -99,6 +105,7 @@ def test_traffic_that_cannot_be_set_goes_back_to_the_champion():
     story.expect(champion="1", percent=None).expect_reason("traffic_not_set").expect_ordered("RollBackTraffic")
 
 
+@pytest.mark.rule("rollback")
 def test_a_rollback_that_fails_pages_a_person_with_the_exact_command():
     story = story_of_version_2()
     story.azure.next("RollBackTraffic", Failed(retryable=False, reason="409 for fifteen minutes"))

@@ -17,6 +17,7 @@ def drifted_months(story, *months):
     return story.push(*(window(month, drifted=2) for month in months))
 
 
+@pytest.mark.rule("annotation")
 @pytest.mark.parametrize("task", ["vision", "language"])
 def test_drifted_inputs_become_an_annotation_task_and_retrain_nothing(task):
     story = drifted_months(story_of(task, then="annotate"), 3, 4, 5)
@@ -27,6 +28,7 @@ def test_drifted_inputs_become_an_annotation_task_and_retrain_nothing(task):
     assert story.commands("Retrain") == []
 
 
+@pytest.mark.rule("work_item")
 def test_the_task_is_told_once_and_stays_open_until_the_next_version_serves():
     story = drifted_months(story_of("vision", then="annotate"), 3, 4, 5)
     drifted_months(story, 6, 7).expect(incidents=["open"]).expect_ordered("Notify", 0).expect_reason("incident_open")
@@ -45,6 +47,7 @@ def test_an_override_with_its_reason_retrains_a_vision_model_and_says_why():
     drifted_months(story, 3, 4, 5).expect(incidents=["remedying"]).expect_reason("override")
 
 
+@pytest.mark.rule("investigation")
 def test_a_classical_model_may_be_looked_into_instead_of_retrained():
     story = drifted_months(story_of("classical", then="investigate", to="ml_engineers"), 3, 4, 5)
     story.expect(incidents=["open"])
@@ -54,6 +57,7 @@ def test_a_classical_model_may_be_looked_into_instead_of_retrained():
     assert story.commands("Retrain") == []
 
 
+@pytest.mark.rule("work_item")
 def test_the_data_scientists_close_what_they_looked_into_and_later_drift_opens_anew():
     story = drifted_months(story_of("classical", then="investigate"), 3, 4, 5)
     story.push(asked("close", why="a sensor was changed; the model is right")).expect(incidents=["done"])

@@ -26,6 +26,7 @@ from shared.domain.signals import CommandFinished, HoldElapsed, Signal
 from shared.domain.situation import Setting, Situation
 from shared.domain.values import encode
 from shared.parsing.policy_file import policy_digest
+from tests.scenarios.expected import Between, Expected, told_shortly
 from tests.unit.domain.builders import HEALTHY, NOW, POLICY, SUBJECT, answered
 
 STEPS_MAX = 5_000  # of one call; beyond it the loop is chasing its own tail
@@ -139,8 +140,15 @@ class Timeline:
         """A command that was left unanswered comes to its end."""
         return self.push(self._told(command, outcome or Succeeded()))
 
-    def expect(self, **wanted: Any) -> "Timeline":
-        """Compare what is known with what should be; the names are those of ``seen``."""
+    def expect(self, during: Between | None = None, *happened: Expected, **wanted: Any) -> "Timeline":
+        """Compare what is known with what should be; the names are those of ``seen``.
+
+        With ``between(...)`` first: each of these happened then.
+        """
+        if during:
+            decisions = [decision for decision in self.ledger if during.holds(decision.decided_at - NOW)]
+            missing = [one for one in happened if not one.among(decisions)]
+            assert not missing, f"{missing} did not happen {during}, but {told_shortly(self.ledger, NOW)}"
         seen = self.seen()
         assert {name: seen[name] for name in wanted} == wanted
         return self

@@ -159,6 +159,7 @@ def test_every_module_of_the_core_has_its_tests():
         "platform_signals",
         "candidate",
         "policy_texts",
+        "policy_environments",
         "policy_section",
         "policy_telemetry",
         "policy_promotion",

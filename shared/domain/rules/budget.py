@@ -12,7 +12,7 @@ from shared.domain.decisions import Reason
 from shared.domain.facts import Facts
 from shared.domain.platform_signals import BudgetCrossed
 from shared.domain.policy_budgets import BudgetRule, ForecastTier, Tier
-from shared.domain.routing import budget_rules, budget_subject
+from shared.domain.routing import budget_rules, budgets_of
 from shared.domain.signals import OperatorAsked
 from shared.domain.situation import Ruling, Setting, Situation, because
 from shared.domain.values import replace
@@ -28,7 +28,7 @@ def key_of(signal: BudgetCrossed) -> str:
 
 def tell(setting: Setting, signal: BudgetCrossed) -> Ruling:
     """Tell the people of the highest tier that was crossed, unless this period has heard of it."""
-    rule = next((known for known in setting.policy.budgets if budget_subject(known) == setting.subject), None)
+    rule = next(iter(budgets_of(setting.policy, setting.subject)), None)
     if rule is None:
         return Ruling("no_match", RULE, (because("no_budget", "the policy names this budget no more"),), setting.facts)
     until, over = _period(rule, signal, setting.now)

@@ -8,7 +8,7 @@ from shared.domain.decisions import Reason
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Version
 from shared.domain.lifecycle import VersionEvent
-from shared.domain.policy import Environment
+from shared.domain.policy_environments import Environment
 from shared.domain.references import deployment_name, in_registry
 from shared.domain.rules import remedy
 from shared.domain.situation import Ruling, Situation

@@ -7,7 +7,6 @@ traffic goes back (``rollout``).
 import dataclasses
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 
 from shared.domain.commands import Notify
 from shared.domain.decisions import Hold, Reason
@@ -98,11 +97,6 @@ def on_resolved(situation: Situation, signal: AlertResolved) -> Ruling:
     return _on_end(situation, Trouble(signal.rule.lower(), signal.targets, signal.occurred_at, told))
 
 
-def _rule_for(situation: Situation, trouble: Trouble) -> InfrastructureAlert | None:
-    rules = situation.workload.alert_rules
-    return next((rule for rule in rules if fnmatchcase(trouble.name, rule.rules.lower())), None)
-
-
 def _sightings(situation: Situation, trouble: Trouble) -> tuple[Sighting, ...]:
     targets = dict.fromkeys(concerned(situation.workload, trouble.targets))
     alert = f"{trouble.name} {trouble.issue}".strip()
@@ -113,7 +107,7 @@ def _sightings(situation: Situation, trouble: Trouble) -> tuple[Sighting, ...]:
 
 
 def _on_trouble(situation: Situation, trouble: Trouble) -> Ruling:
-    rule, sightings = _rule_for(situation, trouble), _sightings(situation, trouble)
+    rule, sightings = situation.workload.alert_rule(trouble.name), _sightings(situation, trouble)
     if rule is None or not sightings:
         return _no_rule(situation, trouble)
     facts, reasons, opened, holds = situation.facts, list[Reason](), list[Incident](), list[Hold]()
@@ -194,7 +188,7 @@ def _deployments(signal: AlertFired) -> tuple[str, ...]:
 
 
 def _on_end(situation: Situation, trouble: Trouble) -> Ruling:
-    rule, sightings = _rule_for(situation, trouble), _sightings(situation, trouble)
+    rule, sightings = situation.workload.alert_rule(trouble.name), _sightings(situation, trouble)
     if rule is None and not any(newest(situation.facts, sighting) for sighting in sightings):
         return _no_rule(situation, trouble)
     facts, reasons, closed, released = situation.facts, list[Reason](), list[Incident](), list[str]()

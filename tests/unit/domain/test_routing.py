@@ -31,10 +31,10 @@ DEPLOYED = ModelDeployed(**HEARD, workspace=PRODUCTION, service_name="flight-del
 
 
 def two_workloads():
-    """The example, and a second workload for the same model that watches another endpoint."""
+    """The example, and a second workload beside it that serves another model from other endpoints."""
     raw = raw_policy()
-    elsewhere = {"production": {"endpoint": "flight-delay-eu"}}
-    second = changed(raw["workloads"][0], {"name": "flight-delay-eu", "environments": elsewhere})
+    elsewhere = {"production": {"endpoint": "house-prices"}, "staging": {"endpoint": "house-prices-stg"}}
+    second = changed(raw["workloads"][0], {"name": "house-prices", "model": "house-*", "environments": elsewhere})
     raw["workloads"].append(second)
     return Policy.model_validate(raw)
 
@@ -91,9 +91,14 @@ def test_an_endpoint_is_found_in_whatever_case_azure_writes_it():
 
 
 def test_one_signal_may_concern_two_workloads():
-    assert route(two_workloads(), registered()) == (SUBJECT, "workload/flight-delay-eu")
-    assert route(two_workloads(), window(3)) == (SUBJECT,)
-    assert route(two_workloads(), window(3, endpoint="flight-delay-eu")) == ("workload/flight-delay-eu",)
+    assert route(two_workloads(), JOB) == (SUBJECT, "workload/house-prices")
+    assert route(two_workloads(), breached()) == (SUBJECT, "workload/house-prices")
+
+
+def test_of_two_workloads_in_one_workspace_each_hears_of_its_own_model_and_endpoint():
+    assert route(two_workloads(), registered()) == route(two_workloads(), window(3)) == (SUBJECT,)
+    assert route(two_workloads(), registered(model_name="house-1")) == ("workload/house-prices",)
+    assert route(two_workloads(), window(3, endpoint="house-prices")) == ("workload/house-prices",)
 
 
 @pytest.mark.parametrize("workspace", [ELSEWHERE, ""])

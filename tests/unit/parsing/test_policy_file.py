@@ -61,8 +61,8 @@ MISTAKES = [
     ("cooldown: 12h", "cooldown: twelve", f"{WORKLOAD}.retrain.cooldown", "30m or 1h30m"),
     ("cooldown: 12h", "cooldown: 12", f"{WORKLOAD}.retrain.cooldown", "unit"),
     ("bake: 30m", "bake: 30 minutes", f"{WORKLOAD}.promotion.rollout.bake", "ms, s, m, h, d or w"),
-    ("steps: [10, 50, 100]", "steps: [50, 10, 100]", f"{WORKLOAD}.promotion.rollout", "rise"),
-    ("steps: [10, 50, 100]", "steps: [10, 50]", f"{WORKLOAD}.promotion.rollout", "[10, 50]"),
+    ("steps: [10, 50, 100]", "steps: [50, 10, 100]", f"{WORKLOAD}.promotion.rollout.steps", "rise"),
+    ("steps: [10, 50, 100]", "steps: [10, 50]", f"{WORKLOAD}.promotion.rollout.steps", "[10, 50]"),
     ("steps: [10, 50, 100]", "steps: [ten, 100]", f"{WORKLOAD}.promotion.rollout.steps[0]", "integer"),
     ("min_requests: 20\n", "min_requests: 0\n", f"{WORKLOAD}.promotion.rollout.analysis.min_requests", "1"),
     (
@@ -89,9 +89,9 @@ MISTAKES = [
         f"{WORKLOAD}.promotion.staging.checks[1].metrics.auc_min",
         "number",
     ),
-    ("for: 3 of 4", "for: 5 of 4", f"{WORKLOAD}.monitoring[0]", "M at most N"),
+    ("for: 3 of 4", "for: 5 of 4", f"{WORKLOAD}.monitoring[0].for", "M at most N"),
     ("for: 3 of 4", "for: often", f"{WORKLOAD}.monitoring[0].for", "of"),
-    ("suspected_above: 0.1", "suspected_above: 0.3", f"{WORKLOAD}.monitoring[0]", "must not exceed"),
+    ("suspected_above: 0.1", "suspected_above: 0.3", f"{WORKLOAD}.monitoring[0].suspected_above", "must not exceed"),
     ("share_of_features: 0.15", "share_of_features: 15", f"{WORKLOAD}.monitoring[0].share_of_features", "1"),
     ("metric: psi", "metric: ks", f"{WORKLOAD}.monitoring[0].metric", "psi"),
     ("window: 1mo ", "window: 1 month ", f"{WORKLOAD}.monitoring[0].window", "mo"),
@@ -104,7 +104,7 @@ MISTAKES = [
     ("kind: managed_online", "kind: manged_online", f"{WORKLOAD}.environments.production.kind", "managed_online"),
     ("owner: ml_engineers", "owner: nobody", f"{WORKLOAD}.owner", "defined are ['ml_engineers']"),
     ("by: ml_engineers", "by: nobody", f"{WORKLOAD}.promotion.approval.by", "'nobody'"),
-    ("task: classical", "task: vision", "workloads[0]", "then: notify"),
+    ("task: classical", "task: vision", f"{WORKLOAD}.monitoring[0].then", "then: notify"),
     ("name: flight-delay\n", "name: Flight Delay\n", f"{WORKLOAD}.name", "pattern"),
     ("  limits: {", "  limit: {", "defaults.limit", "did you mean limits?"),
     ("instance_count: 1", "instance_count: 0", f"{WORKLOAD}.deployment.instance_count", "1"),
@@ -191,13 +191,6 @@ def test_a_key_that_is_written_twice_is_an_error():
     text = edited("    mode: act ", "    mode: observe\n    mode: act ")
     (fault,) = faults(text)
     assert fault == PolicyFault("policy.yaml", line_of(text, "mode: act "), f"{WORKLOAD}.mode", "is written twice")
-
-
-def test_two_workloads_of_one_name_are_an_error():
-    raw = yaml.safe_load(TEXT)
-    raw["workloads"] *= 2
-    (fault,) = faults(yaml.safe_dump(raw))
-    assert "must differ" in fault.text
 
 
 def test_comments_and_layout_do_not_change_the_digest():

@@ -14,7 +14,7 @@ from shared.domain.situation import FAULT_RETRY
 from shared.parsing.policy_file import policy_digest
 from shared.ports import LoadedPolicy, StoreUnavailableError
 from shared.services.decide import TRIES_MAX
-from tests.unit.domain.builders import GROUP, crossed, raw_policy
+from tests.unit.domain.builders import GROUP, changed, crossed, raw_policy
 from tests.unit.services.fakes import NOON, SUBJECT, ContestedStore, LaggingStore, World
 from tests.unit.services.signals import asked, hold, registered, rolling_out, serving, window
 
@@ -208,7 +208,8 @@ async def test_a_budget_alert_is_told_once_and_freezes_every_workload_in_its_sco
     raw = raw_policy(
         budgets=[{"scope": GROUP, "tiers": [{"at": 1.0, "then": "freeze_retraining", "to": "ml_engineers"}]}]
     )
-    second = {**raw["workloads"][0], "name": "flight-cancel", "model": "flight-cancel*"}
+    own = {name: {"endpoint": f"flight-cancel-{name}"} for name in ("staging", "production")}
+    second = changed(raw["workloads"][0], {"name": "flight-cancel", "model": "flight-cancel*", "environments": own})
     policy = Policy.model_validate({**raw, "workloads": [*raw["workloads"], second]})
     world.policies.loaded = LoadedPolicy(policy, policy_digest(policy), {})
     await world.ingest.tell(crossed(1.0, occurred_at=world.clock.now()))

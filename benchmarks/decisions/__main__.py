@@ -1,0 +1,43 @@
+"""`python -m benchmarks.decisions`: prints what decisions cost under 20, 200 and 2,000 rules; ends with 1 when a goal is missed."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+
+from benchmarks.decisions.costs import SHAPES, ThroughTheStore, core, loading
+from benchmarks.report import Series, goals, table
+from benchmarks.timing import interleaved
+
+SIZES = (20, 200, 2_000)
+ROUNDS, ROUNDS_OF_LOADING = 15, 3
+
+
+def measure() -> Iterator[Series]:
+    """Everything that has a goal, one after the other."""
+    limits = goals("decisions")
+    for shape in SHAPES:
+        tasks = {size: core(shape, size) for size in SIZES}
+        yield Series(f"core: {shape.name}", interleaved(tasks, ROUNDS), limits["cost_ratio_max"])
+    with asyncio.Runner() as runner:
+        for shape in SHAPES[:2]:
+            through = {size: ThroughTheStore(shape, size, runner) for size in SIZES}
+            yield Series(f"store: {shape.name}", interleaved(through, ROUNDS), limits["cost_ratio_max"])
+            for task in through.values():
+                task.close()
+    for shape in SHAPES:
+        files = {size: loading(shape, size) for size in SIZES}
+        yield Series(f"load: {shape.name}", interleaved(files, ROUNDS_OF_LOADING), limits["load_ratio_max"])
+
+
+def main() -> int:
+    """Measure, print, judge."""
+    print("Cost per decision (core), per signal (store) and per rule (load); ratios are to the smallest policy.\n")
+    met = True
+    for series in measure():
+        print(table([series]), flush=True)
+        met = met and series.met
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
