@@ -12,6 +12,8 @@ from shared.domain.platform_signals import (
     AlertResolved,
     BudgetCrossed,
     ComplianceChanged,
+    DataArrived,
+    DataDeleted,
     PlatformHealthChanged,
     PlatformSignal,
     ResourceChanged,
@@ -23,6 +25,7 @@ from shared.domain.rules import (
     budget,
     by_hand,
     compliance,
+    data_arrival,
     infrastructure,
     monitoring,
     operator,
@@ -30,6 +33,7 @@ from shared.domain.rules import (
     remedy,
     rollback,
     rollout,
+    schedule,
     security,
     silencing,
     work_item,
@@ -43,6 +47,7 @@ from shared.domain.signals import (
     ModelRegistered,
     MonitorBreached,
     OperatorAsked,
+    ScheduleElapsed,
     SubscriptionValidation,
     TelemetryReceived,
     WindowClosed,
@@ -82,7 +87,7 @@ def _rule(situation: Situation) -> Ruling:
             return _on_operator(situation, signal)
         case CommandFinished():
             return _on_finished(situation, signal)
-        case HoldElapsed():
+        case HoldElapsed() | ScheduleElapsed():
             return _on_elapsed(situation, signal)
         case JobStatusChanged() | SubscriptionValidation() | TelemetryReceived():
             return _no_match(situation, "heard and recorded; no rule acts on it")
@@ -112,6 +117,16 @@ def _on_platform(situation: Situation, signal: ModelDeployed | PlatformSignal) -
             return security.on_vulnerability(situation, signal)
         case ResourceChanged():
             return by_hand.on_changed(situation, signal)
+        case _:
+            return _on_asset(situation, signal)
+
+
+def _on_asset(situation: Situation, signal: PlatformSignal) -> Ruling:
+    match signal:
+        case DataArrived():
+            return data_arrival.on_arrived(situation, signal)
+        case DataDeleted():
+            return data_arrival.on_deleted(situation, signal)
         case _:
             return _no_match(situation, "heard and recorded; no rule acts on it yet")
 
@@ -163,7 +178,9 @@ def _waiting(situation: Situation, signal: CommandFinished) -> Version | None:
     return next((v for v in situation.facts.versions.values() if signal.command_id in v.awaiting), None)
 
 
-def _on_elapsed(situation: Situation, signal: HoldElapsed) -> Ruling:
+def _on_elapsed(situation: Situation, signal: HoldElapsed | ScheduleElapsed) -> Ruling:
+    if isinstance(signal, ScheduleElapsed):
+        return schedule.on_elapsed(situation, signal)
     match signal.purpose:
         case "bake":
             return rollout.on_bake(situation, signal)

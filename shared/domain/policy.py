@@ -18,6 +18,7 @@ from shared.domain.policy_responses import unfit_response
 from shared.domain.policy_section import FaultAtError, Section
 from shared.domain.policy_telemetry import TelemetrySettings
 from shared.domain.policy_texts import Duration, LimitText, Name, Persistence, ResourceId, WindowLength
+from shared.domain.policy_triggers import NewData, Requirements, Schedule
 
 Task = Literal["classical", "vision", "language"]
 Mode = Literal["observe", "propose", "act"]
@@ -100,7 +101,7 @@ class DataDrift(Section):
         return self
 
 
-Monitored = Annotated[DataDrift | InfrastructureAlert, Field(discriminator="when")]
+Monitored = Annotated[DataDrift | InfrastructureAlert | Schedule | NewData, Field(discriminator="when")]
 
 
 class AzureMlTraining(Section):
@@ -131,6 +132,7 @@ class Retraining(Section):
     """When and how often a new version may be trained, and when to stop and call a person."""
 
     trainer: Trainer = Field(alias="with")
+    requires: Requirements | None = None
     cooldown: Duration = timedelta(hours=12)
     verify: Verification
     verify_within: Duration = timedelta(days=7)
@@ -164,7 +166,8 @@ class Workload(Section):
 
     @model_validator(mode="after")
     def _responses_fit(self) -> "Workload":
-        for rule in self.drift_rules:
+        answers: tuple[DataDrift | Schedule | NewData, ...] = (*self.drift_rules, *self.schedules, *self.data_rules)
+        for rule in answers:
             unfit = unfit_response(self.task, rule.then, rule.override_reason)
             if unfit:
                 raise ValueError(f"workload {self.name}: {unfit}")
@@ -180,13 +183,38 @@ class Workload(Section):
         """The rules of monitoring that listen to the platform, in the order in which they are asked."""
         return tuple(rule for rule in self.monitoring if isinstance(rule, InfrastructureAlert))
 
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The times at which retraining is wanted whatever was measured."""
+        return tuple(rule for rule in self.monitoring if isinstance(rule, Schedule))
+
+    @property
+    def data_rules(self) -> tuple[NewData, ...]:
+        """The rules that say which files count as new data."""
+        return tuple(rule for rule in self.monitoring if isinstance(rule, NewData))
+
+    @model_validator(mode="after")
+    def _files_can_come(self) -> "Workload":
+        requires = self.retrain.requires if self.retrain else None
+        if requires and requires.new_files_min and not self.data_rules:
+            text = "new_files_min waits for files that no rule counts: add a rule with when: data_arrived to monitoring"
+            raise FaultAtError(text, "retrain", "requires", "new_files_min")
+        return self
+
+    @model_validator(mode="after")
+    def _schedules_differ(self) -> "Workload":
+        times = [(rule.cron, rule.timezone) for rule in self.schedules]
+        if len(set(times)) != len(times):
+            raise FaultAtError("two rules have the same schedule; one of them is enough", "monitoring")
+        return self
+
 
 def _personas_of(workload: Workload) -> list[tuple[str, tuple[str | int, ...]]]:
     """Every persona that a workload names, with the place where it does."""
     return [
         (workload.owner, ("owner",)),
         (workload.promotion.approval.by, ("promotion", "approval", "by")),
-        *((rule.to, ("monitoring", number, "to")) for number, rule in enumerate(workload.monitoring)),
+        *((getattr(rule, "to", ""), ("monitoring", number, "to")) for number, rule in enumerate(workload.monitoring)),
         (workload.security.to if workload.security else "", ("security", "to")),
     ]
 

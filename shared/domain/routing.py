@@ -10,8 +10,11 @@ from fnmatch import fnmatchcase
 from shared.domain.platform_signals import (
     AlertFired,
     AlertResolved,
+    BlobEvent,
     BudgetCrossed,
     ComplianceChanged,
+    DataArrived,
+    DataDeleted,
     PlatformHealthChanged,
     ResourceChanged,
     SecurityAlertRaised,
@@ -19,6 +22,7 @@ from shared.domain.platform_signals import (
 )
 from shared.domain.policy import Policy, Workload
 from shared.domain.policy_budgets import BudgetRule
+from shared.domain.policy_triggers import NewData
 from shared.domain.signals import (
     ApprovalAnswered,
     CommandFinished,
@@ -29,6 +33,7 @@ from shared.domain.signals import (
     MonitorBreached,
     OperatorAsked,
     Rejected,
+    ScheduleElapsed,
     Signal,
     WindowClosed,
 )
@@ -76,12 +81,23 @@ def _lies_along(scope: str, place: str) -> bool:
     return bool(place) and (f"{place}/".startswith(f"{scope}/") or f"{scope}/".startswith(f"{place}/"))
 
 
+def data_rules(workload: Workload, signal: BlobEvent) -> tuple[NewData, ...]:
+    """The rules of a workload that count a file: of its storage account, by the glob of container and path."""
+    place = f"{signal.container}/{signal.path}"
+    account = _lower(signal.source)
+    return tuple(
+        rule for rule in workload.data_rules if _lower(rule.storage) == account and fnmatchcase(place, rule.path)
+    )
+
+
 def _lower(arm_id: str) -> str:
     return arm_id.lower().rstrip("/")
 
 
 def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
     """A rejection when the signal speaks only of resources that no workload names, or of a workload that does not exist."""
+    if isinstance(signal, DataArrived | DataDeleted):
+        return _uncounted(policy, signal)
     places = places_of(signal)
     if isinstance(signal, BudgetCrossed) and budget_rules(policy, signal):
         return None
@@ -93,6 +109,15 @@ def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
     if isinstance(name, str) and all(name != known.name for known in policy.workloads):
         return Rejected(reason="out_of_scope", detail=f"the policy has no workload {name!r}")
     return None
+
+
+def _uncounted(policy: Policy, signal: BlobEvent) -> Rejected | None:
+    """A rejection when no workload counts a file: storage is part of no workspace."""
+    if any(data_rules(known, signal) for known in policy.workloads):
+        return None
+    file = f"{signal.container}/{signal.path} in {signal.source}"
+    detail = f"no rule with when: data_arrived counts {file}: add one, or narrow the subscription"
+    return Rejected(reason="out_of_scope", detail=detail)
 
 
 def places_of(signal: Signal) -> tuple[str, ...]:
@@ -133,8 +158,16 @@ def _concerns(workload: Workload, signal: Signal) -> bool:
         case MonitorBreached():
             named = any(fnmatchcase(signal.monitor_signal, rule.azure_ml_signals) for rule in workload.drift_rules)
             return named and signal.workspace in _workspaces(workload)
+        case DataArrived() | DataDeleted():
+            return bool(data_rules(workload, signal))
         case (
-            OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed() | SilenceAdded() | SilenceExpired()
+            OperatorAsked()
+            | ApprovalAnswered()
+            | CommandFinished()
+            | HoldElapsed()
+            | ScheduleElapsed()
+            | SilenceAdded()
+            | SilenceExpired()
         ):
             return signal.workload == workload.name
         case _:
