@@ -64,6 +64,17 @@ class Workspace(Protocol):
         ...
 
 
+class Datasets(Protocol):
+    """Labelled data, as registered in Azure Machine Learning."""
+
+    async def rows(self, workspace: str, data: str) -> int | Failed | None:
+        """How many labelled rows a data asset (``azureml:NAME@latest`` or ``:VERSION``) holds in all, by its tag ``rows``.
+
+        None when it carries no such tag, or one that is no whole number. Raises nothing: what went wrong is a ``Failed``.
+        """
+        ...
+
+
 class Prober(Protocol):
     """Sends real requests to one deployment of an endpoint."""
 

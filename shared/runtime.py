@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.adapters.azure_ml import AzureMachineLearning
+from shared.adapters.azure_ml_data import AzureMlDatasets
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.event_grid_topic import EventGridTopic
 from shared.adapters.event_hub_out import EventHubOut, HubAddress
@@ -27,6 +28,7 @@ from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.execute import Executor, Hands, Loop
 from shared.services.ingest import Ingest
+from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
 from shared.settings import Settings, SettingsError, read_settings
 from shared.signing import ApprovalLinks
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 CALL_TIMEOUT_SECONDS = 60.0
 POST_TIMEOUT_SECONDS = 20.0
+DATA_TIMEOUT_SECONDS = 20.0  # below the half minute after which Event Grid sends again
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,15 @@ async def build(settings: Settings) -> Application:
     policies = PolicyFolder(settings.policy, settings.overlay)
     aggregator = Aggregator(store, clock, policies)
     announcer = Announcer(store, clock, _targets(settings))
-    decider = Decider(store, queue, clock, policies, aggregator, announcer)
+    workspace = azure_machine_learning(settings)
+    datasets = AzureMlDatasets(workspace.clients, DATA_TIMEOUT_SECONDS)
+    decider = Decider(store, queue, clock, policies, aggregator, announcer, datasets)
     ingest = Ingest(store, clock, policies, decider)
     links = ApprovalLinks(settings.signing_key, settings.public_url)
-    executor = Executor(store, queue, clock, policies, Loop(decider, aggregator), _hands(settings, clock, links))
-    sweeper = Sweeper(store, queue, clock, decider, ingest, aggregator, announcer)
+    executor = Executor(
+        store, queue, clock, policies, Loop(decider, aggregator), _hands(settings, clock, links, workspace)
+    )
+    sweeper = Sweeper(store, queue, clock, decider, ingest, aggregator, announcer, Schedules(store, clock, policies))
     return Application(
         settings=settings,
         store=store,
@@ -94,8 +101,7 @@ def azure_machine_learning(settings: Settings) -> AzureMachineLearning:
     return AzureMachineLearning(_credential, _cloud(settings), settings.poll_seconds, CALL_TIMEOUT_SECONDS)
 
 
-def _hands(settings: Settings, clock: Clock, links: ApprovalLinks) -> Hands:
-    workspace = azure_machine_learning(settings)
+def _hands(settings: Settings, clock: Clock, links: ApprovalLinks, workspace: AzureMachineLearning) -> Hands:
     server = SmtpServer(
         host=settings.smtp_host,
         port=settings.smtp_port,

@@ -75,6 +75,9 @@ class _Fixed:
     async def current(self) -> LoadedPolicy:
         return self._loaded
 
+    async def rows(self, workspace: str, data: str) -> int | None:  # noqa: ARG002  # no policy of these asks for rows
+        return None
+
 
 class ThroughTheStore:
     """The services on an embedded store in memory: accepted, routed, decided, committed. A unit is one signal."""
@@ -87,7 +90,7 @@ class ThroughTheStore:
         queue = SqliteQueue(self._store.database, self._fixed)
         aggregator = Aggregator(self._store, self._fixed, self._fixed)
         silent = Announcer(self._store, self._fixed, {})
-        decider = Decider(self._store, queue, self._fixed, self._fixed, aggregator, silent)
+        decider = Decider(self._store, queue, self._fixed, self._fixed, aggregator, silent, self._fixed)
         self._ingest = Ingest(self._store, self._fixed, self._fixed, decider)
 
     def __call__(self) -> int:

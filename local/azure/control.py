@@ -110,7 +110,11 @@ class Control:
 
     async def _add_data(self, body: dict[str, Any]) -> Any:
         added = self._behind.planter.add_data(
-            body.get("workspace"), body["name"], body.get("version"), Path(body["folder"])
+            body.get("workspace"),
+            body["name"],
+            body.get("version"),
+            Path(body["folder"]),
+            {key: str(value) for key, value in (body.get("tags") or {}).items()},
         )
         return {"ids": [asset.id for asset in added]}
 

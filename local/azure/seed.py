@@ -4,6 +4,7 @@ Owns the file's grammar and the translation of a component's YAML (the one that 
 the specification that the REST API keeps. Folders are relative to the file that names them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,16 @@ class _Part(BaseModel):
 
 
 class Content(_Part):
-    """A data or code asset: a folder (data may be a file). Without a workspace it exists in all of them."""
+    """A data or code asset: a folder (data may be a file). Without a workspace it exists in all of them.
+
+    ``tags`` are those of a data asset.
+    """
 
     name: str
     version: str = "1"
     folder: Path
     workspace: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
 
 
 class ComponentFile(_Part):
@@ -98,11 +103,13 @@ class Planter:
         for code in seed.codes:
             self.add_code(code.workspace, code.name, code.version, code.folder)
         for data in seed.data:
-            self.add_data(data.workspace, data.name, data.version, data.folder)
+            self.add_data(data.workspace, data.name, data.version, data.folder, data.tags)
         for component in seed.components:
             self._add_component(component)
 
-    def add_data(self, workspace: str | None, name: str, version: str | None, folder: Path) -> list[Asset]:
+    def add_data(  # where it is, what it is called, what is in it, and what is said of it
+        self, workspace: str | None, name: str, version: str | None, folder: Path, tags: Mapping[str, str]
+    ) -> list[Asset]:
         """A data asset version; without a version, the next one. Returns one asset for each workspace."""
         if not folder.exists():
             raise FileNotFoundError(folder)
@@ -111,7 +118,8 @@ class Planter:
         for scope in self._scopes(workspace):
             chosen = version or self._assets.next_version(scope.key, "data", name)
             address = self._datastores.link(scope, f"data/{name}/{chosen}", folder)
-            added.append(self._add(scope, "data", name, chosen, {"dataType": kind, "dataUri": address}, folder))
+            properties = {"dataType": kind, "dataUri": address, "tags": dict(tags)}
+            added.append(self._add(scope, "data", name, chosen, properties, folder))
         return added
 
     def add_code(self, workspace: str | None, name: str, version: str, folder: Path) -> None:

@@ -29,7 +29,7 @@ class Flights:
         return list(self._example.request_rows(self._months[month]))
 
     async def publish_labels(self, control: Control, through: int) -> None:
-        """Everything labelled up to a month becomes a new version of the data asset ``flights-labelled``."""
+        """Everything labelled up to a month becomes a new version of the data asset ``flights-labelled``, with its rows as a tag."""
         folder = self._folder / f"through-2013-{through:02d}"
         folder.mkdir()
         for month in range(1, through + 1):
@@ -39,9 +39,13 @@ class Flights:
                     path, index=False, compression={"method": "gzip", "mtime": 0, "compresslevel": 1}
                 )
             (folder / path.name).hardlink_to(path)
-        version = f"2013-{through:02d}"
         await control.order(
-            "data-assets", workspace=DEVELOPMENT, name="flights-labelled", version=version, folder=str(folder)
+            "data-assets",
+            workspace=DEVELOPMENT,
+            name="flights-labelled",
+            version=f"2013-{through:02d}",
+            folder=str(folder),
+            tags={"rows": str(sum(len(self._months[month]) for month in range(1, through + 1)))},
         )
 
 

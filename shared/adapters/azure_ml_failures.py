@@ -22,8 +22,8 @@ VALIDATION_ERRORS = frozenset({"ValidationException", "ValidationError"})  # by 
 RETRYABLE_STATUSES = frozenset({408, 409, 429})
 
 
-def classify(problem: Exception, command: Command) -> Failed | Unknown:
-    """The outcome that an exception stands for.
+def classify(problem: Exception, command: Command | None) -> Failed | Unknown:
+    """The outcome that an exception stands for; ``command`` is None when data were only read.
 
     ``Unknown`` when a write may have arrived, or when the exception is not one that Azure's libraries are known to raise.
     """
@@ -56,7 +56,7 @@ def retry_after_seconds(problem: Exception) -> float | None:
     return None
 
 
-def _answered(problem: HttpResponseError, command: Command) -> Failed:
+def _answered(problem: HttpResponseError, command: Command | None) -> Failed:
     status = problem.status_code or 0
     said = f"HTTP {status}: {_said(problem)}"
     where = _resource(problem)
@@ -80,7 +80,7 @@ def _is_retryable(status: int) -> bool:
     return status in RETRYABLE_STATUSES or status >= 500
 
 
-def _role(command: Command) -> str:
+def _role(command: Command | None) -> str:
     if isinstance(command, ShareModel):
         return "the role 'AzureML Registry User' on the registry and 'AzureML Data Scientist' on the workspace"
     return "the role 'AzureML Data Scientist' on the workspace"

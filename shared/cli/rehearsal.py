@@ -18,6 +18,7 @@ from shared.adapters.system_clock import SystemClock
 from shared.cli.problems import CommandError
 from shared.domain import routing
 from shared.domain.decisions import Decision
+from shared.domain.outcomes import Failed
 from shared.domain.signals import Rejected, Signal, SubscriptionValidation, TelemetryReceived, kind_of
 from shared.parsing import Parsed
 from shared.ports import LoadedPolicy, Store
@@ -34,6 +35,14 @@ NEVER_DECIDED = {
     TelemetryReceived: "telemetry is aggregated; what is decided on are the windows that close",
     SubscriptionValidation: "the handshake is answered at once",
 }
+
+
+class Unread:
+    """The port ``Datasets`` of a rehearsal: it asks nobody, so it needs neither a network nor permissions."""
+
+    async def rows(self, workspace: str, data: str) -> Failed:
+        """Not known here."""
+        return Failed(retryable=False, reason=f"a rehearsal reads nothing from Azure, so not {data} of {workspace}")
 
 
 async def rehearse(policy: Path, overlay: Path | None, store: Path | None, found: Iterable[Found]) -> list[Answer]:
@@ -73,7 +82,7 @@ async def _answers(store: SqliteStore, policies: PolicyFolder, found: Iterable[F
     clock, loaded = SystemClock(), await policies.current()
     aggregator = Aggregator(store, clock, policies)
     silent = Announcer(store, clock, {})  # a rehearsal is nobody else's business
-    decider = Decider(store, SqliteQueue(store.database, clock), clock, policies, aggregator, silent)
+    decider = Decider(store, SqliteQueue(store.database, clock), clock, policies, aggregator, silent, Unread())
     return [
         {"file": file, "index": index} | answer
         for file, index, element in found

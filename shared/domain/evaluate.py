@@ -12,6 +12,8 @@ from shared.domain.platform_signals import (
     AlertResolved,
     BudgetCrossed,
     ComplianceChanged,
+    DataArrived,
+    DataDeleted,
     ImageDeleted,
     ImagePushed,
     ImageQuarantined,
@@ -28,6 +30,7 @@ from shared.domain.rules import (
     budget,
     by_hand,
     compliance,
+    data_arrival,
     images,
     infrastructure,
     monitoring,
@@ -36,6 +39,7 @@ from shared.domain.rules import (
     remedy,
     rollback,
     rollout,
+    schedule,
     security,
     silencing,
     work_item,
@@ -50,6 +54,7 @@ from shared.domain.signals import (
     MonitorBreached,
     MonitorRecovered,
     OperatorAsked,
+    ScheduleElapsed,
     SubscriptionValidation,
     TelemetryReceived,
     WindowClosed,
@@ -89,7 +94,7 @@ def _rule(situation: Situation) -> Ruling:
             return _on_operator(situation, signal)
         case CommandFinished():
             return _on_finished(situation, signal)
-        case HoldElapsed():
+        case HoldElapsed() | ScheduleElapsed():
             return _on_elapsed(situation, signal)
         case JobStatusChanged() | SubscriptionValidation() | TelemetryReceived():
             return _no_match(situation, "heard and recorded; no rule acts on it")
@@ -120,10 +125,20 @@ def _on_platform(situation: Situation, signal: ModelDeployed | PlatformSignal) -
             | ImageQuarantined()
         ):
             return _on_trust(situation, signal)
+        case ResourceChanged() | DataArrived() | DataDeleted():
+            return _on_change(situation, signal)
+        case _:
+            assert_never(signal)
+
+
+def _on_change(situation: Situation, signal: ResourceChanged | DataArrived | DataDeleted) -> Ruling:
+    match signal:
         case ResourceChanged():
             return by_hand.on_changed(situation, signal)
-        case _:
-            return _no_match(situation, "heard and recorded; no rule acts on it yet")
+        case DataArrived():
+            return data_arrival.on_arrived(situation, signal)
+        case DataDeleted():
+            return data_arrival.on_deleted(situation, signal)
 
 
 def _on_trust(
@@ -188,7 +203,9 @@ def _waiting(situation: Situation, signal: CommandFinished) -> Version | None:
     return next((v for v in situation.facts.versions.values() if signal.command_id in v.awaiting), None)
 
 
-def _on_elapsed(situation: Situation, signal: HoldElapsed) -> Ruling:
+def _on_elapsed(situation: Situation, signal: HoldElapsed | ScheduleElapsed) -> Ruling:
+    if isinstance(signal, ScheduleElapsed):
+        return schedule.on_elapsed(situation, signal)
     match signal.purpose:
         case "bake":
             return rollout.on_bake(situation, signal)

@@ -7,6 +7,7 @@ Knows nothing of how it is stored.
 from datetime import datetime
 from typing import Literal
 
+from shared.domain.arrivals import Arrivals
 from shared.domain.budget_facts import BudgetFreeze, BudgetPeriod
 from shared.domain.image_facts import Image
 from shared.domain.lifecycle import VersionEvent, VersionState, move
@@ -105,7 +106,15 @@ class Rollout(Part, frozen=True, kw_only=True):
 
 
 IncidentKind = Literal[
-    "data_drift", "rollout_failed", "manual_retrain", "annotation", "investigation", "infrastructure", "security"
+    "data_drift",
+    "rollout_failed",
+    "manual_retrain",
+    "scheduled_retrain",
+    "data_arrival",
+    "annotation",
+    "investigation",
+    "infrastructure",
+    "security",
 ]
 IncidentState = Literal["open", "remedying", "verifying", "closed"]
 
@@ -136,6 +145,7 @@ class Incident(Part, frozen=True, kw_only=True):
         "expired",
         "crowded_out",
         "refused",
+        "overtaken",
     ] = ""
     closed_at: datetime | None = None
     alert: str = ""  # the alert rule, or the type of a security alert, in lower case
@@ -186,6 +196,8 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     windows: dict[str, tuple[WindowSeen, ...]] = {}  # by version
     retrained_at: tuple[datetime, ...] = ()
     fruitless: int = 0  # remedies in a row that did not help
+    arrivals: Arrivals = Arrivals()  # since the last retraining was ordered
+    labelled_rows: int | None = None  # at the last retraining; None while none was counted
     held: dict[str, HeldSignal] = {}  # by hold id
     proposals: dict[str, Proposal] = {}  # by what they are about, as long as that is held
     silences: tuple[Silence, ...] = ()

@@ -16,6 +16,7 @@ from shared.domain.images import doubtful
 from shared.domain.lifecycle import IN_PROMOTION
 from shared.domain.policy_environments import Environment
 from shared.domain.proposals import Beginning, unanswered
+from shared.domain.requirements import unmet
 from shared.domain.routing import concerned, lies_in, places_of
 from shared.domain.signals import DEPTH_MAX
 from shared.domain.silences import covering
@@ -217,6 +218,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("cooldown", "retraining", "the last one is too recent", lambda here, _: _listed(cooling_down(here))),
     Guard("limits", "retraining", "so many in that time are used up", lambda here, _: over_limit(here)),
     Guard("budget", "retraining", "a budget is used up", lambda here, _: frozen(here)),
+    Guard("requirements", "retraining", "too few new rows or files are there", lambda here, _: unmet(here)),
     Guard("requirements", "retraining", "remedies in a row did not help", lambda here, _: _listed(hopeless(here))),
     Guard("requirements", "promotion", "a workspace does not comply", lambda here, _: blocking(here, here.facts)),
     Guard(

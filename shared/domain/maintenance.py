@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from shared.domain.policy_section import Section
+from shared.domain.policy_texts import TimeZone
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -24,21 +25,13 @@ def _quoted(value: object) -> object:
 Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$"), BeforeValidator(_quoted)]
 
 
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        raise ValueError(f"{name!r} is no time zone: write an IANA name such as Europe/Berlin or UTC") from None
-    return name
-
-
 class MaintenanceWindow(Section):
     """From one time of day to another, on the days that it begins on; past midnight when ``to`` is not after ``from``."""
 
     days: tuple[Day, ...] = Field(default=WEEK, min_length=1, description="the days on which the window begins")
     begins: Clock = Field(alias="from")
     ends: Clock = Field(alias="to")
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: TimeZone = "UTC"
 
     def open_until(self, now: datetime) -> datetime | None:
         """When the window that is open at a moment ends, in UTC; None when none is open."""

@@ -7,24 +7,24 @@ and judges no signal (``rules``). Field names are the keys of the file; duration
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from shared.domain.facts import WINDOWS_KEPT_MAX
 from shared.domain.globs import Globs
 from shared.domain.maintenance import MaintenanceWindow
 from shared.domain.policy_budgets import BudgetRule, personas_named, shared_scopes
 from shared.domain.policy_environments import Deployment, Environments
-from shared.domain.policy_faults import never_asked, same_names, shared_endpoints, shared_models, unreachable
+from shared.domain.policy_faults import same_names, shared_endpoints, shared_models, unreachable
 from shared.domain.policy_images import Images
 from shared.domain.policy_index import Address, PolicyIndex
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security
+from shared.domain.policy_monitoring import DataDrift, Monitored, rules_in_the_way, unfit_rules
 from shared.domain.policy_promotion import Promotion
-from shared.domain.policy_responses import unfit_response
 from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_telemetry import TelemetrySettings
-from shared.domain.policy_texts import Duration, LimitText, Name, Persistence, WindowLength
+from shared.domain.policy_texts import Duration, LimitText, Name
+from shared.domain.policy_triggers import NewData, Requirements, Schedule
 
 Task = Literal["classical", "vision", "language"]
 Mode = Literal["observe", "propose", "act"]
@@ -35,53 +35,6 @@ class Persona(Section):
 
     group: str
     channels: tuple[str, ...] = Field(min_length=1)
-
-
-class DataDrift(Section):
-    """Inputs that no longer look like the training data: effect size, persistence and minimum sample."""
-
-    when: Literal["data_drift"]
-    metric: Literal["psi"] = "psi"
-    window: WindowLength = "1mo"
-    above: float = Field(gt=0)
-    suspected_above: float = Field(default=0.1, gt=0)
-    share_of_features: float = Field(gt=0, le=1)
-    persistence: Persistence = Field(default="1 of 1", alias="for")
-    min_rows: int = Field(default=1000, ge=1)
-    azure_ml_signals: str = Field(
-        default="", description="glob of the names of Azure ML monitor signals that mean the same"
-    )
-    then: Literal["retrain", "notify", "annotate", "investigate"] = "retrain"
-    to: str = ""
-    override_reason: str = Field(default="", description="why a vision or language model is retrained by itself")
-    samples: str = Field(
-        default="", description="where its sampled inputs lie; by default where Azure ML collects them"
-    )
-
-    @property
-    def needed(self) -> int:
-        """M of ``M of N``: how many of the last N windows must agree."""
-        return int(self.persistence.split(" of ")[0])
-
-    @property
-    def considered(self) -> int:
-        """N of ``M of N``."""
-        return int(self.persistence.split(" of ")[1])
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "DataDrift":
-        if self.suspected_above > self.above:
-            text = f"suspected_above ({self.suspected_above}) must not exceed above ({self.above})"
-            raise FaultAtError(text, "suspected_above")
-        if self.needed > self.considered:
-            raise FaultAtError(f"{self.persistence} can never be met; write M of N with M at most N", "for")
-        if self.considered > WINDOWS_KEPT_MAX:
-            text = f"{self.persistence} looks too far back; the last {WINDOWS_KEPT_MAX} windows are kept"
-            raise FaultAtError(text, "for")
-        return self
-
-
-Monitored = Annotated[DataDrift | InfrastructureAlert, Field(discriminator="when")]
 
 
 class AzureMlTraining(Section):
@@ -112,6 +65,7 @@ class Retraining(Section):
     """When and how often a new version may be trained, and when to stop and call a person."""
 
     trainer: Trainer = Field(alias="with")
+    requires: Requirements | None = None
     cooldown: Duration = timedelta(hours=12)
     verify: Verification
     verify_within: Duration = timedelta(days=7)
@@ -151,8 +105,20 @@ class Workload(Section):
 
     @model_validator(mode="after")
     def _rules_fit(self) -> "Workload":
-        refuse([*_unfit_rules(self), *_rules_in_the_way(self)])
+        refuse(
+            [
+                *unfit_rules(self.task, self.monitoring, may_retrain=self.retrain is not None),
+                *rules_in_the_way(self.monitoring),
+                *self._awaits_files_in_vain(),
+            ]
+        )
         return self
+
+    def _awaits_files_in_vain(self) -> Iterator[FaultAtError]:
+        requires = self.retrain.requires if self.retrain else None
+        if requires and requires.new_files_min and not self.data_rules:
+            text = "new_files_min waits for files that no rule counts: add a rule with when: data_arrived to monitoring"
+            yield FaultAtError(text, "retrain", "requires", "new_files_min")
 
     @cached_property
     def drift_rules(self) -> tuple[DataDrift, ...]:
@@ -163,6 +129,16 @@ class Workload(Section):
     def alert_rules(self) -> tuple[InfrastructureAlert, ...]:
         """The rules of monitoring that listen to the platform, in the order in which they are asked."""
         return tuple(rule for rule in self.monitoring if isinstance(rule, InfrastructureAlert))
+
+    @cached_property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The times at which retraining is wanted whatever was measured."""
+        return tuple(rule for rule in self.monitoring if isinstance(rule, Schedule))
+
+    @cached_property
+    def data_rules(self) -> tuple[NewData, ...]:
+        """The rules that say which files count as new data."""
+        return tuple(rule for rule in self.monitoring if isinstance(rule, NewData))
 
     @cached_property
     def _alert_names(self) -> Globs:
@@ -187,33 +163,8 @@ class Workload(Section):
             endpoint=environments.production.place,
             monitors=tuple(rule.azure_ml_signals for rule in self.drift_rules),
             registry=self.images.registry if self.images else "",
+            storages=tuple(rule.storage for rule in self.data_rules),
         )
-
-
-def _unfit_rules(workload: Workload) -> Iterator[FaultAtError]:
-    """Answers that do not fit the task, or that nobody described."""
-    for number, rule in enumerate(workload.monitoring):
-        place = ("monitoring", number, "then")
-        unfit = unfit_response(workload.task, rule.then, rule.override_reason) if isinstance(rule, DataDrift) else ""
-        if unfit:
-            yield FaultAtError(unfit, *place)
-        elif rule.then == "retrain" and workload.retrain is None:
-            yield FaultAtError("then: retrain needs a retrain: section in this workload", *place)
-
-
-def _rules_in_the_way(workload: Workload) -> Iterator[FaultAtError]:
-    """Rules that watch what an earlier one takes."""
-    numbered = list(enumerate(workload.monitoring))
-    alerts = [(number, rule.rules) for number, rule in numbered if isinstance(rule, InfrastructureAlert)]
-    drifts = [(number, rule) for number, rule in numbered if isinstance(rule, DataDrift)]
-    yield from never_asked(alerts, "rules")
-    yield from never_asked(
-        ((n, rule.azure_ml_signals) for n, rule in drifts if rule.azure_ml_signals), "azure_ml_signals"
-    )
-    for at, (number, rule) in enumerate(drifts):
-        if any(rule.window == other.window for _, other in drifts[:at]):
-            text = f"two rules watch the same window {rule.window}; give each its own"
-            yield FaultAtError(text, "monitoring", number, "window")
 
 
 def _personas_of(workload: Workload) -> list[tuple[str, tuple[str | int, ...]]]:
@@ -221,7 +172,7 @@ def _personas_of(workload: Workload) -> list[tuple[str, tuple[str | int, ...]]]:
     return [
         (workload.owner, ("owner",)),
         (workload.promotion.approval.by, ("promotion", "approval", "by")),
-        *((rule.to, ("monitoring", number, "to")) for number, rule in enumerate(workload.monitoring)),
+        *((getattr(rule, "to", ""), ("monitoring", number, "to")) for number, rule in enumerate(workload.monitoring)),
         (workload.security.to if workload.security else "", ("security", "to")),
         (workload.images.to if workload.images else "", ("images", "to")),
     ]

@@ -37,6 +37,7 @@ class Address:
     endpoint: tuple[str, str]
     monitors: tuple[str, ...]
     registry: str = ""  # of its images, by whatever name the policy gives it; empty when it watches none
+    storages: tuple[str, ...] = ()  # ids of the storage accounts whose files it counts
 
 
 class Places:
@@ -87,12 +88,17 @@ class PolicyIndex(Generic[W]):
         self._registries: dict[str, list[int]] = {}
         for number, one in numbered:
             self._registries.setdefault(registry_name(one.registry), []).append(number)
+        self._storages = Places((plain_id(place), number) for number, one in numbered for place in one.storages)
         self.budgets = BudgetIndex(budgets)
 
     def touching(self, places: Iterable[str], registry: str = "") -> tuple[W, ...]:
         """Those with a workspace in one of these resources, or around it, or with images in a registry of this short name."""
         near = self._registries.get(registry_name(registry), ()) if registry else ()
         return self._picked({*near, *(number for place in places for number in self._places.along(place))})
+
+    def storing(self, account: str) -> tuple[W, ...]:
+        """Those that count files of this storage account."""
+        return self._picked({*self._storages.at(plain_id(account))})
 
     def touches(self, places: Iterable[str]) -> bool:
         """Whether any workload lies in one of these resources, or around it."""

@@ -1,12 +1,13 @@
-"""The small texts that a policy is written with: durations, limits, names, ids.
+"""The small texts that a policy is written with: durations, limits, names, ids, time zones.
 
 Owns how each is read, written and refused. Knows nothing of the sections that they stand in (``policy``).
 """
 
 from datetime import timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints
 
 from shared.domain.durations import format_duration, parse_duration
 from shared.domain.limits import Limit, parse_limit
@@ -21,9 +22,18 @@ def _limit(value: object) -> object:
     return parse_limit(value) if isinstance(value, str) else value
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise ValueError(f"{name!r} is no time zone: write an IANA name such as Europe/Berlin or UTC") from None
+    return name
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(format_duration, return_type=str)]
 LimitText = Annotated[Limit, BeforeValidator(_limit), PlainSerializer(str, return_type=str)]
 Persistence = Annotated[str, StringConstraints(pattern=r"^[1-9]\d? of [1-9]\d?$")]
 WindowLength = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
 ResourceId = Annotated[str, StringConstraints(pattern=r"(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/.+")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
+TimeZone = Annotated[str, AfterValidator(_zone)]

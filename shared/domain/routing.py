@@ -5,12 +5,16 @@ a signal: nobody's event may steer a workload that is not theirs.
 """
 
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 from shared.domain.platform_signals import (
     AlertFired,
     AlertResolved,
+    BlobEvent,
     BudgetCrossed,
     ComplianceChanged,
+    DataArrived,
+    DataDeleted,
     ImageEvent,
     PlatformHealthChanged,
     ResourceChanged,
@@ -21,6 +25,7 @@ from shared.domain.policy import Policy, Workload
 from shared.domain.policy_budgets import BudgetRule
 from shared.domain.policy_images import same_registry
 from shared.domain.policy_index import BUDGET_SEGMENT, plain_id
+from shared.domain.policy_triggers import NewData
 from shared.domain.signals import (
     ApprovalAnswered,
     CommandFinished,
@@ -32,6 +37,7 @@ from shared.domain.signals import (
     MonitorRecovered,
     OperatorAsked,
     Rejected,
+    ScheduleElapsed,
     Signal,
     WindowClosed,
 )
@@ -72,10 +78,21 @@ def budget_rules(policy: Policy, signal: BudgetCrossed) -> tuple[BudgetRule, ...
     return budgets.of(named) or budgets.of((place,)) or budgets.along(place)
 
 
+def data_rules(workload: Workload, signal: BlobEvent) -> tuple[NewData, ...]:
+    """The rules of a workload that count a file: of its storage account, by the glob of container and path."""
+    place = f"{signal.container}/{signal.path}"
+    account = plain_id(signal.source)
+    return tuple(
+        rule for rule in workload.data_rules if plain_id(rule.storage) == account and fnmatchcase(place, rule.path)
+    )
+
+
 def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
     """A rejection when the signal speaks only of resources that no workload names, or of a workload that does not exist."""
     if isinstance(signal, ImageEvent):
         return _unwatched(policy, signal)
+    if isinstance(signal, DataArrived | DataDeleted):
+        return _uncounted(policy, signal)
     places = places_of(signal)
     if isinstance(signal, VulnerabilityFound):
         near = policy.index.touching((), _registry_of(signal))
@@ -98,6 +115,15 @@ def _unwatched(policy: Policy, signal: ImageEvent) -> Rejected | None:
     if any(rule and same_registry(rule.registry, signal.registry) for rule in rules):
         return None
     detail = f"no workload of the policy watches images of {signal.registry}: add it to images: or unsubscribe"
+    return Rejected(reason="out_of_scope", detail=detail)
+
+
+def _uncounted(policy: Policy, signal: BlobEvent) -> Rejected | None:
+    """A rejection when no workload counts a file: storage is part of no workspace."""
+    if _counting(policy, signal):
+        return None
+    file = f"{signal.container}/{signal.path} in {signal.source}"
+    detail = f"no rule with when: data_arrived counts {file}: add one, or narrow the subscription"
     return Rejected(reason="out_of_scope", detail=detail)
 
 
@@ -142,8 +168,16 @@ def _concerned(policy: Policy, signal: Signal) -> tuple[Workload, ...]:
             return index.monitored(signal.workspace, signal.monitor_signal)
         case MonitorRecovered():
             return tuple(known for known in index.touching(places_of(signal)) if _listens(known))
+        case DataArrived() | DataDeleted():
+            return _counting(policy, signal)
         case (
-            OperatorAsked() | ApprovalAnswered() | CommandFinished() | HoldElapsed() | SilenceAdded() | SilenceExpired()
+            OperatorAsked()
+            | ApprovalAnswered()
+            | CommandFinished()
+            | HoldElapsed()
+            | ScheduleElapsed()
+            | SilenceAdded()
+            | SilenceExpired()
         ):
             named = index.by_name.get(signal.workload)
             return (named,) if named else ()
@@ -157,6 +191,11 @@ def _concerned(policy: Policy, signal: Signal) -> tuple[Workload, ...]:
             return tuple(known for known in near if watches_image(known, signal) or concerned(known, signal.targets))
         case _:
             return index.touching(places_of(signal))
+
+
+def _counting(policy: Policy, signal: BlobEvent) -> tuple[Workload, ...]:
+    near = policy.index.storing(signal.source)
+    return tuple(known for known in near if data_rules(known, signal))
 
 
 def _listens(workload: Workload) -> bool:

@@ -163,6 +163,16 @@ class HoldElapsed(Heard, frozen=True, kw_only=True):
     about: str
 
 
+class ScheduleElapsed(Heard, frozen=True, kw_only=True):
+    """A schedule of the policy fell due. ``missed`` counts the times before ``due`` that nobody heard of, in an outage."""
+
+    workload: str
+    cron: str
+    timezone: str
+    due: datetime
+    missed: int = 0
+
+
 Signal = (
     ModelRegistered
     | ModelDeployed
@@ -176,6 +186,7 @@ Signal = (
     | ApprovalAnswered
     | CommandFinished
     | HoldElapsed
+    | ScheduleElapsed
     | SilenceAdded
     | SilenceExpired
     | PlatformSignal

@@ -96,10 +96,14 @@ class Situation(Setting):
     """One signal for one workload.
 
     ``traffic`` holds, by deployment name in production, what was served since the current step of the rollout began.
+    ``labelled_rows`` are those of the newest labelled data, where the policy asks for them; else, or when they are not
+    known, None: ``rows_unknown`` then says why they could not be read.
     """
 
     workload: Workload
     traffic: Mapping[str, TrafficSample] = field(default_factory=dict)
+    labelled_rows: int | None = None
+    rows_unknown: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ _PARSERS_BY_TYPE: Mapping[str, EventParser] = {
     "Microsoft.EventGrid.SubscriptionValidationEvent": handshake.subscription_validation,
     "Microsoft.Storage.BlobCreated": storage.blob_created,
     "Microsoft.Storage.BlobDeleted": storage.blob_deleted,
+    "Microsoft.Storage.BlobRenamed": storage.blob_renamed,
     "Microsoft.ContainerRegistry.ImagePushed": registry.image_pushed,
     "Microsoft.ContainerRegistry.ImageDeleted": registry.image_deleted,
     "Microsoft.PolicyInsights.PolicyStateCreated": compliance.state_created,

@@ -130,7 +130,7 @@ def _path(steps: Path) -> Path:
 
 
 # Kinds of checks and of monitoring rules, which pydantic puts into paths behind their number.
-_TAGS = frozenset({"endpoint", "job", "data_drift", "infrastructure_alert"})
+_TAGS = frozenset({"endpoint", "job", "data_drift", "infrastructure_alert", "schedule", "data_arrived"})
 
 
 def _explain(detail: ErrorDetails, path: Path) -> str:

@@ -51,14 +51,20 @@ def blob_created(event: Envelope) -> tuple[Signal, ...]:
     return (DataArrived(**_blob(event, data, address)),)
 
 
+def blob_renamed(event: Envelope) -> tuple[Signal, ...]:
+    """A file got another name: it arrived there. Only accounts with a hierarchical namespace tell of it, without its size."""
+    data = event.fields
+    return (DataArrived(**_blob(event, data, address_of(data.text("destinationUrl"), "data.destinationUrl"))),)
+
+
 def blob_deleted(event: Envelope) -> tuple[Signal, ...]:
     """Data are gone, whichever operation deleted them."""
     data = event.fields
     return (DataDeleted(**_blob(event, data, address_of(data.text("url")))),)
 
 
-def address_of(url: str) -> Address:
-    """The parts of a blob's URL. Its query (it may hold a signature) is dropped. Raises FieldError."""
+def address_of(url: str, field: str = "data.url") -> Address:
+    """The parts of a blob's URL, which stands in a field of the event. Its query (it may hold a signature) is dropped. Raises FieldError."""
     try:
         parts = urlsplit(url)
         host, path = (parts.hostname or "").lower(), parts.path
@@ -74,7 +80,7 @@ def address_of(url: str) -> Address:
     if not host or not blob:
         # Neither quoted with its query, which may hold a signature.
         told = shown(url.partition("?")[0])
-        raise FieldError("malformed_field", f"data.url is {told}: expected https://ACCOUNT.blob…/CONTAINER/PATH")
+        raise FieldError("malformed_field", f"{field} is {told}: expected https://ACCOUNT.blob…/CONTAINER/PATH")
     return Address(host=host, container=unquote(container), path=unquote(blob))
 
 

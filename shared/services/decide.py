@@ -8,11 +8,12 @@ import dataclasses
 import logging
 from collections.abc import Mapping
 
-from shared.domain import evaluate, routing
+from shared.domain import evaluate, requirements, routing
 from shared.domain.decisions import Evaluation
 from shared.domain.facts import Facts
 from shared.domain.ids import decision_id
 from shared.domain.observations import DeploymentRef, TrafficSample
+from shared.domain.outcomes import Failed
 from shared.domain.records import SignalRow
 from shared.domain.references import deployment_name
 from shared.domain.signals import HoldElapsed, Signal
@@ -22,6 +23,7 @@ from shared.ports import (
     Clock,
     CommandQueue,
     ConflictError,
+    Datasets,
     LoadedPolicy,
     PolicySource,
     Store,
@@ -38,7 +40,7 @@ TRIES_MAX = 12  # of one commit; then the signal stays undecided and ``sweep`` c
 class Decider:
     """Brings accepted signals to their decisions."""
 
-    def __init__(  # one argument for each part that it needs
+    def __init__(  # noqa: PLR0913, PLR0917  # one argument for each part that it needs
         self,
         store: Store,
         queue: CommandQueue,
@@ -46,9 +48,11 @@ class Decider:
         policies: PolicySource,
         aggregator: Aggregator,
         announcer: Announcer,
+        datasets: Datasets,
     ) -> None:
         self._store, self._queue, self._clock = store, queue, clock
         self._policies, self._aggregator, self._announcer = policies, aggregator, announcer
+        self._datasets = datasets
 
     async def decide(self, row: SignalRow) -> bool:
         """Decide for every subject of a signal; False when one of them has to be left to ``sweep``.
@@ -140,17 +144,31 @@ class Decider:
             return failed(setting, error)
 
     async def _gather(self, situation: Situation) -> Situation:
-        """Fetch what the rule for this signal will ask for: the signal that waited, or the traffic of a step."""
+        """Fetch what the rule for this signal will ask for: the signal that waited, the traffic of a step, labelled rows."""
         signal = situation.signal
-        if not isinstance(signal, HoldElapsed):
+        if isinstance(signal, HoldElapsed):
+            held = situation.facts.held.get(signal.hold_id)
+            if signal.purpose == "retry" and held:
+                row = await self._store.signal(held.dedup_key)
+                situation = dataclasses.replace(situation, original=row.signal if row else None)
+            elif signal.purpose == "bake":
+                situation = dataclasses.replace(situation, traffic=await self._traffic(situation))
+        return await self._with_rows(situation) if requirements.asks_for_rows(situation) else situation
+
+    async def _with_rows(self, situation: Situation) -> Situation:
+        """The situation that knows how many labelled rows there are, or why nobody does."""
+        retraining, workspace = situation.workload.retrain, situation.workload.environments.development.workspace
+        if retraining is None:
             return situation
-        held = situation.facts.held.get(signal.hold_id)
-        if signal.purpose == "retry" and held:
-            row = await self._store.signal(held.dedup_key)
-            return dataclasses.replace(situation, original=row.signal if row else None)
-        if signal.purpose == "bake":
-            return dataclasses.replace(situation, traffic=await self._traffic(situation))
-        return situation
+        data = retraining.trainer.azure_ml.data
+        try:
+            rows = await self._datasets.rows(workspace, data)
+        except Exception as error:
+            log.exception("the rows of %s could not be read", data)
+            rows = Failed(retryable=True, reason=f"{type(error).__name__}: {error}")
+        if isinstance(rows, Failed):
+            return dataclasses.replace(situation, rows_unknown=f"{data} could not be read ({rows.reason})")
+        return dataclasses.replace(situation, labelled_rows=rows)
 
     async def _traffic(self, situation: Situation) -> Mapping[str, TrafficSample]:
         rollout = situation.facts.rollout

@@ -9,6 +9,7 @@ from shared.domain.decisions import Decision
 from shared.domain.facts import Facts, Incident, Version
 from shared.domain.ids import decision_id, derive
 from shared.domain.records import SignalRow
+from shared.domain.requirements import described
 from shared.domain.signals import (
     ApprovalAnswered,
     CommandFinished,
@@ -20,6 +21,8 @@ from shared.domain.signals import (
 from shared.ports import Store
 from shared.rendering.shown import ExplainedDecision, Explanation, ShownHold
 from shared.services.views import LOOK_BACK_MAX, entry_of, hold_or_cause, shown_holds
+
+RETRAINING = ("remedy", "data_drift", "schedule", "data_arrived")  # rules that may order one
 
 
 async def explain(store: Store, wanted: str) -> Explanation | None:
@@ -133,8 +136,10 @@ def relevant(facts: Facts, decision: Decision, row: SignalRow | None) -> dict[st
     for freeze in facts.freezes.values():
         state = f"lifted by {freeze.lifted_by}" if freeze.lifted_by else f"at {freeze.ratio:.0%}"
         known[f"freeze by budget {freeze.budget}"] = f"{state}, until {freeze.until:%Y-%m-%d %H:%M} UTC"
-    if decision.rule in ("remedy", "data_drift") and facts.retrained_at:
+    if decision.rule in RETRAINING and facts.retrained_at:
         known["last retraining"] = f"{max(facts.retrained_at):%Y-%m-%d %H:%M:%S} UTC"
+    if decision.rule in RETRAINING and facts.arrivals.count:
+        known["since then"] = described(facts.arrivals)
     return known
 
 

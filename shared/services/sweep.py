@@ -1,4 +1,4 @@
-"""What no event brings about: finish what a crash left, wake what is due, close windows.
+"""What no event brings about: finish what a crash left, wake what is due, fire schedules, close windows.
 
 Owns the list of these chores and their order. Each is safe on several instances at once, and safe to interrupt.
 """
@@ -15,6 +15,7 @@ from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.ingest import Ingest
 from shared.services.outbox import send_row
+from shared.services.schedules import Schedules
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Swept:
     folded: int = 0
     closed: int = 0
     announced: int = 0
+    scheduled: int = 0
 
 
 class Sweeper:
@@ -47,9 +49,11 @@ class Sweeper:
         ingest: Ingest,
         aggregator: Aggregator,
         announcer: Announcer,
+        schedules: Schedules,
     ) -> None:
         self._store, self._queue, self._clock = store, queue, clock
         self._decider, self._ingest, self._aggregator, self._announcer = decider, ingest, aggregator, announcer
+        self._schedules = schedules
         self._forgot_at: datetime | None = None
 
     async def run(self) -> Swept:
@@ -58,6 +62,7 @@ class Sweeper:
         swept.decided = await self._do(self._decide_left_behind)
         swept.folded = await self._do(self._aggregator.fold)
         swept.closed = await self._do(self._close_windows)
+        swept.scheduled = await self._do(self._fire_schedules)
         swept.woken = await self._do(self._wake)
         swept.sent = await self._do(self._send_unsent)
         await self._do(self._forget)
@@ -94,6 +99,13 @@ class Sweeper:
             except ConflictError:
                 continue  # rows came meanwhile; the next round closes it, and the signal is known by then
         return len(closed)
+
+    async def _fire_schedules(self) -> int:
+        due = await self._schedules.due()
+        for each in due:
+            await self._ingest.tell(each.signal)
+            await self._schedules.mark_heard(each)
+        return len(due)
 
     async def _wake(self) -> int:
         holds = await self._store.due_holds(self._clock.now(), BATCH_MAX)

@@ -15,6 +15,7 @@ import yaml
 from azure.identity import DefaultAzureCredential
 
 from shared.adapters.azure_ml import AzureMachineLearning
+from shared.adapters.azure_ml_data import AzureMlDatasets
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.messenger import ChannelMessenger
 from shared.adapters.smtp_mail import SmtpMail, SmtpServer
@@ -125,7 +126,7 @@ def plant(folder: Path) -> Path:
         "registries": ["contoso"],
         "environments": ["flight-env"],
         "components": [{"path": f"{each['name']}.yml"} for each in components],
-        "data": [{"name": "flights-labelled", "folder": "data"}],
+        "data": [{"name": "flights-labelled", "folder": "data", "tags": {"rows": "300"}}],
         "codes": [{"name": "flight-scoring", "folder": "scoring"}],
         "channels": ["mlops"],
     }
@@ -413,3 +414,25 @@ def test_importing_the_adapter_imports_neither_the_sdk_nor_an_http_client():
     code = f"import sys; from shared.adapters import {modules}; found = {heavy} & set(sys.modules); sys.exit(str(found) if found else 0)"
     done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60, capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+def publish(local_azure, folder, **fields):
+    """A new version of labelled data, as a pipeline registers it."""
+    order = {"workspace": WORKSPACE, "folder": str(folder), **fields}
+    assert httpx.post(f"{local_azure['control_url']}/data-assets", json=order, timeout=5).status_code == 200
+
+
+async def test_the_rows_of_the_newest_labelled_data_are_read_from_their_tag(local_azure, workspace, tmp_path):
+    datasets = AzureMlDatasets(workspace.clients, 30.0)
+    assert await datasets.rows(WORKSPACE, "azureml:flights-labelled@latest") == 300
+    publish(local_azure, tmp_path, name="growing", tags={"rows": 5000})
+    publish(local_azure, tmp_path, name="growing", tags={"rows": "12000"})
+    publish(local_azure, tmp_path, name="untagged")
+    assert await datasets.rows(WORKSPACE, "azureml:growing@latest") == 12_000
+    assert await datasets.rows(WORKSPACE, "azureml:growing:1") == 5000
+    assert await datasets.rows(WORKSPACE, "azureml:untagged@latest") is None
+
+
+async def test_labelled_data_that_do_not_exist_are_a_failure(local_azure, workspace):
+    failed = await AzureMlDatasets(workspace.clients, 30.0).rows(WORKSPACE, "azureml:nowhere@latest")
+    assert isinstance(failed, Failed), failed

@@ -6,16 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.outcomes import Succeeded
+from shared.domain.platform_signals import DataDeleted
 from shared.domain.values import encode
 from tests.scenarios.timeline import Timeline, told_in_order
 from tests.unit.domain.builders import (
+    DATA_RULE,
     NOW,
     PRODUCTION,
+    arrived,
     asked,
     breached,
     finished,
     known,
     registered,
+    requiring,
     serving,
     steady,
     version,
@@ -101,3 +105,23 @@ def test_the_end_of_the_training_and_its_registration_may_come_in_either_order(o
             story.finish(training, Succeeded(data={"model_version": "2"}))
     story.approve("2").at("2h").push(window(6, number="2"))
     story.expect(champion="2", incidents=["helped"])
+
+
+FILES = [arrived("01.csv", sequencer="1"), arrived("01.csv", sequencer="2"), arrived("02.csv"), arrived("03.csv")]
+GONE = arrived("03.csv", DataDeleted, sequencer="2")
+
+
+@given(with_repeats([*FILES, GONE]))
+@steady
+def test_files_twice_and_in_any_order_are_the_same_files(deliveries):
+    story = Timeline(requiring(DATA_RULE, new_files_min=4), serving("1"))
+    arrivals = told_in_order(story, deliveries).arrivals
+    assert (arrivals.count, arrivals.size_bytes) == (2, 2000)
+    assert story.commands("Retrain") == []
+
+
+@given(with_repeats(FILES))
+@steady
+def test_enough_files_in_any_order_are_one_retraining(deliveries):
+    story = Timeline(requiring(DATA_RULE, new_files_min=3), serving("1")).push(*deliveries).at("1d")
+    assert len(story.commands("Retrain")) == 1

@@ -11,16 +11,20 @@ from shared.domain.durations import parse_duration
 from shared.domain.facts import Facts
 from shared.domain.lifecycle import IN_PROMOTION
 from shared.domain.outcomes import Skipped, Succeeded
+from shared.domain.platform_signals import DataArrived, DataDeleted
 from shared.domain.references import deployment_name
 from shared.domain.rules.target_incidents import OPEN_MAX
 from shared.domain.values import encode, replace
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import (
     BROKEN,
+    DATA_RULE,
     HEALTHY,
     NOW,
     SCARCE,
+    WEEKLY,
     answered,
+    arrived,
     asked,
     breached,
     budgeted,
@@ -34,7 +38,9 @@ from tests.unit.domain.builders import (
     known,
     policy_with,
     registered,
+    requiring,
     rolling,
+    schedule_due,
     serving,
     silenced,
     steady,
@@ -67,6 +73,8 @@ SAID = {
     ),
 }
 
+TRIGGERED = ("scheduled_retrain", "data_arrival")
+WAITS_FOR_ITS_TURN = "data that arrived during a retraining"
 FACTS_BYTES_MAX = 64 * 1024
 POLICIES = (
     policy_with(),
@@ -82,6 +90,8 @@ POLICIES = (
     listening(security={"notify_from": "low"}),
     policy_with(mode="propose"),
     policy_with(mode="propose", promotion={"approval": {"expires": "1h"}}, retrain={"cooldown": "10m"}),
+    requiring(DATA_RULE, WEEKLY, new_files_min=2),
+    requiring(DATA_RULE, WEEKLY, new_labelled_rows_min=1000),
 )
 BEGINNINGS = (
     Facts(),
@@ -128,6 +138,11 @@ events = st.one_of(
         st.sampled_from(PLACES),
         st.sampled_from([0, 1, 1, 30]),
     ),
+    st.tuples(
+        st.just("file"), st.sampled_from("abc"), st.sampled_from("123"), st.sampled_from([DataArrived, DataDeleted])
+    ),
+    st.tuples(st.just("tick")),
+    st.tuples(st.just("label"), st.sampled_from([None, 0, 900, 5000, 9000])),
     st.tuples(st.just("policy"), st.integers(0, len(POLICIES) - 1)),
 )
 stories = st.tuples(
@@ -164,8 +179,8 @@ class Storm:
             case ("wait", minutes):
                 self.minutes += minutes
                 self.story.at(f"{self.minutes}m")
-            case ("serve", number, sample):
-                self.story.azure.serves(number, sample)
+            case ("serve" | "label" | "file" | "tick", *_):
+                self._bring_data(event)
             case ("policy", position):
                 self.story.policy = POLICIES[position]
             case ("finish", position, luck):
@@ -174,6 +189,19 @@ class Storm:
                     self.story.finish(command, OUTCOMES[luck] or Succeeded())
             case (name, *arguments):
                 self._hear(name, arguments)
+
+    def _bring_data(self, event):
+        key, now = f"{event[0]}-{next(self.counter)}", self.story.now
+        match event:
+            case ("serve", number, sample):
+                self.story.azure.serves(number, sample)
+            case ("label", rows):
+                self.story.azure.labelled_rows = rows
+            case ("file", name, sequencer, kind):
+                file = arrived(f"{name}.csv", kind, sequencer=sequencer, occurred_at=now, dedup_key=key)
+                self.story.push(file)
+            case ("tick",):
+                self.story.push(schedule_due(now, dedup_key=key))
 
     def _answer_question(self, answer):
         for waiting in self.story.facts.versions.values():
@@ -244,6 +272,10 @@ class Storm:
         asked = {known.asked.id for known in facts.proposals.values()}
         asked |= {known.approval.id for known in versions if known.state == "awaiting_approval" and known.approval}
         assert asked <= expiries
+        triggered = [known for known in facts.incidents if known.kind in TRIGGERED and known.state == "open"]
+        waits = {held.about for held in facts.held.values()}
+        assert all(waits & {f"incident {known.id}", WAITS_FOR_ITS_TURN} for known in triggered), "nothing would wake it"
+        assert facts.arrivals.count >= 0
         assert sum(known.state == "open" for known in facts.incidents if known.target) <= OPEN_MAX
         about = [(one.kind, one.alert, one.target) for one in facts.incidents if one.target and one.state == "open"]
         assert len(set(about)) == len(about)

@@ -6,8 +6,11 @@ still between two calls. It knows nothing of processes, queues or wires: those h
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
 
 from shared.domain import plans, routing
 from shared.domain.announcements import Announcement
@@ -21,11 +24,13 @@ from shared.domain.ids import derive
 from shared.domain.observations import TrafficSample
 from shared.domain.outcomes import Final, Skipped, Succeeded
 from shared.domain.policy import Policy
+from shared.domain.policy_triggers import Schedule
 from shared.domain.references import deployment_name
 from shared.domain.signals import CommandFinished, HoldElapsed, Signal
 from shared.domain.situation import Setting, Situation
 from shared.domain.values import encode
 from shared.parsing.policy_file import policy_digest
+from shared.services import schedules
 from tests.scenarios.expected import Between, Expected, told_shortly
 from tests.unit.domain.builders import HEALTHY, NOW, POLICY, SUBJECT, answered
 
@@ -41,6 +46,7 @@ class ScriptedAzure:
         self.traffic: dict[str, int] = {}
         self.samples: dict[str, TrafficSample] = {}
         self.orders: list[Command] = []
+        self.labelled_rows: int | None = None  # that the newest labelled data say they hold
         self._script: dict[str, deque[Answer]] = {}
         self._usual: dict[str, Answer] = {
             "CheckEndpoint": Succeeded(data={"latency_p95_ms": 40.0, "error_rate": 0.0}),
@@ -93,6 +99,7 @@ class Timeline:
         self._signals: dict[str, Signal] = {}
         self._queue: deque[Signal] = deque()
         self._news = 0  # where in the ledger the last step began
+        self._schedules: dict[Schedule, datetime] = dict.fromkeys(self.policy.workloads[0].schedules, NOW)
 
     def at(self, text: str) -> "Timeline":
         """Move on to so long after the beginning; what falls due on the way happens at its own moment."""
@@ -106,11 +113,34 @@ class Timeline:
     def _wake_until(self, until: datetime) -> None:
         for _ in range(STEPS_MAX):
             due = min((hold for hold in self.holds.values() if hold.due <= until), key=_earliest, default=None)
-            if due is None:
+            tick = min((at for at in map(self._next_tick, self._schedules) if at <= until), default=None)
+            if tick and (due is None or tick <= due.due):
+                self.now = max(self.now, tick)
+                self._sweep_schedules()
+            elif due:
+                self.now = max(self.now, due.due)
+                self._hear(due.signal)
+            else:
                 return
-            self.now = max(self.now, due.due)
-            self._hear(due.signal)
         raise AssertionError("holds keep waking each other")
+
+    def down_until(self, text: str) -> "Timeline":
+        """Nobody sweeps until so long after the beginning; then one round finds what fell due."""
+        self.now, self._news = NOW + parse_duration(text), len(self.ledger)
+        self._sweep_schedules()
+        return self
+
+    def _next_tick(self, rule: Schedule) -> datetime:
+        heard = self._schedules[rule].astimezone(ZoneInfo(rule.timezone))
+        return next(CronSim(rule.cron, heard)).astimezone(UTC)
+
+    def _sweep_schedules(self) -> None:
+        """As the sweep does, without its documents."""
+        for rule, through in self._schedules.items():
+            signal = schedules.signal_of(self.policy.workloads[0], rule, through, self.now)
+            if signal:
+                self._schedules[rule] = signal.due
+                self._hear(signal)
 
     def push(self, *signals: Signal) -> "Timeline":
         """Let signals be heard now, one after the other, each with everything that follows at once."""
@@ -240,6 +270,7 @@ class Timeline:
             now=self.now,
             original=self._signals.get(held.dedup_key) if held else None,
             traffic=self._traffic(),
+            labelled_rows=self.azure.labelled_rows,
         )
 
     def _traffic(self) -> Mapping[str, TrafficSample]:

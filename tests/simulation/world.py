@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from shared.adapters.sqlite_store import SqliteStore
+from shared.cli.rehearsal import Unread
 from shared.domain.facts import Facts
 from shared.domain.ids import derive
 from shared.domain.policy import Policy
@@ -24,6 +25,7 @@ from shared.services.decide import Decider
 from shared.services.execute import CLAIM_FOR, Executor, Hands, Loop
 from shared.services.ingest import Ingest
 from shared.services.lease import Lease, lease_name
+from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
 from shared.telemetry.fold import decode_window
 from shared.telemetry.partials import TrafficPartial
@@ -99,11 +101,13 @@ class Instance:
         queue, policies, target = UnreliableQueue(world), FixedPolicies(world.policy), world.target
         self.aggregator = Aggregator(store, clock, policies)
         silent = Announcer(store, clock, {})
-        self.decider = Decider(store, queue, clock, policies, self.aggregator, silent)
+        self.decider = Decider(store, queue, clock, policies, self.aggregator, silent, Unread())
         self.ingest = Ingest(store, clock, policies, self.decider)
         hands = Hands(target, target, target)
         self.executor = Executor(store, queue, clock, policies, Loop(self.decider, self.aggregator), hands)
-        self.sweeper = Sweeper(store, queue, clock, self.decider, self.ingest, self.aggregator, silent)
+        self.sweeper = Sweeper(
+            store, queue, clock, self.decider, self.ingest, self.aggregator, silent, Schedules(store, clock, policies)
+        )
 
 
 class World:

@@ -6,6 +6,7 @@ from pathlib import Path
 from shared.adapters.policy_folder import PolicyFolder
 from shared.adapters.sqlite_queue import SqliteQueue
 from shared.adapters.sqlite_store import SqliteStore
+from shared.cli.rehearsal import Unread
 from shared.domain.commands import kind_of
 from shared.domain.ids import derive
 from shared.domain.outcomes import Succeeded
@@ -52,7 +53,7 @@ class FilledStore:
         queue = SqliteQueue(store.database, self.clock)
         aggregator = Aggregator(store, self.clock, self.policies)
         announcer = Announcer(store, self.clock, {})
-        self.decider = Decider(store, queue, self.clock, self.policies, aggregator, announcer)
+        self.decider = Decider(store, queue, self.clock, self.policies, aggregator, announcer, Unread())
         self.ingest = Ingest(store, self.clock, self.policies, self.decider)
 
     async def policy(self):

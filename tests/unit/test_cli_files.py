@@ -273,3 +273,57 @@ def test_decide_with_a_policy_that_is_no_text_names_the_file(event, tmp_path):
 async def run_aside(*arguments):
     """The command in a thread of its own: it brings its own event loop."""
     return await asyncio.to_thread(outerloop, *arguments)
+
+
+STORED = EVENTS / "eventgrid-storage-blobcreated.json"
+ACCOUNT = "/subscriptions/{subscription-id}/resourceGroups/Storage/providers/Microsoft.Storage/storageAccounts/my-storage-account"
+
+
+@pytest.fixture
+def counting(tmp_path):
+    """The example's policy with a rule for the files of Microsoft's sample."""
+
+    def write(path="testcontainer/*", requires=""):
+        rule = f'      - {{when: data_arrived, storage: "{ACCOUNT}", path: "{path}", then: retrain}}\n'
+        text = POLICY.read_text(encoding="utf-8").replace("    telemetry:", f"{rule}    telemetry:")
+        file = tmp_path / "policy.yaml"
+        file.write_text(text.replace("      cooldown: 12h", f"{requires}      cooldown: 12h"), encoding="utf-8")
+        return file
+
+    return write
+
+
+def test_decide_says_what_a_file_that_arrived_would_bring_about(counting):
+    result = outerloop("decide", "--json", "--policy", counting(), STORED)
+    (answer,) = lines(result)
+    assert result.exit_code == 0
+    assert (answer["kind"], answer["decision"], answer["rule"]) == ("DataArrived", "act", "data_arrived")
+    assert [command["kind"] for command in answer["commands"]] == ["Retrain", "Notify"]
+
+
+def test_decide_says_how_many_files_are_missing(counting):
+    policy = counting(requires="      requires: {new_files_min: 3}\n")
+    (answer,) = lines(outerloop("decide", "--json", "--policy", policy, STORED))
+    assert (answer["decision"], answer["reasons"][-1]["code"]) == ("hold", "new_files")
+    assert answer["reasons"][-1]["release"] == "when 2 more arrive"
+
+
+def test_decide_asks_azure_for_nothing_and_says_so(counting):
+    policy = counting(requires="      requires: {new_labelled_rows_min: 5000}\n")
+    (answer,) = lines(outerloop("decide", "--json", "--policy", policy, STORED))
+    assert (answer["decision"], answer["reasons"][-1]["code"]) == ("hold", "labelled_rows_unknown")
+    assert "a rehearsal reads nothing from Azure" in answer["reasons"][-1]["text"]
+
+
+def test_decide_hears_of_a_deletion(counting):
+    (answer,) = lines(
+        outerloop("decide", "--json", "--policy", counting(), EVENTS / "eventgrid-storage-blobdeleted.json")
+    )
+    assert (answer["kind"], answer["decision"], answer["rule"]) == ("DataDeleted", "suppress", "data_arrived")
+
+
+def test_decide_leaves_files_alone_that_no_rule_counts(counting):
+    result = outerloop("decide", "--json", "--policy", counting("other/*"), STORED)
+    (answer,) = lines(result)
+    assert result.exit_code == 3
+    assert (answer["kind"], answer["rule"], answer["reasons"][0]["code"]) == ("Rejected", "scope", "out_of_scope")

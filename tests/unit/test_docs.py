@@ -214,7 +214,7 @@ def test_every_reason_of_a_rejection_is_described():
 
 
 def test_every_guard_is_described():
-    modules = [ROOT / "shared" / "domain" / f"{name}.py" for name in ("guards", "proposals")]
+    modules = [ROOT / "shared" / "domain" / f"{name}.py" for name in ("guards", "proposals", "requirements")]
     codes = {code for module in modules for code in re.findall(r'because\(\s*"(\w+)"', text_of(module))}
     page = text_of(DOCS / "guide.md")
     assert codes

@@ -10,15 +10,14 @@ from fnmatch import fnmatchcase
 
 from shared.domain import guards
 from shared.domain.decisions import Reason
-from shared.domain.facts import WINDOWS_KEPT_MAX, Facts, Incident, WindowSeen
-from shared.domain.policy import DataDrift
-from shared.domain.rules import remedy
+from shared.domain.facts import WINDOWS_KEPT_MAX, Facts, WindowSeen
+from shared.domain.policy_monitoring import DataDrift
+from shared.domain.rules import remedy, repeats
 from shared.domain.rules.annotation import annotate
 from shared.domain.rules.investigation import investigate
 from shared.domain.signals import (
     PREDICTION,
     FeatureScore,
-    HoldElapsed,
     MonitorBreached,
     MonitorRecovered,
     WindowClosed,
@@ -162,13 +161,6 @@ def _means(rule: DataDrift, signal: MonitorBreached) -> bool:
     return bool(rule.azure_ml_signals) and fnmatchcase(signal.monitor_signal, rule.azure_ml_signals)
 
 
-def _may_act(situation: Situation, incident: Incident) -> bool:
-    """Whether an incident's remedy may be ordered: this is the signal that waited for it, or none waits (any more)."""
-    retrying = isinstance(situation.signal, HoldElapsed)
-    waits = any(held.about == f"incident {incident.id}" for held in situation.facts.held.values())
-    return incident.state == "open" and (retrying or not waits)
-
-
 def _respond(situation: Situation, facts: Facts, rule: DataDrift, reasons: tuple[Reason, ...]) -> Ruling:
     quiet = guards.silenced(situation, *NAMES[rule.then]) if rule.then != "retrain" else None
     if quiet and quiet.until:
@@ -179,10 +171,8 @@ def _respond(situation: Situation, facts: Facts, rule: DataDrift, reasons: tuple
     if rule.then == "investigate":
         return investigate(situation, facts, rule, reasons)
     incident = facts.open_incident("data_drift")
-    if incident and not _may_act(situation, incident):
-        counted = facts.with_incident(replace(incident, repeats=incident.repeats + 1))
-        known = because("incident_open", f"incident {incident.id} is {incident.state}: this is counted, not acted on")
-        return Ruling("suppress", RULE, (*reasons, known), counted)
+    if incident and not repeats.may_act(situation, incident):
+        return repeats.count(RULE, facts, incident, reasons)
     if rule.override_reason:
         reasons = (*reasons, because("override", f"retrained by itself, since {rule.override_reason}"))
     if rule.then == "notify":

@@ -4,7 +4,7 @@ Owns incidents from their opening to their end. *Helped* means that the new cham
 later labelled rows; drift alone never decides it. Knows nothing of how drift was found (``monitoring``).
 """
 
-from shared.domain import guards, proposals
+from shared.domain import guards, proposals, requirements
 from shared.domain.commands import Retrain, RunEvaluation
 from shared.domain.decisions import Hold, Reason
 from shared.domain.effects import AnyCommand
@@ -91,6 +91,7 @@ def _retrain(
     command = _retrain_command(situation, retraining, incident)
     ordered = replace(incident, state="remedying", version=facts.champion, remedy=command.id)
     facts = facts.with_incident(replace(ordered, remedy_version="", verification=""))
+    facts = requirements.used(situation, facts)
     facts = replace(facts, retrained_at=(*facts.retrained_at, situation.now)[-RETRAINS_KEPT_MAX:])
     title = f"{situation.workload.name}: retraining because of {incident.kind.replace('_', ' ')}"
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in why})

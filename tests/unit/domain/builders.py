@@ -15,7 +15,7 @@ from shared.domain.durations import parse_duration
 from shared.domain.facts import ApprovalAsked, CheckResult, Facts, HeldSignal, Incident, Rollout, Version, WindowSeen
 from shared.domain.observations import TrafficSample
 from shared.domain.outcomes import Failed, Succeeded
-from shared.domain.platform_signals import BudgetCrossed
+from shared.domain.platform_signals import BudgetCrossed, DataArrived
 from shared.domain.policy import Policy
 from shared.domain.references import deployment_name
 from shared.domain.signals import (
@@ -28,6 +28,7 @@ from shared.domain.signals import (
     MonitorBreached,
     MonitorRecovered,
     OperatorAsked,
+    ScheduleElapsed,
     WindowClosed,
 )
 from shared.domain.silences import SilenceAdded, SilenceExpired
@@ -304,6 +305,33 @@ def recovered(run: str = "run-9", **fields: Any) -> MonitorRecovered:
     """A run of Azure ML's own monitor found nothing beyond its thresholds."""
     fields = {"source": PRODUCTION, "dedup_key": f"recovered-{run}", "occurred_at": NOW, **fields}
     return MonitorRecovered(**{"workspace": PRODUCTION, "run_id": run, **fields})
+
+
+STORAGE = "/subscriptions/11111111-1111-1111-1111-111111111111/resourcegroups/data/providers/microsoft.storage/storageaccounts/flights"
+DATA_RULE = {"when": "data_arrived", "storage": STORAGE, "path": "labelled/2013/*.csv"}
+WEEKLY = {"when": "schedule", "cron": "0 6 * * 1", "timezone": "Europe/Berlin"}
+
+
+def arrived(name: str = "01.csv", kind: Any = DataArrived, **fields: Any) -> Any:
+    """A file of labelled flights is there; with ``kind=DataDeleted``, it is gone."""
+    sequencer = fields.get("sequencer", "0000000000000001")
+    path = f"2013/{name}"
+    key = f"{kind.__name__}-{path}-{sequencer}"
+    heard = {"source": STORAGE, "dedup_key": key, "occurred_at": NOW, "account": "flights", "container": "labelled"}
+    return kind(**{**heard, "path": path, "size_bytes": 1000, "sequencer": sequencer, **fields})
+
+
+def schedule_due(due: datetime = NOW, **fields: Any) -> ScheduleElapsed:
+    """The weekly schedule fell due."""
+    key = fields.pop("dedup_key", f"due-{due.isoformat()}")
+    heard = {"source": "outerloop/schedules", "dedup_key": key, "occurred_at": due, "workload": "flight-delay"}
+    return ScheduleElapsed(**{**heard, "cron": "0 6 * * 1", "timezone": "Europe/Berlin", "due": due, **fields})
+
+
+def requiring(*rules: Any, **requires: int) -> Policy:
+    """The example's policy with other rules of monitoring, and requirements for a retraining."""
+    monitoring = [drift_rule(), *rules]
+    return policy_with(monitoring=monitoring, retrain={"requires": requires or None})
 
 
 GROUP = PRODUCTION.partition("/providers/")[0]  # the resource group of every workspace of the example

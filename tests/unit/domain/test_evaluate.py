@@ -8,6 +8,7 @@ from shared.domain.commands import ON_UNKNOWN, Command
 from shared.domain.effects import AnyCommand
 from shared.domain.evaluate import evaluate
 from shared.domain.facts import Facts
+from shared.domain.platform_signals import DataDeleted
 from shared.domain.policy import Policy
 from shared.domain.signals import (
     HoldElapsed,
@@ -24,6 +25,7 @@ from tests.unit.domain.builders import (
     DEVELOPMENT,
     NOW,
     answered,
+    arrived,
     asked,
     awaiting,
     breached,
@@ -40,6 +42,7 @@ from tests.unit.domain.builders import (
     recovered,
     registered,
     rolling,
+    schedule_due,
     serving,
     silenced,
     situation,
@@ -67,6 +70,9 @@ ONE_OF_EACH = {
     "HoldElapsed": (elapsed("bake", "2/0/0"), "rollout"),
     "ComplianceChanged": (judged(), "compliance"),
     "ResourceChanged": (resource_changed(), "by_hand"),
+    "ScheduleElapsed": (schedule_due(), "schedule"),
+    "DataArrived": (arrived(), "data_arrived"),
+    "DataDeleted": (arrived(kind=DataDeleted), "data_arrived"),
 }
 STATES = (
     Facts(),

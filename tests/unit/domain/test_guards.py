@@ -16,12 +16,14 @@ from shared.domain.signals import DEPTH_MAX
 from shared.domain.silences import Silence
 from shared.domain.situation import because
 from tests.unit.domain.builders import (
+    DATA_RULE,
     NOW,
     PRODUCTION,
     WORKLOAD,
     asked,
     breached,
     codes,
+    drift_rule,
     policy_with,
     registered,
     situation,
@@ -43,6 +45,7 @@ COOLING = ("cooldown", {"retrained_at": (NOW - timedelta(hours=1),)}, {}, 0)
 LIMITED = ("limit", {"retrained_at": (NOW - timedelta(hours=20), NOW - timedelta(hours=21))}, {}, 0)
 FREEZE = BudgetFreeze(budget="mlops", ratio=1.1, since=NOW, until=NOW + timedelta(days=20))
 FROZEN = ("budget_freeze", {"freezes": {"mlops": FREEZE}}, {}, 0)
+LACKING = ("new_files", {}, {"retrain": {"requires": {"new_files_min": 1}}, "monitoring": [drift_rule(), DATA_RULE]}, 0)
 HOPELESS = ("give_up", {"fruitless": 3}, {}, 0)
 JUDGED = Judged(resource=PRODUCTION, assignment="/policies/private", compliant=False, at=NOW)
 BLOCKED = ("noncompliant", {"judged": (JUDGED,)}, {}, 0)
@@ -52,12 +55,12 @@ LEASED = ("promotion_under_way", {"versions": {"1": version("1", "testing")}}, {
 ASKING = ("approval", {}, {"mode": "propose"}, 0)
 
 BOTH = (PAUSED, OBSERVING, DEEP, STRANGE, MAINTAINED, ASKING)
-OF_RETRAINING = (SILENCED, COOLING, LIMITED, FROZEN, HOPELESS)
+OF_RETRAINING = (SILENCED, COOLING, LIMITED, FROZEN, LACKING, HOPELESS)
 OF_PROMOTION = (BLOCKED, IMAGE, LEASED)
 ORDER = [
     name
     for name, *_ in (
-        *(PAUSED, OBSERVING, DEEP, STRANGE, SILENCED, MAINTAINED, COOLING, LIMITED, FROZEN, HOPELESS),
+        *(PAUSED, OBSERVING, DEEP, STRANGE, SILENCED, MAINTAINED, COOLING, LIMITED, FROZEN, LACKING, HOPELESS),
         *(BLOCKED, IMAGE, LEASED, ASKING),
     )
 ]
@@ -131,7 +134,7 @@ CASES = {
     "cooldown": (COOLING,),
     "limits": (LIMITED,),
     "budget": (FROZEN,),
-    "requirements": (HOPELESS, BLOCKED, IMAGE),
+    "requirements": (LACKING, HOPELESS, BLOCKED, IMAGE),
     "lease": (LEASED,),
     "approval": (ASKING,),
 }
@@ -148,7 +151,7 @@ def test_every_guard_of_the_table_holds_when_its_case_is_there_and_says_how_it_e
 def test_all_that_hold_are_listed():
     assert codes(holding(*held_by(*(guard for guard in (*BOTH, *OF_RETRAINING) if guard != ASKING)))) == [
         *("paused", "mode_observe", "causal_depth", "out_of_scope", "silenced", "maintenance"),
-        *("cooldown", "limit", "budget_freeze", "give_up"),
+        *("cooldown", "limit", "budget_freeze", "new_files", "give_up"),
     ]
 
 

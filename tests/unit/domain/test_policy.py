@@ -3,9 +3,8 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from shared.domain.facts import WINDOWS_KEPT_MAX
 from shared.domain.limits import Limit
-from shared.domain.policy import DataDrift, Policy
+from shared.domain.policy import Policy
 from tests.unit.domain.builders import POLICY, POLICY_TEXT, WORKLOAD, drift_rule, policy_with, raw_policy
 
 
@@ -69,30 +68,6 @@ def test_steps_that_rise_to_all_of_the_traffic_are_fine(steps):
     assert policy_with(promotion={"rollout": {"steps": steps}}).workloads[0].promotion.rollout.steps == tuple(steps)
 
 
-@pytest.mark.parametrize(
-    ("changes", "text"),
-    [
-        ({"for": "5 of 4"}, "can never be met"),
-        ({"for": "0 of 4"}, "pattern"),
-        ({"for": "3 from 4"}, "pattern"),
-        ({"for": f"3 of {WINDOWS_KEPT_MAX + 1}"}, "looks too far back"),
-        ({"suspected_above": 0.3}, "must not exceed above"),
-        ({"above": 0}, "greater than 0"),
-        ({"share_of_features": 1.1}, "less than or equal to 1"),
-        ({"min_rows": 0}, "greater than or equal to 1"),
-        ({"metric": "wasserstein"}, "'psi'"),
-        ({"then": "panic"}, "'annotate' or"),
-    ],
-)
-def test_a_drift_rule_that_could_not_work_is_a_fault(changes, text):
-    assert text in faults(raw_policy({"monitoring": [drift_rule(**changes)]}))
-
-
-def test_a_drift_rule_may_look_back_as_far_as_windows_are_kept():
-    rule = DataDrift.model_validate(drift_rule(**{"for": f"1 of {WINDOWS_KEPT_MAX}"}))
-    assert rule.considered == WINDOWS_KEPT_MAX
-
-
 @pytest.mark.parametrize("bake", [30, 30.0, "30", "half an hour", "-30m", "PT30M"])
 def test_a_duration_without_a_unit_is_a_fault(bake):
     assert "write a number and a unit" in faults(raw_policy({"promotion": {"rollout": {"bake": bake}}}))
@@ -126,16 +101,6 @@ def test_a_persona_that_is_not_defined_is_a_fault_that_names_those_that_are(chan
     text = faults(raw_policy(changes))
     assert "'nobody' is unknown" in text
     assert "ml_engineers" in text
-
-
-def test_a_retraining_that_nobody_described_is_a_fault():
-    assert "needs a retrain: section" in faults(raw_policy({"retrain": None}))
-
-
-@pytest.mark.parametrize("task", ["vision", "language"])
-def test_other_models_than_classical_ones_are_not_retrained_automatically(task):
-    assert "is not retrained automatically" in faults(raw_policy({"task": task}))
-    assert policy_with(task=task, monitoring=[drift_rule(then="notify")]).workloads[0].task == task
 
 
 def test_two_workloads_of_one_name_are_a_fault():

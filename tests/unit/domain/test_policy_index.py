@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared.domain.platform_signals import BudgetCrossed, ImageEvent, VulnerabilityFound
-from shared.domain.policy import DataDrift, Policy
+from shared.domain.policy import Policy
 from shared.domain.policy_index import BUDGET_SEGMENT, Places, plain_id
 from shared.domain.policy_infrastructure import InfrastructureAlert
+from shared.domain.policy_monitoring import DataDrift
 from shared.domain.routing import UNMATCHED, budget_rules, budgets_of, out_of_scope, places_of, route, subject_of
 from shared.domain.signals import ModelRegistered, MonitorBreached, MonitorRecovered, WindowClosed
 from shared.domain.values import replace

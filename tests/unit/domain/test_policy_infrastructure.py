@@ -3,8 +3,9 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from shared.domain.policy import DataDrift, Policy
+from shared.domain.policy import Policy
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security
+from shared.domain.policy_monitoring import DataDrift
 from shared.parsing.policy_file import PolicyError, read_policy
 from tests.unit.domain.builders import POLICY_TEXT
 from tests.unit.domain.platform_builders import listening

@@ -89,10 +89,32 @@ def test_the_type_may_be_short_and_in_any_case(read, event_type):
 
 
 @pytest.mark.parametrize(
-    "event_type", ["Microsoft.Storage.BlobTierChanged", "Microsoft.Storage.DirectoryDeleted", "BlobRenamed"]
+    "event_type", ["Microsoft.Storage.BlobTierChanged", "Microsoft.Storage.DirectoryDeleted", "DirectoryRenamed"]
 )
 def test_other_storage_events_are_not_read(read, event_type):
     assert read(DATA, event_type).reason == "unknown_event_type"
+
+
+RENAMED = {
+    "api": "RenameFile",
+    "destinationUrl": "https://my-account.dfs.core.windows.net/my-file-system/final/new-file.txt",
+    "sourceUrl": "https://my-account.dfs.core.windows.net/my-file-system/temporary/new-file.txt",
+    "sequencer": "0000442",
+}
+
+
+@pytest.mark.parametrize("event_type", ["Microsoft.Storage.BlobRenamed", "blobrenamed"])
+def test_a_file_that_is_renamed_arrives_under_its_new_name(read, event_type):
+    signal = read(RENAMED, event_type)
+    assert isinstance(signal, DataArrived)
+    assert (signal.account, signal.container, signal.path) == ("my-account", "my-file-system", "final/new-file.txt")
+    assert (signal.api, signal.size_bytes, signal.sequencer) == ("RenameFile", 0, "0000442")
+
+
+@pytest.mark.parametrize(("url", "reason"), [(None, "missing_field"), ("no address", "malformed_field")])
+def test_a_rename_without_a_destination_says_which_field_is_wrong(read, url, reason):
+    rejected = read(RENAMED | {"destinationUrl": url}, "Microsoft.Storage.BlobRenamed")
+    assert (rejected.reason, "data.destinationUrl" in rejected.detail) == (reason, True)
 
 
 @pytest.mark.parametrize("size", ["524288", 524288.0, 524288])

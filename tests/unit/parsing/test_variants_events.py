@@ -230,7 +230,6 @@ STORAGE = {
     **{
         f"{name} is not read": (blob(name), ("Rejected", ("unknown_event_type", name)))
         for name in (
-            "BlobRenamed",
             "BlobTierChanged",
             "DirectoryCreated",
             "DirectoryDeleted",

@@ -20,6 +20,7 @@ from shared.services.answers import AnswerPage
 from shared.services.decide import Decider
 from shared.services.execute import Executor, Hands, Loop
 from shared.services.ingest import Ingest
+from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -147,6 +148,19 @@ class FakePublisher:
         return [said.type.removeprefix("Outerloop.") for batch in self.batches for said in batch]
 
 
+class FakeDatasets:
+    """Labelled data whose rows a test sets: a number, None, a failure, or an exception to raise."""
+
+    def __init__(self):
+        self.answer, self.asked = None, []
+
+    async def rows(self, workspace, data):
+        self.asked.append((workspace, data))
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
 class FixedPolicy:
     """The policy of the flight-delay example, which a test may replace."""
 
@@ -249,16 +263,26 @@ class World:
     prober: FakeProber = field(default_factory=FakeProber)
     messenger: FakeMessenger = field(default_factory=FakeMessenger)
     targets: dict[str, FakePublisher] = field(default_factory=dict)
+    datasets: FakeDatasets = field(default_factory=FakeDatasets)
 
     def __post_init__(self):
         store, queue, clock, policies = self.store, self.queue, self.clock, self.policies
         self.aggregator = Aggregator(store, clock, policies)
         self.announcer = Announcer(store, clock, self.targets)
-        self.decider = Decider(store, queue, clock, policies, self.aggregator, self.announcer)
+        self.decider = Decider(store, queue, clock, policies, self.aggregator, self.announcer, self.datasets)
         self.ingest = Ingest(store, clock, policies, self.decider)
         hands, loop = Hands(self.workspace, self.prober, self.messenger), Loop(self.decider, self.aggregator)
         self.executor = Executor(store, queue, clock, policies, loop, hands)
-        self.sweeper = Sweeper(store, queue, clock, self.decider, self.ingest, self.aggregator, self.announcer)
+        self.sweeper = Sweeper(
+            store,
+            queue,
+            clock,
+            self.decider,
+            self.ingest,
+            self.aggregator,
+            self.announcer,
+            Schedules(store, clock, policies),
+        )
         self.answers = AnswerPage(store, policies, clock)
 
     def another(self, store=None):
@@ -272,6 +296,7 @@ class World:
             self.prober,
             self.messenger,
             self.targets,
+            self.datasets,
         )
 
     async def facts(self):

@@ -1,8 +1,10 @@
 import pytest
 
+from shared.domain.arrivals import Arrivals
 from shared.domain.ids import decision_id, derive
 from shared.domain.outcomes import Failed
-from shared.services.explain import explain
+from shared.domain.values import replace
+from shared.services.explain import explain, relevant
 from tests.unit.filled_store import SUBJECT, WORKLOAD, FilledStore, asking_first, opened
 
 
@@ -59,6 +61,16 @@ async def test_a_held_decision_shows_all_guards_what_is_planned_and_until_when(l
     assert explained.hold.due == max(reason.until for reason in decision.reasons if reason.until)
     assert explained.facts["paused"] == "yes"
     assert "last retraining" in explained.facts
+
+
+async def test_new_data_since_the_last_retraining_are_shown(loop):
+    await loop.until_serving("1")
+    signal = await loop.ask("retrain")
+    stored = await loop.store.facts(SUBJECT)
+    facts = replace(stored.value, arrivals=Arrivals(count=2, size_bytes=2048))
+    decision = (await explain(loop.store, signal.dedup_key)).decisions[0].entry.decision
+    assert "since then" not in relevant(stored.value, decision, None)
+    assert relevant(facts, decision, None)["since then"] == "2 new files (2,048 bytes)"
 
 
 async def test_a_hold_leads_to_the_decision_that_it_waits_for(loop):

@@ -4,7 +4,7 @@ import pytest
 
 from shared.domain.evaluate import evaluate
 from shared.domain.facts import WINDOWS_KEPT_MAX
-from shared.domain.policy import DataDrift
+from shared.domain.policy_monitoring import DataDrift
 from shared.domain.rules.monitoring import judge_window
 from shared.domain.signals import PREDICTION, Breach, FeatureScore
 from shared.domain.values import encode
