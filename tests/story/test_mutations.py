@@ -67,11 +67,11 @@ MUTATIONS = [
         "in vain for: WindowClosed: hold, because budget_freeze",
     ),
     Mutation(
-        "nobody to blame",
-        "shared/domain/rules/attribution.py",
-        'return True, f"{text}, which is within',
-        'return False, f"{text}, which is within',
-        "in vain for: AlertFired: act, because attributed",
+        "the wrong people are told",
+        "shared/domain/rules/infrastructure.py",
+        "told = situation.tell(rule.to or situation.workload.owner, title, facts, ordinal=1)",
+        "told = situation.tell(situation.workload.owner, title, facts, ordinal=1)",
+        "NO an alert long after any rollout went to the infrastructure team",
     ),
 ]
 
