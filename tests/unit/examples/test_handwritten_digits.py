@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 
 from shared.telemetry.drift import psi
 from shared.telemetry.profiles import profile_from_tags
@@ -159,3 +160,12 @@ def test_an_image_is_kept_as_a_grey_png_of_its_pixels(data):
     (length,) = struct.unpack(">I", body[start - 8 : start - 4])
     lines = zlib.decompress(body[start : start + length])
     assert [pixel // 16 for at in range(0, 72, 9) for pixel in lines[at + 1 : at + 9]] == [min(15, p) for p in image]
+
+
+def test_a_probe_has_a_time_of_its_own_since_the_present_would_close_every_window_of_the_past():
+    rows = json.loads((POLICY / "sample_digits.json").read_text(encoding="utf-8"))["rows"]
+    assert {row["event_time"] for row in rows} == {"2025-03-02T12:00:00Z"}
+    policy = yaml.safe_load((POLICY / "policy.yaml").read_text(encoding="utf-8"))
+    digits = next(known for known in policy["workloads"] if known["name"] == "handwritten-digits")
+    probed = len(rows) * digits["promotion"]["rollout"]["probe_requests"]
+    assert probed < digits["monitoring"][0]["min_rows"]
