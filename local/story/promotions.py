@@ -3,6 +3,8 @@
 Owns the people's answers and the callers' pace. The loop does the rest, and is only waited for.
 """
 
+import time
+
 from local.story.clients import answer_question
 from local.story.scene import Story
 from local.story.state import WORKLOAD
@@ -46,13 +48,21 @@ async def _link_of(story: Story, number: str, workload: str) -> str:
 
 
 async def roll_out(story: Story, number: str, month: int, *ends: str) -> None:
-    """Score the rest of a month at a steady pace while a version is rolled out, until that has ended."""
+    """Score the rest of a month at a steady pace while a version is rolled out, until that has ended.
+
+    On a slow machine a rollout outlasts the month: then callers ask about its flights again.
+    """
+    deadline = time.monotonic() + ROLLOUT_SECONDS
 
     async def ended() -> bool:
         version = (await story.state.facts()).versions.get(number)
-        return version is not None and version.state in (*ends, "serving", "rejected", "rolled_back")
+        over = version is not None and version.state in (*ends, "serving", "rejected", "rolled_back")
+        return over or time.monotonic() > deadline
 
-    rows = story.flights.rows(month)[story.sent_rows.get(month, 0) :]
-    sent = await story.callers.score(rows, STEADY_PER_SECOND, ended)
-    story.sent_rows[month] = story.sent_rows.get(month, 0) + sent
+    flights = story.flights.rows(month)
+    rest = flights[story.sent_rows.get(month, 0) :]
+    while not await ended():
+        sent = await story.callers.score(rest or flights, STEADY_PER_SECOND, ended)
+        story.sent_rows[month] = story.sent_rows.get(month, 0) + sent
+        rest = flights
     await story.wait_version(number, *ends, within_seconds=ROLLOUT_SECONDS)
