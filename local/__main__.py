@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from local.story import chapters, verdict
+from local.story import chapters, images, incidents, verdict
+from local.story.alerts import ActionGroup
 from local.story.clients import Callers, Control
 from local.story.data import Flights
+from local.story.evidence import gather
 from local.story.progress import Progress, timeline
 from local.story.run_folder import RunFolderError, held
+from local.story.scene import Story
 from local.story.state import LoopState
 from local.story.world import ROOT, StoryError, World, running
 from shared.adapters.sqlite_store import SqliteStore
@@ -27,18 +30,24 @@ from shared.adapters.sqlite_store import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-Chapter = Callable[[chapters.Story], Awaitable[None]]
+Chapter = Callable[[Story], Awaitable[None]]
 WHOLE: tuple[Chapter, ...] = (
     chapters.first_version,
     chapters.drift,
     chapters.remedy,
     chapters.broken_version,
     chapters.afterwards,
+    incidents.spending,
+    incidents.slow_endpoint,
+    incidents.closed_workspace,
+    incidents.bad_hour,
+    images.dim_light,
+    chapters.rest,
 )
 
 
 @asynccontextmanager
-async def telling(world: World, progress: Progress, broken: str) -> "AsyncIterator[chapters.Story]":
+async def telling(world: World, progress: Progress, broken: str) -> "AsyncIterator[Story]":
     """A story ready to be told: events subscribed, flights loaded, the app's store open for reading."""
     control, store = Control(world), SqliteStore(world.settings["OUTERLOOP_STORE"])
     await store.open()
@@ -46,8 +55,9 @@ async def telling(world: World, progress: Progress, broken: str) -> "AsyncIterat
         await control.order("subscribe", url=world.settings["STORY_EVENT_GRID_URL"])
         progress.say("Event Grid is subscribed: its handshake was answered")
         flights = await asyncio.to_thread(Flights, world.state / "data")
-        progress.say("the flights of January to August 2013 are loaded")
-        yield chapters.Story(world, control, LoopState(store), flights, progress, Callers(world), broken)
+        progress.say("the flights of January to September 2013 are loaded")
+        state, callers, monitor = LoopState(store), Callers(world), ActionGroup(world)
+        yield Story(world, control, state, flights, progress, callers, monitor, broken)
     finally:
         await store.close()
 
@@ -57,7 +67,7 @@ async def run(world: World, progress: Progress, broken: str) -> bool:
     async with telling(world, progress, broken) as story:
         failure = await _play(story)
         progress.show(await timeline(story.state))
-        checks = verdict.judge(evidence := await verdict.gather(story.control, story.state))
+        checks = verdict.judge(evidence := await gather(world, story.control, story.state))
     figures = verdict.auc_figures(evidence)
     if figures:
         progress.show(f"AUC on the same later flights: version 2 {figures[0]:.4f}, version 1 {figures[1]:.4f}")
@@ -74,16 +84,19 @@ async def run(world: World, progress: Progress, broken: str) -> bool:
     return passed
 
 
-async def _play(story: chapters.Story) -> StoryError | None:
+async def _play(story: Story) -> StoryError | None:
     try:
         for chapter in WHOLE:
             await chapter(story)
-            evidence = await verdict.gather(story.control, story.state)
+            evidence = await gather(story.world, story.control, story.state)
             broken = [f"{check.name} [{check.seen}]" for check in verdict.invariants(evidence) if not check.passed]
             if broken:
                 return StoryError("; ".join(broken))
     except StoryError as error:
         return error
+    finally:
+        if story.images:
+            story.images.cancel()
     return None
 
 

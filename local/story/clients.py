@@ -48,9 +48,11 @@ class Control:
 
 @dataclass
 class Callers:
-    """The programs that ask the production endpoint for predictions, 50 rows a request."""
+    """The programs that ask a production endpoint for predictions, 50 rows a request."""
 
     world: World
+    workspace: str = PRODUCTION
+    endpoint: str = "flight-delay"
     answered: int = 0
     failed: int = 0
     _url: str = ""
@@ -61,7 +63,7 @@ class Callers:
         async with self._client() as client:
             token = await self._token(client)
             headers = {"Authorization": f"Bearer {token}"}
-            base = f"{self.world.azure['arm_url']}{PRODUCTION}/onlineEndpoints/flight-delay"
+            base = f"{self.world.azure['arm_url']}{self.workspace}/onlineEndpoints/{self.endpoint}"
             endpoint = await client.get(f"{base}?api-version={API_VERSION}", headers=headers)
             keys = await client.post(f"{base}/listKeys?api-version={API_VERSION}", headers=headers)
         self._url = endpoint.raise_for_status().json()["properties"]["scoringUri"]

@@ -1,6 +1,7 @@
 """The flights of the story, month by month: as files that training reads, and as rows that callers send.
 
-Owns the months of the story. The join, the features and the label are the example's (``examples/flight_delays/data.py``).
+Owns the months of the story, and how the data module of an example is loaded. The join, the features and the label are the
+example's own (``examples/flight_delays/data.py``).
 """
 
 import importlib.util
@@ -11,14 +12,14 @@ from typing import Any
 from local.story.clients import Control
 from local.story.world import DEVELOPMENT, EXAMPLE
 
-MONTHS = range(1, 9)  # January to August
+MONTHS = range(1, 10)  # January to September
 
 
 class Flights:
     """Every month once as a file and once as scoring rows. Loading takes some seconds."""
 
     def __init__(self, folder: Path) -> None:
-        self._example = _example_data()
+        self._example = example_data(EXAMPLE)
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         frame = self._example.labelled_rows(MONTHS)
@@ -49,8 +50,9 @@ class Flights:
         )
 
 
-def _example_data() -> Any:
-    spec = importlib.util.spec_from_file_location("flight_delays_data", EXAMPLE / "data.py")
+def example_data(example: Path) -> Any:
+    """The module ``data.py`` of an example, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"{example.name}_data", example / "data.py")
     assert spec is not None  # noqa: S101  # the file is part of this repository
     assert spec.loader is not None  # noqa: S101
     module = importlib.util.module_from_spec(spec)

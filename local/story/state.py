@@ -14,8 +14,9 @@ from shared.domain.decisions import Decision
 from shared.domain.facts import Facts, Version
 from shared.domain.lifecycle import ENDED
 from shared.domain.records import CommandRow
+from shared.domain.routing import subject_of
 
-SUBJECT = "workload/flight-delay"
+WORKLOAD = "flight-delay"
 LOOK_EVERY_SECONDS = 0.2
 T = TypeVar("T")
 
@@ -26,9 +27,9 @@ class LoopState:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
 
-    async def facts(self) -> Facts:
-        """What the loop knows now."""
-        return (await self._store.facts(SUBJECT)).value
+    async def facts(self, workload: str = WORKLOAD) -> Facts:
+        """What the loop knows now of a workload."""
+        return (await self._store.facts(subject_of(workload))).value
 
     async def decisions(self) -> list[Decision]:
         """The whole ledger, oldest first."""

@@ -6,7 +6,7 @@ Owns the submission, through the product's own adapter and the real SDK, so that
 import os
 from datetime import UTC, datetime
 
-from local.story.world import DEVELOPMENT, StoryError, World
+from local.story.world import DEVELOPMENT, DIGITS_DEVELOPMENT, StoryError, World
 from shared.domain.commands import Retrain
 from shared.domain.outcomes import Started
 from shared.runtime import azure_machine_learning
@@ -14,9 +14,7 @@ from shared.settings import read_settings
 
 
 async def submit_training(world: World, name: str, inputs: dict[str, str]) -> None:
-    """Start a training job on the newest labelled data; its model output is registered as flight-delay."""
-    os.environ.update(world.settings)
-    workspace = azure_machine_learning(read_settings())
+    """Start a training job on the newest labelled flights; its model output is registered as flight-delay."""
     job = Retrain(
         id=name,
         workload="flight-delay",
@@ -28,6 +26,26 @@ async def submit_training(world: World, name: str, inputs: dict[str, str]) -> No
         model="flight-delay",
         inputs=inputs,
     )
-    outcome = await workspace.begin(job, datetime.now(UTC))
+    await _submit(world, job)
+
+
+async def submit_digits_training(world: World, name: str) -> None:
+    """Start a training job on the labelled images; its model output is registered as handwritten-digits."""
+    job = Retrain(
+        id=name,
+        workload="handwritten-digits",
+        reason="a data scientist's own job",
+        workspace=DIGITS_DEVELOPMENT,
+        component="azureml:digits_train@latest",
+        data="azureml:digits-labelled@latest",
+        experiment="handwritten-digits",
+        model="handwritten-digits",
+    )
+    await _submit(world, job)
+
+
+async def _submit(world: World, job: Retrain) -> None:
+    os.environ.update(world.settings)
+    outcome = await azure_machine_learning(read_settings()).begin(job, datetime.now(UTC))
     if not isinstance(outcome, Started):
         raise StoryError(f"the training job was not accepted: {outcome}")

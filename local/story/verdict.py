@@ -1,19 +1,14 @@
 """Whether the story happened: read from the target's own journal and from the ledger, never from what the driver printed.
 
-Owns the list of what must be true at the end. Each check names what it wanted and what it saw.
+Owns the list of what must be true at the end, and the checks of the first half. Each names what it wanted and what it saw.
 """
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-from local.story.clients import Control
-from local.story.state import LoopState
-from local.story.world import PRODUCTION
+from local.story import verdict_incidents
+from local.story.evidence import Check, Evidence, production_traffic
 from shared.domain.commands import kind_of
-from shared.domain.decisions import Decision
-from shared.domain.facts import Facts, Incident
 
 EXPECTED_TRAFFIC = [
     {"version-1": 100},
@@ -22,57 +17,11 @@ EXPECTED_TRAFFIC = [
     {"version-2": 100},
     {"version-2": 90, "version-3": 10},
     {"version-2": 100},
+    {"version-2": 90, "version-4": 10},
+    {"version-2": 50, "version-4": 50},
+    {"version-4": 100},
+    {"version-2": 100},
 ]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Everything that the checks look at."""
-
-    journal: list[dict[str, Any]]
-    cards: list[dict[str, Any]]
-    mails: list[dict[str, Any]]
-    dropped: list[dict[str, Any]]
-    jobs: list[dict[str, Any]]
-    decisions: list[Decision]
-    facts: Facts
-    rejected: int
-
-    def effects(self, name: str) -> list[dict[str, Any]]:
-        """The journal's entries of one kind of effect."""
-        return [entry for entry in self.journal if entry["effect"] == name]
-
-    def heard(self, kind: str) -> list[Decision]:
-        """The decisions that one kind of signal brought about."""
-        return [decision for decision in self.decisions if decision.cause_kind == kind]
-
-    @property
-    def drift_incident(self) -> Incident | None:
-        """The first data drift incident."""
-        return next((known for known in self.facts.incidents if known.kind == "data_drift"), None)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that must be true, and what was seen."""
-
-    name: str
-    passed: bool
-    seen: str
-
-
-async def gather(control: Control, state: LoopState) -> Evidence:
-    """Collect the evidence of a story that has come to rest."""
-    return Evidence(
-        journal=await control.look("journal"),
-        cards=await control.look("cards"),
-        mails=await control.look("mails"),
-        dropped=await control.look("dropped"),
-        jobs=await control.look("jobs"),
-        decisions=await state.decisions(),
-        facts=await state.facts(),
-        rejected=await state.rejected(),
-    )
 
 
 def judge(evidence: Evidence) -> list[Check]:
@@ -90,17 +39,12 @@ def questions(evidence: Evidence) -> list[str]:
     rollbacks = [d for d in evidence.decisions if any(kind_of(c) == "RollBackTraffic" for c in d.commands)]
     held = [decision for decision in evidence.heard("OperatorAsked") if decision.verdict == "hold"]
     lines = [
-        f"Why was version 3 rolled back?   .venv/bin/outerloop explain {decision.id}" for decision in rollbacks[-1:]
+        f"Why was version {number} rolled back?   .venv/bin/outerloop explain {decision.id}"
+        for number, decision in zip(("3", "4"), rollbacks, strict=False)
     ]
     return lines + [
         f"Why was the retraining held?     .venv/bin/outerloop explain {decision.id}" for decision in held[-1:]
     ]
-
-
-def production_traffic(evidence: Evidence) -> list[dict[str, int]]:
-    """Every traffic map that was written to the production endpoint, shares of nothing left out."""
-    writes = [entry for entry in evidence.effects("traffic_set") if PRODUCTION.lower() in entry["target"].lower()]
-    return [{name: share for name, share in write["detail"]["traffic"].items() if share} for write in writes]
 
 
 def auc_figures(evidence: Evidence) -> tuple[float, float] | None:
@@ -123,21 +67,22 @@ def _registered(evidence: Evidence) -> Check:
     decided = len(evidence.heard("ModelRegistered"))
     seen = f"{len(versions)} registered, {decided} decisions about them"
     return Check(
-        "three versions were registered by jobs, and each was decided on once", len(versions) == decided == 3, seen
+        "five versions were registered by jobs, and each was decided on once", len(versions) == decided == 5, seen
     )
 
 
 def _staged(evidence: Evidence) -> Check:
-    checked = [v for v in evidence.facts.versions.values() if v.checks and all(check.passed for check in v.checks)]
-    seen = "; ".join(f"{v.version}: {check.name} {check.detail}" for v in checked for check in v.checks)
-    return Check("each version passed the endpoint check and the evaluation in staging", len(checked) == 3, seen)
+    versions = [*evidence.facts.versions.values(), *evidence.digits.versions.values()]
+    checked = [v for v in versions if v.checks and all(check.passed for check in v.checks)]
+    seen = "; ".join(f"{v.model} {v.version}: {check.name} {check.detail}" for v in checked for check in v.checks)
+    return Check("each version passed the endpoint check and the evaluation in staging", len(checked) == 5, seen)
 
 
 def _asked(evidence: Evidence) -> Check:
     cards = [card for card in evidence.cards if "for production?" in str(card)]
     mails = [mail for mail in evidence.mails if "for production?" in str(mail)]
     seen = f"{len(cards)} cards, {len(mails)} mails"
-    return Check("three approvals were asked for, by card and by mail, each once", len(cards) == len(mails) == 3, seen)
+    return Check("five approvals were asked for, by card and by mail, each once", len(cards) == len(mails) == 5, seen)
 
 
 def _answered(evidence: Evidence) -> Check:
@@ -145,19 +90,19 @@ def _answered(evidence: Evidence) -> Check:
     acted = [answer for answer in answers if answer.verdict == "act"]
     outsiders = [a for a in answers if any(reason.code == "not_in_group" for reason in a.reasons)]
     seen = f"{len(answers)} answers, {len(acted)} decided, {len(outsiders)} from outside the group"
-    return Check("each version was approved by people of the group, and by nobody else", len(acted) == 3, seen)
+    return Check("each version was approved by people of the group, and by nobody else", len(acted) == 5, seen)
 
 
 def _traffic(evidence: Evidence) -> Check:
     seen = production_traffic(evidence)
-    name = "traffic moved 100; 10, 50, 100; 10 and back by one write, and nothing else was written"
+    name = "traffic moved 100; 10, 50, 100; 10 and back; 10, 50, 100 and back by one write; nothing else was written"
     return Check(name, seen == EXPECTED_TRAFFIC, str(seen))
 
 
 def _drifted(evidence: Evidence) -> Check:
-    incidents = [known for known in evidence.facts.incidents if known.kind == "data_drift"]
-    detail = incidents[0].detail if incidents else "no incident"
-    return Check("drift opened one incident", len(incidents) == 1, f"{len(incidents)}: {detail}")
+    alike = [known for known in evidence.facts.incidents if known.kind == "data_drift" and known.version == "1"]
+    detail = alike[0].detail if alike else "no incident"
+    return Check("version 1's drift opened one incident", len(alike) == 1, f"{len(alike)}: {detail}")
 
 
 def _retrained(evidence: Evidence) -> Check:
@@ -165,7 +110,7 @@ def _retrained(evidence: Evidence) -> Check:
     training = {entry["detail"]["job"] for entry in evidence.effects("model_registered")}
     incident = evidence.drift_incident
     remedies = started.count(incident.remedy) if incident else 0
-    passed = remedies == 1 and len(training) == 3
+    passed = remedies == 1 and len(training) == 5
     return Check(
         "one retraining was started for it, and started once",
         passed,
@@ -194,8 +139,9 @@ def _helped(evidence: Evidence) -> Check:
 
 def _caught(evidence: Evidence) -> Check:
     states = {version.version: version.state for version in evidence.facts.versions.values()}
+    wanted = {"1": "standby", "2": "serving", "3": "rolled_back", "4": "rolled_back"}
     told = [card for card in evidence.cards if "version 3 was rolled back" in str(card)]
-    passed = states == {"1": "standby", "2": "serving", "3": "rolled_back"} and len(told) == 1
+    passed = states == wanted and len(told) == 1
     return Check("version 3 was rolled back, and people were told why, once", passed, f"{states}, {len(told)} cards")
 
 
@@ -232,6 +178,7 @@ CHECKS: tuple[Callable[[Evidence], Check], ...] = (
     _helped,
     _caught,
     _held,
+    *verdict_incidents.CHECKS,
     _once,
     _nothing_lost,
 )

@@ -20,11 +20,14 @@ from shared.settings import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "flight_delays"
+DIGITS = ROOT / "examples" / "handwritten_digits"
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 SUBSCRIPTION = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/mlops"
 PROVIDER = f"{SUBSCRIPTION}/providers/Microsoft.MachineLearningServices/workspaces"
-DEVELOPMENT, STAGING, PRODUCTION = (f"{PROVIDER}/flights-{name}" for name in ("dev", "stg", "prod"))
+ENVIRONMENTS = ("dev", "stg", "prod")
+DEVELOPMENT, STAGING, PRODUCTION = (f"{PROVIDER}/flights-{name}" for name in ENVIRONMENTS)
+DIGITS_DEVELOPMENT, DIGITS_STAGING, DIGITS_PRODUCTION = (f"{PROVIDER}/digits-{name}" for name in ENVIRONMENTS)
 PEOPLE = {
     "alice@contoso.com": {"id": "a1", "groups": ["00000000-0000-0000-0000-000000000001"]},
     "bob@contoso.com": {"id": "b2", "groups": ["00000000-0000-0000-0000-000000000001"]},
@@ -70,7 +73,7 @@ def running(state: Path) -> Iterator[World]:
         arguments = ["local.host", "--state", str(host_state), "--users", str(users), "--redeliver", "3"]
         started.append(_start(state, "host", arguments, settings))
         host = _ready(started[-1], host_state / "app_host.json", state / "host.log")
-        world = World(state, azure, host["url"], settings | _event_grid(host))
+        world = World(state, azure, host["url"], settings | _doors(host))
         write_settings(world)
         yield world
     finally:
@@ -89,19 +92,28 @@ def write_settings(world: World) -> None:
     world.settings_file.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
-def _event_grid(host: dict[str, Any]) -> dict[str, str]:
-    return {"STORY_EVENT_GRID_URL": str(host["event_grid_url"]).replace("{function}", "on_event_grid")}
+def _doors(host: dict[str, Any]) -> dict[str, str]:
+    """The addresses that a subscription and an action group are given, each with its key."""
+    return {
+        "STORY_EVENT_GRID_URL": str(host["event_grid_url"]).replace("{function}", "on_event_grid"),
+        "STORY_ALERTS_URL": f"{host['url']}/api/alerts?code={host['key']}",
+    }
 
 
 def _write_seed(state: Path) -> Path:
     seed = {
-        "workspaces": [DEVELOPMENT, STAGING, PRODUCTION],
+        "workspaces": [DEVELOPMENT, STAGING, PRODUCTION, DIGITS_DEVELOPMENT, DIGITS_STAGING, DIGITS_PRODUCTION],
         "registries": ["contoso-registry"],
-        "environments": ["flight-env"],
-        "components": [{"path": str(EXAMPLE / name)} for name in ("train.yml", "evaluate.yml")],
-        "codes": [{"name": "flight-score", "version": "1", "folder": str(EXAMPLE / "src")}],
+        "environments": ["flight-env", "digits-env"],
+        "components": [
+            {"path": str(example / name)} for example in (EXAMPLE, DIGITS) for name in ("train.yml", "evaluate.yml")
+        ],
+        "codes": [
+            {"name": name, "version": "1", "folder": str(example / "src")}
+            for name, example in (("flight-score", EXAMPLE), ("digits-score", DIGITS))
+        ],
         "hubs": ["telemetry", "announcements"],
-        "channels": ["mlops"],
+        "channels": ["mlops", "infrastructure", "annotation"],
     }
     path = state / "seed.yaml"
     path.write_text(json.dumps(seed, indent=1), encoding="utf-8")  # JSON is YAML

@@ -77,30 +77,19 @@ def _state(shown: ShownWorkload) -> Iterator[str]:
     for incident in shown.incidents:
         state = incident.closed_as or incident.state
         yield f"incident {incident.id}: {incident.kind}, {state}, opened {moment_text(incident.opened_at)}"
+    for freeze in shown.freezes:
+        yield f"frozen: budget {freeze.budget} is at {freeze.ratio:.0%}, until {moment_text(freeze.until)}; {freeze.lift}"
+    for silence in shown.silences:
+        yield f"silence {silence.id}: {silence.what} until {moment_text(silence.until)} by {silence.by}: {silence.comment}"
     for question in shown.questions:
         waits = f"{question.begins or 'version ' + question.version} waits for approval"
         yield f"{waits} until {moment_text(question.expires_at)}: {question.link}"
 
 
 def _print_hold(hold: ShownHold) -> None:
-    print_line(f"waits: {_about(hold)}; at {moment_text(hold.due)} {hold.then} (hold {hold.id})", 1)
+    print_line(f"waits: {hold.words}; at {moment_text(hold.due)} {hold.then} (hold {hold.id})", 1)
     for reason in hold.reasons:
         print_line(f"because {reason_text(reason)} [{reason.code}]", 2)
-
-
-def _about(hold: ShownHold) -> str:
-    """What it waits for, in words. Those of a retry say it themselves; the others are the keys of their rules."""
-    match hold.purpose:
-        case "bake":
-            version, step, _ = hold.about.split("/")
-            return f"version {version}, step {int(step) + 1}"
-        case "standby_expiry":
-            return f"version {hold.about}"
-        case "approval_expiry":
-            return f"approval {hold.about}"
-        case "verify_deadline":
-            return f"incident {hold.about}"
-    return hold.about
 
 
 def print_explanation(found: Explanation) -> None:

@@ -214,17 +214,21 @@ def _lay_over(base: Any, changes: Any, path: Path, file: str, node: yaml.Node | 
 
 
 def _lay_over_named(base: list[Any], changes: list[Any], path: Path, file: str, node: yaml.Node | None) -> list[Any]:
-    by_name = {item["name"]: item for item in changes if isinstance(item, dict) and "name" in item}
-    names = {item.get("name") for item in base if isinstance(item, dict)}
-    if len(by_name) != len(changes) or not by_name.keys() <= names:
-        text = "items of an overlay are found by their name, which the policy must have too"
+    by_name = {_name_of(item): item for item in changes}
+    names = [_name_of(item) for item in base]
+    if len(by_name) != len(changes) or any(name is None or names.count(name) != 1 for name in by_name):
+        text = "items of an overlay are found by their name (rules by their when), which the policy must have too, once"
         raise PolicyError([PolicyFault(file, _line(node, path), _dotted(path), text)])
     return [
-        _lay_over(item, by_name[item["name"]], (*path, number), file, node)
-        if isinstance(item, dict) and item.get("name") in by_name
-        else item
-        for number, item in enumerate(base)
+        _lay_over(item, by_name[name], (*path, number), file, node) if name in by_name else item
+        for number, (name, item) in enumerate(zip(names, base, strict=True))
     ]
+
+
+def _name_of(item: Any) -> str | None:
+    """What an item of a list is known by: its name; a rule has none, and is known by what it listens to."""
+    found = item.get("name", item.get("when")) if isinstance(item, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _is_duration(value: Any) -> bool:

@@ -4,7 +4,7 @@ Owns their words; the layout is in ``shared/web``. Everything that came from out
 imported when the first page is rendered. Knows nothing of HTTP or of who is signed in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,8 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "web"
 TONES: Mapping[str, str] = {
     **dict.fromkeys(("act", "serving", "helped", "Succeeded", "passed"), "good"),
     **dict.fromkeys(
-        ("hold", "awaiting_approval", "standby", "paused", "observe", "propose", "verifying", "waiting"), "wait"
+        ("hold", "awaiting_approval", "standby", "paused", "observe", "propose", "verifying", "waiting", "frozen"),
+        "wait",
     ),
     **dict.fromkeys(("escalate", "rejected", "rolled_back", "Failed", "Unknown", "open", "worse", "failed"), "bad"),
     **dict.fromkeys(("staging", "testing", "deploying", "probing", "rolling_out", "remedying", "Started"), "busy"),
@@ -87,6 +88,11 @@ def reason_text(reason: Reason) -> str:
     return "; ".join(parts).replace("; (", " (")
 
 
+def guards_of(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    """Those of a held decision's reasons that hold it: they know an end or what would release them. Else all of them."""
+    return tuple(reason for reason in reasons if reason.until or reason.release) or tuple(reasons)
+
+
 def moment_text(moment: datetime | None) -> str:
     """A moment to the second, in UTC."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
@@ -132,6 +138,7 @@ def _templates() -> "Environment":
     environment.filters.update(
         when=moment_text,
         why=reason_text,
+        guards=guards_of,
         tone=lambda state: TONES.get(state, "plain"),
         words=lambda state: str(state).replace("_", " "),
         kind=kind_of,

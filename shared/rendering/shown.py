@@ -71,14 +71,41 @@ class OpenQuestion:
 
 @dataclass(frozen=True, slots=True)
 class ShownHold:
-    """A moment that is waited for, what happens then, and every guard that made it necessary."""
+    """A moment that is waited for, what happens then, and every guard that made it necessary.
+
+    ``about`` is the key by which the rules know what it is about, ``words`` says it to people.
+    """
 
     id: str
     due: datetime
     purpose: str
     about: str
+    words: str
     then: str
     reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFreeze:
+    """Why nothing is retrained: which budget, how much of it is spent, until when, and what a person does to lift it."""
+
+    budget: str
+    ratio: float
+    since: datetime
+    until: datetime
+    lift: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSilence:
+    """What somebody does not want to hear of, until when, why, and what a person does to end it."""
+
+    id: str
+    what: str
+    by: str
+    comment: str
+    until: datetime
+    expire: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +126,16 @@ class ShownRollout:
 
 @dataclass(frozen=True, slots=True)
 class ShownWorkload:
-    """One workload: who serves, what is under way, what waits. ``mode`` is empty when the policy no longer names it."""
+    """One workload: who serves, what is under way, what waits. ``mode`` is empty when the policy no longer names it.
+
+    ``freezes`` and ``silences`` are those that are in force; ``resume`` is what a person does to end a pause.
+    """
 
     name: str
     task: str
     mode: str
     paused: bool
+    resume: str
     champion: str
     standby: str
     standby_until: datetime | None
@@ -113,7 +144,19 @@ class ShownWorkload:
     versions: tuple[Version, ...]
     incidents: tuple[Incident, ...]
     holds: tuple[ShownHold, ...]
+    freezes: tuple[ShownFreeze, ...]
+    silences: tuple[ShownSilence, ...]
     questions: tuple[OpenQuestion, ...]
+
+    @property
+    def held(self) -> tuple[ShownHold, ...]:
+        """What a guard holds back."""
+        return tuple(hold for hold in self.holds if hold.purpose == "retry")
+
+    @property
+    def awaited(self) -> tuple[ShownHold, ...]:
+        """Moments that come by themselves."""
+        return tuple(hold for hold in self.holds if hold.purpose != "retry")
 
 
 @dataclass(frozen=True, slots=True)

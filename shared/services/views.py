@@ -15,7 +15,16 @@ from shared.domain.routing import subject_of, workload_of
 from shared.domain.signals import HoldElapsed
 from shared.domain.values import replace
 from shared.ports import Store
-from shared.rendering.shown import Dashboard, LedgerEntry, OpenQuestion, ShownHold, ShownRollout, ShownWorkload
+from shared.rendering.shown import (
+    Dashboard,
+    LedgerEntry,
+    OpenQuestion,
+    ShownFreeze,
+    ShownHold,
+    ShownRollout,
+    ShownSilence,
+    ShownWorkload,
+)
 from shared.signing import ApprovalLinks, Question
 
 Link = Callable[[str, str], str]
@@ -24,6 +33,7 @@ Link = Callable[[str, str], str]
 LOOK_BACK_MAX = 300  # decisions of a subject that are searched for the reasons of its holds
 LEDGER_SHOWN = 50
 REJECTED_SHOWN = 20
+BY = "--by YOU --why WHY"
 
 THEN = {
     "retry": "it is evaluated again",
@@ -42,20 +52,24 @@ def link_by(links: ApprovalLinks, public_url: str) -> Link:
 
 async def dashboard(store: Store, policy: Policy, now: datetime, link: Link) -> Dashboard:
     """Everything on one page. Raises StoreUnavailableError."""
-    shown = await workloads(store, policy, link)
+    shown = await workloads(store, policy, link, now)
     newest = await ledger(store, None, LEDGER_SHOWN)
     refused = [replace(row, body=b"") for row in await rejected(store, REJECTED_SHOWN)]
     return Dashboard(now, tuple(shown), tuple(newest), tuple(refused))
 
 
-async def workloads(store: Store, policy: Policy, link: Link) -> list[ShownWorkload]:
+async def workloads(store: Store, policy: Policy, link: Link, now: datetime) -> list[ShownWorkload]:
     """Every workload of the policy, then those that only the store still knows, by name."""
+    return [await workload(store, policy, name, link, now) for name in await _names(store, policy)]
+
+
+async def _names(store: Store, policy: Policy) -> list[str]:
     named = [known.name for known in policy.workloads]
     known = sorted(workload_of(subject) for subject in await store.subjects())
-    return [await workload(store, policy, name, link) for name in [*named, *(n for n in known if n and n not in named)]]
+    return [*named, *(name for name in known if name and name not in named)]
 
 
-async def workload(store: Store, policy: Policy, name: str, link: Link) -> ShownWorkload:
+async def workload(store: Store, policy: Policy, name: str, link: Link, now: datetime) -> ShownWorkload:
     """One workload as it is known now."""
     facts = (await store.facts(subject_of(name))).value
     settings = next((known for known in policy.workloads if known.name == name), None)
@@ -65,6 +79,7 @@ async def workload(store: Store, policy: Policy, name: str, link: Link) -> Shown
         task=settings.task if settings else "",
         mode=settings.mode if settings else "",
         paused=facts.paused,
+        resume=f"outerloop resume {name} {BY}",
         champion=facts.champion,
         standby=facts.standby,
         standby_until=facts.standby_until,
@@ -73,7 +88,33 @@ async def workload(store: Store, policy: Policy, name: str, link: Link) -> Shown
         versions=tuple(reversed(facts.versions.values())),
         incidents=tuple(reversed(facts.incidents)),
         holds=tuple(holds),
+        freezes=_freezes(name, facts, now),
+        silences=_silences(name, facts, now),
         questions=_questions(name, facts, link),
+    )
+
+
+def _freezes(name: str, facts: Facts, now: datetime) -> tuple[ShownFreeze, ...]:
+    lift = f"outerloop ask lift-freeze {name} {BY}"
+    return tuple(
+        ShownFreeze(known.budget, known.ratio, known.since, known.until, lift)
+        for known in facts.freezes.values()
+        if known.in_force(now)
+    )
+
+
+def _silences(name: str, facts: Facts, now: datetime) -> tuple[ShownSilence, ...]:
+    return tuple(
+        ShownSilence(
+            known.id,
+            known.what,
+            known.by,
+            known.comment,
+            known.until,
+            expire=f"outerloop silence expire {name} {known.id} {BY}",
+        )
+        for known in facts.silences
+        if now < known.until
     )
 
 
@@ -101,7 +142,8 @@ def _question(name: str, asked: ApprovalAsked, link: Link, version: str = "", be
 
 async def questions(store: Store, policy: Policy, link: Link) -> list[OpenQuestion]:
     """Every question that waits for a person, the one that expires first at the front."""
-    found = [question for shown in await workloads(store, policy, link) for question in shown.questions]
+    names = await _names(store, policy)
+    found = [one for name in names for one in _questions(name, (await store.facts(subject_of(name))).value, link)]
     return sorted(found, key=lambda question: question.expires_at)
 
 
@@ -140,12 +182,46 @@ async def shown_holds(store: Store, subject: str) -> list[ShownHold]:
     """What a subject waits for, earliest first, each with the reasons of the decision that held it last."""
     waiting = await store.holds(subject)
     held_by = await _reasons_by_cause(store, subject) if waiting else {}
-    return [_shown_hold(hold, _reasons(hold, subject, held_by)) for hold in waiting]
+    facts = (await store.facts(subject)).value
+    return [_shown_hold(hold, facts, _reasons(hold, subject, held_by)) for hold in waiting]
 
 
-def _shown_hold(hold: Hold, reasons: tuple[Reason, ...]) -> ShownHold:
+def _shown_hold(hold: Hold, facts: Facts, reasons: tuple[Reason, ...]) -> ShownHold:
     signal = hold.signal
-    return ShownHold(hold.id, hold.due, signal.purpose, signal.about, THEN[signal.purpose], reasons)
+    words = _words(signal, facts)
+    return ShownHold(hold.id, hold.due, signal.purpose, signal.about, words, THEN[signal.purpose], reasons)
+
+
+def _words(signal: HoldElapsed, facts: Facts) -> str:
+    """What a hold is about, for people: the rules know it by keys."""
+    about = signal.about
+    match signal.purpose:
+        case "bake":
+            version, step, _ = about.split("/")
+            return f"version {version}, step {int(step) + 1} of its rollout"
+        case "standby_expiry":
+            return f"version {about}, kept warm"
+        case "approval_expiry":
+            return _question_in_words(about, facts)
+        case "verify_deadline" | "incident_expiry":
+            return _incident_in_words(about, facts)
+    return _incident_in_words(about.removeprefix("incident "), facts) if about.startswith("incident ") else about
+
+
+def _question_in_words(approval_id: str, facts: Facts) -> str:
+    for version in facts.versions.values():
+        if version.approval and version.approval.id == approval_id:
+            return f"the question about version {version.version}"
+    proposed = (known.title for known in facts.proposals.values() if known.asked.id == approval_id)
+    return next((f"the question whether to begin: {title}" for title in proposed), f"approval {approval_id}")
+
+
+def _incident_in_words(incident_id: str, facts: Facts) -> str:
+    known = next((one for one in facts.incidents if one.id == incident_id), None)
+    if known is None:
+        return f"incident {incident_id}"
+    kind = known.kind.replace("_", " ")
+    return f"incident: {kind} of version {known.version}" if known.version else f"incident: {kind}"
 
 
 async def _reasons_by_cause(store: Store, subject: str) -> dict[str, tuple[Reason, ...]]:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_closed_loop_happens_from_the_first_version_to_the_rollback(tmp_path, environment):
     command = [sys.executable, "-m", "local", "run", "--state", str(tmp_path / "run")]
     finished = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=420, check=False, env=environment
+        command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False, env=environment
     )
 
     assert finished.returncode == 0, finished.stdout[-8000:] + finished.stderr[-2000:]

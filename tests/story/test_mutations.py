@@ -59,6 +59,20 @@ MUTATIONS = [
         '"inference": "vectorised"}',
         "version 3 ended as serving",
     ),
+    Mutation(
+        "freeze ignored",
+        "shared/domain/budget_facts.py",
+        "return now < self.until and not self.lifted_by",
+        "return False",
+        "in vain for: WindowClosed: hold, because budget_freeze",
+    ),
+    Mutation(
+        "the wrong people are told",
+        "shared/domain/rules/infrastructure.py",
+        "told = situation.tell(rule.to or situation.workload.owner, title, facts, ordinal=1)",
+        "told = situation.tell(situation.workload.owner, title, facts, ordinal=1)",
+        "NO an alert long after any rollout went to the infrastructure team",
+    ),
 ]
 
 
@@ -80,7 +94,7 @@ def test_the_story_notices(tmp_path, environment, mutation):
     copy = mutated_copy(tmp_path / "copy", mutation)
     command = [sys.executable, "-m", "local", "run", "--state", str(tmp_path / "run")]
     finished = subprocess.run(
-        command, cwd=copy, capture_output=True, text=True, timeout=420, check=False, env=environment
+        command, cwd=copy, capture_output=True, text=True, timeout=600, check=False, env=environment
     )
 
     assert finished.returncode == 1, finished.stdout[-4000:]

@@ -99,7 +99,8 @@ async def a_rollout(loop):
 
 
 @pytest.mark.parametrize(
-    ("happened", "about"), [(a_rollout, "version 2, step 1"), (FilledStore.until_approval, "approval ")]
+    ("happened", "about"),
+    [(a_rollout, "version 2, step 1"), (FilledStore.until_approval, "the question about version 1;")],
 )
 def test_status_names_in_words_what_a_wait_is_about(outerloop, filled, happened, about):
     filled(happened)
@@ -141,7 +142,8 @@ def test_what_a_person_asks_for_is_owed_to_the_targets_and_said_by_the_app(outer
 def test_status_as_json_holds_everything_that_the_page_shows(outerloop, filled):
     filled(lambda loop: loop.until_serving("1"))
     view = json.loads(outerloop("status", "--json").stdout)
-    (workload,) = view["workloads"]
+    workload, other = view["workloads"]
+    assert (other["name"], other["champion"]) == ("handwritten-digits", "")
     assert (workload["name"], workload["champion"], workload["traffic"]) == (WORKLOAD, "1", {"1": 100})
     assert workload["versions"][0]["state"] == "serving"
     assert view["ledger"][0]["decision"]["subject"] == SUBJECT
@@ -260,6 +262,14 @@ def test_a_pause_is_decided_at_once_and_told(outerloop, filled):
     assert not filled(lambda loop: loop.facts()).paused
 
 
+def values_in(text):
+    """One value as it is printed for one workload, or one on each line for several."""
+    try:
+        return [json.loads(text)]
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines()]
+
+
 @pytest.mark.parametrize("which", [WORKLOAD, "--all"])
 def test_a_pause_has_a_command_of_its_own_for_one_workload_or_for_all(outerloop, filled, which):
     filled(nothing)
@@ -267,7 +277,8 @@ def test_a_pause_has_a_command_of_its_own_for_one_workload_or_for_all(outerloop,
     assert paused.exit_code == 0
     assert "flight-delay: act" in paused.stdout
     assert filled(lambda loop: loop.facts()).paused
-    assert json.loads(outerloop("resume", which, "--by", "ada", "--why", "x", "--json").stdout)["verdict"] == "act"
+    resumed = outerloop("resume", which, "--by", "ada", "--why", "x", "--json").stdout
+    assert {line["subject"]: line["verdict"] for line in values_in(resumed)}[SUBJECT] == "act"
     assert not filled(lambda loop: loop.facts()).paused
 
 

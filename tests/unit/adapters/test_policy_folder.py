@@ -94,7 +94,7 @@ async def test_the_log_says_where_the_mistake_is(source, edits, caplog):
     await source.current()
     edits.replace("version: 1", "version: 2")
     await source.current()
-    assert "policy.yaml:3: version: " in caplog.text
+    assert "policy.yaml:4: version: " in caplog.text
 
 
 async def test_a_mended_edit_counts_again(source, edits):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shared.domain.policy import Policy
 
 KEPT_BYTES_MAX = 1024 * 1024
+SUBJECT = "workload/flight-delay"
 SENT_AGAIN = {408, 429, 503, 504}  # what action groups repeat; 500 and 502 they don't
 
 
@@ -25,8 +26,8 @@ def post(request_of, *alerts):
     return request_of("POST", json.dumps(alerts[0] if len(alerts) == 1 else alerts).encode())
 
 
-async def heard(app):
-    return [decision.cause_kind for decision in await app.store.decisions(None, 10)]
+async def heard(app, subject=SUBJECT):
+    return [decision.cause_kind for decision in await app.store.decisions(subject, 10)]
 
 
 async def test_an_alert_is_accepted_and_decided(app, request_of):

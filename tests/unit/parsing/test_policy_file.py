@@ -256,11 +256,35 @@ def test_an_overlay_that_would_change_anything_else_is_refused(change, key):
 
 
 @pytest.mark.parametrize(
-    "workloads", ["[{name: another}]", "[{mode: act}]", "[{name: flight-delay}, {name: flight-delay}]"]
+    "workloads", ["[{name: another}]", "[{mode: act}]", "[{name: flight-delay}, {name: flight-delay}]", "[7]"]
 )
 def test_items_of_an_overlay_are_found_by_their_name(workloads):
     (fault,) = faults(TEXT, ("fast.yaml", f"workloads: {workloads}\n"))
     assert "name" in fault.text
+
+
+ALERTS = "      - {when: infrastructure_alert, attribute_within: 1h, then: rollback_or_notify}\n"
+QUICK = (
+    "workloads:\n  - name: flight-delay\n    monitoring:\n      - {when: infrastructure_alert, attribute_within: 15s}\n"
+)
+
+
+def with_alert_rules(times):
+    """The policy with a rule about alerts, so many times behind its others."""
+    return TEXT.replace("    monitoring:\n", "    monitoring:\n" + ALERTS * times)
+
+
+def test_a_rule_of_monitoring_has_no_name_and_is_found_by_what_it_listens_to():
+    policy = read_policy("policy.yaml", with_alert_rules(1), ("fast.yaml", QUICK)).workload("flight-delay")
+    assert policy.alert_rules[0].attribute_within == timedelta(seconds=15)
+    assert len(policy.drift_rules) == 1
+
+
+@pytest.mark.parametrize("times", [0, 2])
+def test_an_overlay_does_not_guess_which_of_several_rules_is_meant(times):
+    (fault,) = faults(with_alert_rules(times), ("fast.yaml", QUICK))
+    assert fault.key == f"{WORKLOAD}.monitoring"
+    assert "by their when" in fault.text
 
 
 def test_an_overlay_adds_nothing_that_the_policy_does_not_state():

@@ -11,9 +11,11 @@ from shared.rendering.shown import (
     Dashboard,
     LedgerEntry,
     OpenQuestion,
+    ShownFreeze,
     ShownHold,
     ShownQuestion,
     ShownRollout,
+    ShownSilence,
     ShownWorkload,
 )
 
@@ -66,6 +68,7 @@ def workload(**changes):
         "task": "classical",
         "mode": "act",
         "paused": False,
+        "resume": "outerloop resume flight-delay --by YOU --why WHY",
         "champion": "",
         "standby": "",
         "standby_until": None,
@@ -74,6 +77,8 @@ def workload(**changes):
         "versions": (),
         "incidents": (),
         "holds": (),
+        "freezes": (),
+        "silences": (),
         "questions": (),
     }
     return ShownWorkload(**(parts | changes))
@@ -86,7 +91,20 @@ def busy_workload():
         Version(version="6", model="m", state="serving", since=NOON, registered_at=NOON, author="ada"),
     )
     incident = Incident(id="inc1", kind="data_drift", state="verifying", opened_at=NOON, detail="psi", version="6")
-    hold = ShownHold("h1", NOON + timedelta(hours=9), "retry", "incident inc1", "it is evaluated again", (COOLDOWN,))
+    hold = ShownHold(
+        "h1",
+        NOON + timedelta(hours=9),
+        "retry",
+        "incident inc1",
+        "incident: data drift of version 6",
+        "it is evaluated again",
+        (COOLDOWN,),
+    )
+    bake = ShownHold("h2", NOON, "bake", "7/0/1", "version 7, step 1 of its rollout", "the step is judged", ())
+    freeze = ShownFreeze("monthly", 1.016, NOON, NOON + timedelta(days=30), "outerloop ask lift-freeze flight-delay")
+    silence = ShownSilence(
+        "s1", "data_drift", "grace", "known", NOON + timedelta(days=1), "outerloop silence expire s1"
+    )
     question = OpenQuestion("flight-delay", "8", "a1", NOON, NOON, 2, ("grace",), "https://outerloop.example/a?b=1&c=2")
     return workload(
         paused=True,
@@ -97,7 +115,9 @@ def busy_workload():
         rollout=ShownRollout("7", "6", 1, 3, 10, NOON, NOON + timedelta(minutes=30), 0, 1, 2),
         versions=versions,
         incidents=(incident,),
-        holds=(hold,),
+        holds=(hold, bake),
+        freezes=(freeze,),
+        silences=(silence,),
         questions=(question,),
     )
 

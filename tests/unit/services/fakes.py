@@ -171,10 +171,10 @@ class FixedPolicy:
         return self.loaded
 
     def change(self, old, new):
-        """The same file with one text in the place of another."""
+        """The same file with one text in the place of another, where that stands first."""
         text = (EXAMPLE / "policy.yaml").read_text(encoding="utf-8")
         assert old in text
-        self.loaded = _loaded(read_policy("policy.yaml", text.replace(old, new)))
+        self.loaded = _loaded(read_policy("policy.yaml", text.replace(old, new, 1)))
 
     @property
     def environments(self):

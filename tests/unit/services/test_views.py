@@ -1,11 +1,15 @@
+from datetime import timedelta
+
 import pytest
 
+from shared.domain.budget_facts import BudgetFreeze
 from shared.domain.decisions import Hold
 from shared.domain.facts import Facts, Rollout, Version
 from shared.domain.ids import derive
 from shared.domain.outcomes import Failed
 from shared.domain.records import RejectedRow, SignalRow
 from shared.domain.signals import HoldElapsed
+from shared.domain.silences import Silence
 from shared.domain.values import replace
 from shared.rendering.plain import plain
 from shared.services import views
@@ -33,7 +37,7 @@ async def proposing(tmp_path):
 
 
 async def shown(loop):
-    return await views.workload(loop.store, await loop.policy(), WORKLOAD, link)
+    return await views.workload(loop.store, await loop.policy(), WORKLOAD, link, loop.clock.now())
 
 
 async def with_rollout(loop, **changes):
@@ -98,6 +102,71 @@ async def test_a_question_is_open_with_its_link_until_it_is_answered(loop):
 
     await loop.approve("1")
     assert await views.questions(loop.store, await loop.policy(), link) == []
+
+
+async def in_words(loop, purpose):
+    return [hold.words for hold in (await shown(loop)).holds if hold.purpose == purpose]
+
+
+async def test_what_waits_is_said_in_words_and_not_by_the_keys_of_the_rules(loop):
+    await loop.until_approval("1")
+    assert await in_words(loop, "approval_expiry") == ["the question about version 1"]
+    await loop.approve("1")
+    for _ in range(4):
+        loop.later(seconds=10)
+        await loop.finish()
+    await loop.ask("pause")
+    await loop.register("2")
+    await loop.drift()
+    assert await in_words(loop, "retry") == ["version 2", "incident: data drift of version 1"]
+
+
+async def test_a_hold_about_something_that_is_no_longer_known_keeps_its_key(loop):
+    def hold(purpose, about):
+        signal = HoldElapsed(
+            source="s",
+            dedup_key=purpose,
+            occurred_at=START,
+            workload=WORKLOAD,
+            hold_id=purpose,
+            purpose=purpose,
+            about=about,
+        )
+        return Hold(id=purpose, due=START, signal=signal)
+
+    wanted = {
+        "bake": ("3/1/4", "version 3, step 2 of its rollout"),
+        "standby_expiry": ("1", "version 1, kept warm"),
+        "approval_expiry": ("a9", "approval a9"),
+        "verify_deadline": ("i9", "incident i9"),
+    }
+    holds = tuple(hold(purpose, about) for purpose, (about, _) in wanted.items())
+    await commit(loop.store, evaluation("waits", subject=SUBJECT, holds=holds))
+    assert {seen.purpose: seen.words for seen in (await shown(loop)).holds} == {
+        purpose: words for purpose, (_, words) in wanted.items()
+    }
+
+
+async def test_a_freeze_is_shown_until_its_end_with_what_lifts_it(loop):
+    ends = START + timedelta(days=30)
+    freeze = BudgetFreeze(budget="monthly", ratio=1.02, since=START, until=ends)
+    lifted = replace(freeze, budget="other", lifted_by="erin")
+    await commit(loop.store, evaluation("frozen", subject=SUBJECT, facts=Facts(freezes={"a": freeze, "b": lifted})))
+    (seen,) = (await shown(loop)).freezes
+    assert (seen.budget, seen.ratio, seen.until) == ("monthly", 1.02, ends)
+    assert seen.lift == "outerloop ask lift-freeze flight-delay --by YOU --why WHY"
+    loop.later(days=30)
+    assert (await shown(loop)).freezes == ()
+
+
+async def test_a_silence_is_shown_until_its_end_with_what_ends_it_sooner(loop):
+    silence = Silence(id="s1", what="data_drift", by="grace", comment="known", until=START + timedelta(hours=1))
+    await commit(loop.store, evaluation("quiet", subject=SUBJECT, facts=Facts(silences=(silence,))))
+    (seen,) = (await shown(loop)).silences
+    assert (seen.what, seen.by, seen.comment) == ("data_drift", "grace", "known")
+    assert seen.expire == "outerloop silence expire flight-delay s1 --by YOU --why WHY"
+    loop.later(hours=1)
+    assert (await shown(loop)).silences == ()
 
 
 async def test_an_open_question_waits_for_its_expiry(loop):
@@ -201,13 +270,18 @@ async def test_a_command_that_failed_shows_its_outcome(loop):
 
 async def test_a_workload_that_left_the_policy_is_still_shown(loop):
     await commit(loop.store, evaluation("old", notify("n"), subject="workload/retired-model"))
-    seen = await views.workloads(loop.store, await loop.policy(), link)
-    assert [(known.name, known.mode) for known in seen] == [(WORKLOAD, "act"), ("retired-model", "")]
+    seen = await views.workloads(loop.store, await loop.policy(), link, loop.clock.now())
+    assert [(known.name, known.mode) for known in seen] == [
+        (WORKLOAD, "act"),
+        ("handwritten-digits", "act"),
+        ("retired-model", ""),
+    ]
 
 
 async def test_signals_that_match_nothing_are_no_workload(loop):
     await commit(loop.store, evaluation("u", subject="unmatched"))
-    assert [known.name for known in await views.workloads(loop.store, await loop.policy(), link)] == [WORKLOAD]
+    seen = await views.workloads(loop.store, await loop.policy(), link, loop.clock.now())
+    assert [known.name for known in seen] == [WORKLOAD, "handwritten-digits"]
 
 
 async def test_the_dashboard_leaves_the_bodies_of_rejections_out(loop):
