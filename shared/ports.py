@@ -148,8 +148,8 @@ class Ledger(Protocol):
         """
         ...
 
-    async def decision(self, decision_id: str) -> Decision | None:
-        """One row of the ledger."""
+    async def decision(self, decision_id: str, subject: str | None = None) -> Decision | None:
+        """One row of the ledger. Who knows its subject says so: it is found with one look instead of several."""
         ...
 
     async def decisions(self, subject: str | None, limit: int) -> list[Decision]:
@@ -176,8 +176,8 @@ class Outbox(Protocol):
         """One command."""
         ...
 
-    async def commands(self, decision_id: str) -> list[CommandRow]:
-        """The commands of a decision."""
+    async def commands(self, decision_id: str, subject: str | None = None) -> list[CommandRow]:
+        """The commands of a decision. Who knows its subject says so."""
         ...
 
     async def claim(
