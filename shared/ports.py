@@ -274,6 +274,10 @@ class TelemetryLog(Protocol):
 class Store(Inbox, Ledger, Outbox, Announcements, Documents, TelemetryLog, Protocol):
     """Everything that is kept. Any method may raise StoreUnavailableError."""
 
+    async def tidy(self, older_than: datetime) -> int:
+        """Remove what interrupted or replaced writes from before a moment left behind, and nothing refers to; how much."""
+        ...
+
 
 class CommandQueue(Protocol):
     """Carries the ids of commands to whoever executes them, at least once."""

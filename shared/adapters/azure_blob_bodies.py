@@ -12,7 +12,6 @@ from datetime import datetime
 from azure.core.exceptions import ResourceNotFoundError
 
 from shared.adapters.azure_storage_account import AzureStorageAccount
-from shared.adapters.azure_storage_failures import patiently
 from shared.adapters.azure_tables_rows import Row, Rows
 from shared.ports import StoreUnavailableError
 
@@ -37,7 +36,7 @@ class BlobBodies:
         async def upload(_attempt: int) -> None:
             await self._account.bodies().upload_blob(name, body, overwrite=True)
 
-        await patiently(upload)
+        await self._account.patiently(upload)
         return {"Blob": name}
 
     async def get(self, row: Row) -> bytes:
@@ -50,7 +49,7 @@ class BlobBodies:
             return await (await self._account.bodies().download_blob(name)).readall()
 
         try:
-            return await patiently(download)
+            return await self._account.patiently(download)
         except ResourceNotFoundError as error:
             raise StoreUnavailableError(f"the body {name} of a row is missing") from error
 
@@ -81,4 +80,4 @@ class BlobBodies:
             with contextlib.suppress(ResourceNotFoundError):  # another instance was faster
                 await self._account.bodies().delete_blob(name)
 
-        await patiently(delete)
+        await self._account.patiently(delete)

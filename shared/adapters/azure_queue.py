@@ -4,18 +4,17 @@ Owns the sending of command ids as plain JSON (host.json: ``messageEncoding`` no
 the receiving side here serves the local host, with the rules of Azure's extension. Knows nothing of commands.
 """
 
-import json
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from azure.core.exceptions import HttpResponseError
 from azure.storage.queue import QueueMessage
 
 from shared.adapters.azure_storage_account import POISON, AzureStorageAccount
-from shared.adapters.azure_storage_failures import patiently
 from shared.domain.values import encode
 from shared.ports import ConflictError
 
@@ -45,6 +44,7 @@ class AzureQueue:
 
     def __init__(self, account: AzureStorageAccount) -> None:
         self._account = account
+        self._received: dict[str, str] = {}  # what was received and is not settled, by id
 
     async def send(self, subject: str, command_id: str, delay_seconds: float = 0.0) -> None:
         """Queue one command, visible after a delay in whole seconds, rounded up: what comes early is not due."""
@@ -54,7 +54,7 @@ class AzureQueue:
         async def send(_attempt: int) -> None:
             await self._account.queue().send_message(body, visibility_timeout=hidden)
 
-        await patiently(send)
+        await self._account.patiently(send)
 
     async def receive(self, limit: int, visibility_seconds: float) -> list[ReceivedMessage]:
         """The messages that are visible; each is hidden for a while, in whole seconds, and counts one more."""
@@ -66,51 +66,51 @@ class AzureQueue:
             pages = queue.receive_messages(messages_per_page=most, max_messages=most, visibility_timeout=hidden)
             return [_received(found) async for found in pages]
 
-        return await patiently(receive)
+        messages = await self._account.patiently(receive)
+        self._received.update((message.id, message.body) for message in messages)
+        return messages
 
     async def delete(self, message_id: str, pop_receipt: str) -> None:
         """Remove a message that is done. Raises ConflictError when it is gone or was received again."""
-        await _settled(message_id, lambda: self._account.queue().delete_message(message_id, pop_receipt))
+        await self._settle(message_id, lambda: self._account.queue().delete_message(message_id, pop_receipt))
+        self._received.pop(message_id, None)
 
     async def move_to_poison(self, message_id: str, pop_receipt: str) -> None:
         """Set a message aside for a person. Raises ConflictError when it is gone or was received again.
 
         It is in the poison queue before it leaves this one: after a crash between the two it is in both.
         """
-        queue = self._account.queue()
+        body, queue = self._received.get(message_id), self._account.queue()
+        if body is None:
+            raise ConflictError(f"the message {message_id} was not received here")
+        # Only its last receiver may set it aside: keeping it hidden proves that this is who asks.
+        update = partial(queue.update_message, message_id, pop_receipt, content=body, visibility_timeout=30)
+        kept = await self._settle(message_id, update)
+        await self._account.patiently(lambda _attempt: self._account.queue(POISON).send_message(body))
+        await self.delete(message_id, str(kept.pop_receipt))
 
-        async def renew() -> tuple[str, str]:
-            # Only the last receiver may; that also tells what the message says.
-            kept = await queue.update_message(message_id, pop_receipt, visibility_timeout=30)
-            return str(kept.pop_receipt), str(kept.content)
+    async def poison(self) -> list[str]:
+        """What the oldest messages that were set aside say, which need not be JSON."""
 
-        receipt, body = await _settled(message_id, renew)
-        await patiently(lambda _attempt: self._account.queue(POISON).send_message(body))
-        await _settled(message_id, lambda: queue.delete_message(message_id, receipt))
-
-    async def poison(self) -> list[dict[str, str]]:
-        """What the oldest messages that were set aside say."""
-
-        async def peek(_attempt: int) -> list[dict[str, str]]:
+        async def peek(_attempt: int) -> list[str]:
             found = await self._account.queue(POISON).peek_messages(max_messages=RECEIVED_MAX)
-            return [json.loads(message.content) for message in found]
+            return [str(message.content) for message in found]
 
-        return await patiently(peek)
+        return await self._account.patiently(peek)
+
+    async def _settle(self, message_id: str, call: Callable[[], Awaitable[T]]) -> T:
+        async def attempt(_attempt: int) -> T:
+            try:
+                return await call()
+            except HttpResponseError as error:
+                if error.status_code not in _GONE:
+                    raise
+                raise ConflictError(f"the message {message_id} is gone or was received again") from error
+
+        return await self._account.patiently(attempt)
 
 
 def _received(found: QueueMessage) -> ReceivedMessage:
     assert found.inserted_on  # noqa: S101  # a message that was received has all of these
     receipt = str(found.pop_receipt)
     return ReceivedMessage(found.id, found.content, found.dequeue_count or 1, receipt, found.inserted_on)
-
-
-async def _settled(message_id: str, call: Callable[[], Awaitable[T]]) -> T:
-    async def attempt(_attempt: int) -> T:
-        try:
-            return await call()
-        except HttpResponseError as error:
-            if error.status_code not in _GONE:
-                raise
-            raise ConflictError(f"the message {message_id} is gone or was received again") from error
-
-    return await patiently(attempt)

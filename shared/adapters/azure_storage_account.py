@@ -5,21 +5,23 @@ Owns addresses and credentials, and that the tables, the container and the queue
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from azure.core.exceptions import ResourceExistsError
 from azure.data.tables.aio import TableClient, TableServiceClient
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
-from shared.adapters.azure_storage_failures import patiently
+from shared.adapters.azure_storage_failures import PAUSES_SECONDS, patiently
 from shared.ports import StoreUnavailableError
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
+
+T = TypeVar("T")
 
 TABLES = ("inbox", "ledger", "documents", "telemetry")
 BODIES = "bodies"
@@ -28,7 +30,7 @@ POISON = "-poison"  # what Azure's queue extension appends to the name of a queu
 CONNECT_SECONDS_MAX = 5
 READ_SECONDS_MAX = 20
 _Create = Callable[[], Awaitable[Any]]
-CLIENT_OPTIONS: dict[str, Any] = {
+CLIENT_OPTIONS: Mapping[str, Any] = {
     "retry_total": 0,
     "connection_timeout": CONNECT_SECONDS_MAX,
     "read_timeout": READ_SECONDS_MAX,
@@ -48,11 +50,22 @@ class Addresses:
     name: str = "outerloop"
 
 
+@dataclass(frozen=True)
+class Wire:
+    """How requests are made: the options of the SDKs' clients, and the pauses between tries."""
+
+    options: Mapping[str, Any]
+    pauses_seconds: tuple[float, ...] = PAUSES_SECONDS
+
+
+WIRE = Wire(CLIENT_OPTIONS)
+
+
 class AzureStorageAccount:
     """The clients of one account. Any use before ``open`` or after ``close`` raises StoreUnavailableError."""
 
-    def __init__(self, addresses: Addresses) -> None:
-        self._addresses = addresses
+    def __init__(self, addresses: Addresses, wire: Wire = WIRE) -> None:
+        self._addresses, self._wire = addresses, wire
         self._stack: AsyncExitStack | None = None
         self._tables: TableServiceClient | None = None
         self._blobs: BlobServiceClient | None = None
@@ -91,6 +104,10 @@ class AzureStorageAccount:
         assert self._queues is not None  # noqa: S101  # it is open
         return self._queues.get_queue_client(f"{self._addresses.name}-{COMMANDS}{suffix}")
 
+    async def patiently(self, call: Callable[[int], Awaitable[T]]) -> T:
+        """The result of a call that is made again while storage is away, as ``azure_storage_failures.patiently`` does."""
+        return await patiently(call, self._wire.pauses_seconds)
+
     def _check_open(self) -> None:
         if self._stack is None:
             raise StoreUnavailableError("the store on Azure storage is not open")
@@ -101,22 +118,22 @@ class AzureStorageAccount:
         credential = await _credential(stack) if any(map(is_url, (store, queues))) else None
         if is_url(store):
             assert credential is not None  # noqa: S101  # made above
-            self._tables = TableServiceClient(store, credential=credential, **CLIENT_OPTIONS)
-            self._blobs = BlobServiceClient(_service(store, "blob"), credential, **CLIENT_OPTIONS)
+            self._tables = TableServiceClient(store, credential=credential, **self._wire.options)
+            self._blobs = BlobServiceClient(_service(store, "blob"), credential, **self._wire.options)
         else:
-            self._tables = TableServiceClient.from_connection_string(store, **CLIENT_OPTIONS)
-            self._blobs = BlobServiceClient.from_connection_string(store, **CLIENT_OPTIONS)
+            self._tables = TableServiceClient.from_connection_string(store, **self._wire.options)
+            self._blobs = BlobServiceClient.from_connection_string(store, **self._wire.options)
         if is_url(queues):
-            self._queues = QueueServiceClient(_service(queues, "queue"), credential, **CLIENT_OPTIONS)
+            self._queues = QueueServiceClient(_service(queues, "queue"), credential, **self._wire.options)
         else:
-            self._queues = QueueServiceClient.from_connection_string(queues, **CLIENT_OPTIONS)
+            self._queues = QueueServiceClient.from_connection_string(queues, **self._wire.options)
         for client in (self._tables, self._blobs, self._queues):
             await stack.enter_async_context(client)
 
     async def _set_up(self) -> None:
         creations: list[_Create] = [self.table(name).create_table for name in TABLES]
         creations += [self.bodies().create_container, self.queue().create_queue, self.queue(POISON).create_queue]
-        await asyncio.gather(*(patiently(_if_missing(create)) for create in creations))
+        await asyncio.gather(*(self.patiently(_if_missing(create)) for create in creations))
 
 
 def is_url(address: str) -> bool:

@@ -17,7 +17,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.data.tables import TableEntity, UpdateMode
 
 from shared.adapters.azure_storage_account import AzureStorageAccount
-from shared.adapters.azure_storage_failures import is_refusal, patiently
+from shared.adapters.azure_storage_failures import is_refusal
 from shared.adapters.azure_tables_keys import after, at
 from shared.ports import ConflictError, StoreUnavailableError
 
@@ -90,7 +90,7 @@ class Rows:
                     raise
                 return None
 
-        row = await patiently(read)
+        row = await self._account.patiently(read)
         return None if row is None else _readable(row)
 
     async def beginning(self, partition: str, prefix: str, search: Search = EVERYTHING) -> list[Row]:
@@ -112,7 +112,7 @@ class Rows:
                     break
             return found
 
-        return [] if search.limit <= 0 else await patiently(read)
+        return [] if search.limit <= 0 else await self._account.patiently(read)
 
     async def write(self, writes: Sequence[Write]) -> None:
         """Write rows of one partition in one transaction. Raises ConflictError when a row is not as required."""
@@ -129,7 +129,7 @@ class Rows:
                     return
                 raise ConflictError(f"a row of {self.table} is not as it was read") from error
 
-        await patiently(submit)
+        await self._account.patiently(submit)
 
     async def _is_done(self, writes: Sequence[Write], token: str) -> bool:
         """Whether an earlier try, whose answer was lost, has written this."""

@@ -5,7 +5,7 @@ Owns only their composition. docs/storage.md has the layout and what each signal
 
 from datetime import datetime
 
-from shared.adapters.azure_storage_account import Addresses, AzureStorageAccount
+from shared.adapters.azure_storage_account import WIRE, Addresses, AzureStorageAccount, Wire
 from shared.adapters.azure_tables_documents import AzureDocuments
 from shared.adapters.azure_tables_ledger import AzureLedger
 from shared.adapters.azure_tables_outbox import AzureOutbox
@@ -18,8 +18,8 @@ class AzureTablesStore(AzureLedger, AzureOutbox, AzureDocuments, AzureTelemetry)
     Any method raises StoreUnavailableError when the account cannot be reached or used, or the store is not open.
     """
 
-    def __init__(self, addresses: Addresses) -> None:
-        super().__init__(AzureStorageAccount(addresses))
+    def __init__(self, addresses: Addresses, wire: Wire = WIRE) -> None:
+        super().__init__(AzureStorageAccount(addresses, wire))
 
     @property
     def account(self) -> AzureStorageAccount:

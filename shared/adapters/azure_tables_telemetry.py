@@ -43,6 +43,8 @@ class AzureTelemetry(OnTables):
         partition, through = delta.partition, delta.through_sequence_number
         taken, tag = _taken(delta, cursor_etag)
         if through <= taken:
+            if (await self.cursor(partition)).etag != cursor_etag:
+                raise ConflictError(f"the cursor of partition {partition} moved since it was read")
             raise ValueError(f"partition {partition} was taken up to {taken}: a delta up to {through} counts twice")
         cursor = row_of(PARTITION, key("cursor", partition), Through=str(through))
         row_key = _delta_key(delta)

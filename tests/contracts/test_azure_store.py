@@ -29,7 +29,7 @@ class TestAzureTables(StoreContract, SharedStoreContract):
         return azure_store
 
     @pytest_asyncio.fixture
-    async def another_store(self, azure_store: AzureTablesStore, addresses: Addresses) -> AsyncIterator[Store]:
+    async def another_store(self, addresses: Addresses) -> AsyncIterator[Store]:
         store = await opened(addresses)
         yield store
         await store.close()
