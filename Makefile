@@ -7,7 +7,7 @@ SEEDS ?= 2000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev test test-mutations simulate lint types imports check bench requirements schema docs clean
+.PHONY: help install run dev azurite test test-mutations simulate lint types imports check bench requirements schema docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -27,6 +27,9 @@ run: install  ## play the closed loop of the flight-delay example, and judge it
 
 dev: install  ## the same, and leave it running with its page
 	$(BIN)/python -m local dev --state $(STATE)
+
+azurite: install  ## install Azurite (npm), so that the tests of the store on Azure storage are not skipped
+	$(BIN)/python -m local.azurite install
 
 test: install  ## every test but the mutations
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not mutation"

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 VERSION = "3.35.0"  # later ones ask for a newer Node.js than Functions tools need
-INSTALLED = Path(".state") / "azurite"
+INSTALLED = Path(__file__).parents[1] / ".state" / "azurite"
 PATH_SETTING = "OUTERLOOP_AZURITE"
 ACCOUNT = "outerloop"
 START_SECONDS_MAX = 60.0
