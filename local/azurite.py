@@ -61,7 +61,7 @@ class Azurite:
     """One running Azurite, which keeps its data in a folder, or in memory when there is none."""
 
     def __init__(self, script: Path, log: Path, data: Path | None = None) -> None:
-        self._script, self._log, self._data = script, log, data
+        self.script, self._log, self._data = script, log, data
         self._key = base64.b64encode(secrets.token_bytes(32)).decode()
         self._ports = {service: _free_port() for service in SERVICES}
         self._process: subprocess.Popen[bytes] | None = None
@@ -79,7 +79,7 @@ class Azurite:
         """Start the process and wait until it listens; also again, on the same ports and data. Raises AzuriteError."""
         ports = [argument for name, port in self._ports.items() for argument in (f"--{name}Port", str(port))]
         data = ["--location", str(self._data)] if self._data else ["--inMemoryPersistence"]
-        command = ["node", str(self._script), "--silent", "--disableTelemetry", "--skipApiVersionCheck", *data, *ports]
+        command = ["node", str(self.script), "--silent", "--disableTelemetry", "--skipApiVersionCheck", *data, *ports]
         environment = {**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{self._key}"}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
