@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STATE ?= .state/run
+STORAGE ?= file
 SEEDS ?= 2000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -23,10 +24,10 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt pyproject.toml
 	@touch $@
 
 run: install  ## play the closed loop of the flight-delay example, and judge it
-	$(BIN)/python -m local run --state $(STATE)
+	$(BIN)/python -m local run --state $(STATE) --storage $(STORAGE)
 
 dev: install  ## the same, and leave it running with its page
-	$(BIN)/python -m local dev --state $(STATE)
+	$(BIN)/python -m local dev --state $(STATE) --storage $(STORAGE)
 
 azurite: install  ## install Azurite (npm), so that the tests of the store on Azure storage are not skipped
 	$(BIN)/python -m local.azurite install

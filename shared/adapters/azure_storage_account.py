@@ -77,7 +77,11 @@ class AzureStorageAccount:
         async with AsyncExitStack() as stack:
             await self._connect(stack)
             self._stack = stack
-            await self._set_up()
+            try:
+                await self._set_up()
+            except BaseException:
+                self._stack = None
+                raise
             self._stack = stack.pop_all()
 
     async def close(self) -> None:
@@ -118,7 +122,7 @@ class AzureStorageAccount:
         credential = await _credential(stack) if any(map(is_url, (store, queues))) else None
         if is_url(store):
             assert credential is not None  # noqa: S101  # made above
-            self._tables = TableServiceClient(store, credential=credential, **self._wire.options)
+            self._tables = TableServiceClient(_service(store, "table"), credential=credential, **self._wire.options)
             self._blobs = BlobServiceClient(_service(store, "blob"), credential, **self._wire.options)
         else:
             self._tables = TableServiceClient.from_connection_string(store, **self._wire.options)

@@ -18,7 +18,8 @@ T = TypeVar("T")
 PAUSES_SECONDS = (0.1, 0.3, 0.9, 2.0)  # between five tries
 ABSENT = 404
 REFUSED = frozenset({ABSENT, 409, 412})  # the row is not as the write requires it to be
-_AWAY = frozenset({401, 403, 408, 429, 500, 502, 503, 504})
+_LATER = frozenset({408, 429})
+_SHUT_OUT = frozenset({401, 403})
 _NOT_SET_UP = frozenset(
     {"TableNotFound", "TableBeingDeleted", "ContainerNotFound", "QueueNotFound", "QueueBeingDeleted"}
 )
@@ -38,7 +39,7 @@ async def patiently(call: Callable[[int], Awaitable[T]], pauses: tuple[float, ..
         try:
             return await call(attempt)
         except AzureError as error:
-            if pause is None or _is_final(error):
+            if pause is None or not _is_passing(error):
                 raise _classified(error) from error
         await jittered(pause)
     raise AssertionError("the last try returns or raises")
@@ -49,16 +50,19 @@ async def jittered(seconds: float) -> None:
     await asyncio.sleep(seconds * (0.5 + secrets.randbelow(1000) / 1000))
 
 
-def _is_final(error: AzureError) -> bool:
+def _is_passing(error: AzureError) -> bool:
+    """Whether the same call may succeed a moment later: no answer, a garbled one, or one that says so."""
     if isinstance(error, ClientAuthenticationError):
-        return True
-    return isinstance(error, HttpResponseError) and error.status_code not in _AWAY - {401, 403, None}
+        return False
+    status = error.status_code if isinstance(error, HttpResponseError) else None
+    return status is None or status < 400 or status in _LATER or status >= 500
 
 
 def _classified(error: AzureError) -> Exception:
-    known = isinstance(error, HttpResponseError) and not isinstance(error, ClientAuthenticationError)
-    if known and error.status_code not in _AWAY and _code(error) not in _NOT_SET_UP:  # type: ignore[attr-defined]
-        return error
+    if isinstance(error, HttpResponseError) and not _is_passing(error):
+        shut_out = isinstance(error, ClientAuthenticationError) or error.status_code in _SHUT_OUT
+        if not shut_out and _code(error) not in _NOT_SET_UP:
+            return error
     return StoreUnavailableError(f"Azure storage cannot be used: {error.message}")
 
 
