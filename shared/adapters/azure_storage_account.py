@@ -29,6 +29,7 @@ COMMANDS = "commands"
 POISON = "-poison"  # what Azure's queue extension appends to the name of a queue
 CONNECT_SECONDS_MAX = 5
 READ_SECONDS_MAX = 20
+_SERVICES = ("table", "blob", "queue")
 _Create = Callable[[], Awaitable[Any]]
 CLIENT_OPTIONS: Mapping[str, Any] = {
     "retry_total": 0,
@@ -61,78 +62,77 @@ class Wire:
 WIRE = Wire(CLIENT_OPTIONS)
 
 
+@dataclass(frozen=True)
+class _Clients:
+    tables: TableServiceClient
+    blobs: BlobServiceClient
+    queues: QueueServiceClient
+
+
 class AzureStorageAccount:
     """The clients of one account. Any use before ``open`` or after ``close`` raises StoreUnavailableError."""
 
     def __init__(self, addresses: Addresses, wire: Wire = WIRE) -> None:
         self._addresses, self._wire = addresses, wire
-        self._stack: AsyncExitStack | None = None
-        self._tables: TableServiceClient | None = None
-        self._blobs: BlobServiceClient | None = None
-        self._queues: QueueServiceClient | None = None
+        self._stack = AsyncExitStack()
+        self._clients: _Clients | None = None
 
     async def open(self) -> None:
         """Make the clients and, where they are missing, the tables, the container and the queues."""
         await self.close()
-        async with AsyncExitStack() as stack:
-            await self._connect(stack)
-            self._stack = stack
-            try:
-                await self._set_up()
-            except BaseException:
-                self._stack = None
-                raise
-            self._stack = stack.pop_all()
+        try:
+            self._clients = await self._connected(self._stack)
+            await self._set_up()
+        except ValueError as error:
+            await self.close()
+            raise StoreUnavailableError(f"the connection string of the store cannot be used: {error}") from error
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Close every connection. Closing twice does no harm."""
-        stack, self._stack = self._stack, None
-        if stack is not None:
-            await stack.aclose()
+        self._clients = None
+        await self._stack.aclose()
 
     def table(self, name: str) -> TableClient:
         """One of the tables."""
-        self._check_open()
-        assert self._tables is not None  # noqa: S101  # it is open
-        return self._tables.get_table_client(f"{self._addresses.name}{name}")
+        return self._opened().tables.get_table_client(f"{self._addresses.name}{name}")
 
     def bodies(self) -> ContainerClient:
         """The container of the bodies that are too large for a row."""
-        self._check_open()
-        assert self._blobs is not None  # noqa: S101  # it is open
-        return self._blobs.get_container_client(f"{self._addresses.name}-{BODIES}")
+        return self._opened().blobs.get_container_client(f"{self._addresses.name}-{BODIES}")
 
     def queue(self, suffix: str = "") -> QueueClient:
         """The command queue, or the one beside it with this suffix."""
-        self._check_open()
-        assert self._queues is not None  # noqa: S101  # it is open
-        return self._queues.get_queue_client(f"{self._addresses.name}-{COMMANDS}{suffix}")
+        return self._opened().queues.get_queue_client(f"{self._addresses.name}-{COMMANDS}{suffix}")
 
     async def patiently(self, call: Callable[[int], Awaitable[T]]) -> T:
         """The result of a call that is made again while storage is away, as ``azure_storage_failures.patiently`` does."""
         return await patiently(call, self._wire.pauses_seconds)
 
-    def _check_open(self) -> None:
-        if self._stack is None:
+    def _opened(self) -> _Clients:
+        if self._clients is None:
             raise StoreUnavailableError("the store on Azure storage is not open")
+        return self._clients
 
-    async def _connect(self, stack: AsyncExitStack) -> None:
-        store = self._addresses.store
+    async def _connected(self, stack: AsyncExitStack) -> _Clients:
+        store, options = self._addresses.store, self._wire.options
         queues = self._addresses.queues or store
-        credential = await _credential(stack) if any(map(is_url, (store, queues))) else None
-        if is_url(store):
-            assert credential is not None  # noqa: S101  # made above
-            self._tables = TableServiceClient(_service(store, "table"), credential=credential, **self._wire.options)
-            self._blobs = BlobServiceClient(_service(store, "blob"), credential, **self._wire.options)
+        credential = await _credential(stack) if is_url(store) or is_url(queues) else None
+        if credential is not None and is_url(store):
+            tables = TableServiceClient(service_url(store, "table"), credential=credential, **options)
+            blobs = BlobServiceClient(service_url(store, "blob"), credential, **options)
         else:
-            self._tables = TableServiceClient.from_connection_string(store, **self._wire.options)
-            self._blobs = BlobServiceClient.from_connection_string(store, **self._wire.options)
+            tables = TableServiceClient.from_connection_string(store, **options)
+            blobs = BlobServiceClient.from_connection_string(store, **options)
         if is_url(queues):
-            self._queues = QueueServiceClient(_service(queues, "queue"), credential, **self._wire.options)
+            queue_service = QueueServiceClient(service_url(queues, "queue"), credential, **options)
         else:
-            self._queues = QueueServiceClient.from_connection_string(queues, **self._wire.options)
-        for client in (self._tables, self._blobs, self._queues):
+            queue_service = QueueServiceClient.from_connection_string(queues, **options)
+        for client in (tables, blobs, queue_service):
             await stack.enter_async_context(client)
+        return _Clients(tables, blobs, queue_service)
 
     async def _set_up(self) -> None:
         creations: list[_Create] = [self.table(name).create_table for name in TABLES]
@@ -159,7 +159,13 @@ async def _credential(stack: AsyncExitStack) -> "AsyncTokenCredential":
     return await stack.enter_async_context(DefaultAzureCredential())
 
 
-def _service(url: str, kind: str) -> str:
-    """The URL of a service of the account that has this URL for another one: they differ in one label."""
-    name, _, rest = url.partition(".")
-    return f"{name}.{kind}.{rest.partition('.')[2]}"
+def service_url(url: str, kind: str) -> str:
+    """The URL of a service of the account that has this URL for any of them. Raises StoreUnavailableError."""
+    labels = url.split(".")
+    known = [position for position, label in enumerate(labels) if label in _SERVICES]
+    if not known:
+        raise StoreUnavailableError(
+            f"{url} is no address of a storage account: write https://NAME.table.core.windows.net"
+        )
+    labels[known[0]] = kind
+    return ".".join(labels)
