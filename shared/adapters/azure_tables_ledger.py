@@ -11,9 +11,10 @@ from datetime import datetime
 import msgspec
 
 from shared.adapters.azure_blob_bodies import INLINE_BYTES_MAX, SMALL_BYTES_MAX
+from shared.adapters.azure_tables_announcements import AzureAnnouncements
 from shared.adapters.azure_tables_keys import at, beginning, bucket, falling, key
 from shared.adapters.azure_tables_outbox import new_command
-from shared.adapters.azure_tables_part import OnTables, in_every_bucket
+from shared.adapters.azure_tables_part import in_every_bucket
 from shared.adapters.azure_tables_rows import (
     BODIES_BYTES_MAX,
     WRITES_MAX,
@@ -36,7 +37,7 @@ FACTS_BYTES_MAX = 64 * 1024  # one property
 COPIES = 3  # of a decision
 
 
-class AzureLedger(OnTables):
+class AzureLedger(AzureAnnouncements):
     """``ports.Ledger`` on Azure Tables."""
 
     async def facts(self, subject: str) -> Stored[Facts]:
@@ -49,6 +50,8 @@ class AzureLedger(OnTables):
 
     async def commit(self, evaluation: Evaluation, facts_etag: str) -> None:
         """Write facts, decision, commands (as pending, unsent), holds (added, released) in one transaction.
+
+        In the same transaction each announcement becomes owed to each target of ``announce_to``.
 
         A hold that is both released and added stays, as added. Raises AlreadyDecidedError when the decision exists,
         else ConflictError when the facts changed since they were read, and ValueError for facts over 64 KiB or for a
@@ -139,6 +142,7 @@ class AzureLedger(OnTables):
             body = await self._bodies.put("ledger", partition, str(ordered["RowKey"]), command_body, inline_max)
             writes += [Write("insert", {**ordered, **body}), Write("insert", listed)]
         writes += await self._hold_writes(evaluation, inline_max)
+        writes += await self._owe(evaluation, commits, inline_max)
         if len(writes) > WRITES_MAX:
             raise ValueError(f"the decision {decision.id} takes {len(writes)} rows, more than {WRITES_MAX}")
         return writes
@@ -180,6 +184,7 @@ def _inline_max(evaluation: Evaluation, facts: bytes) -> int:
     """How large a body may be inside its row, so that the transaction does not grow too large."""
     sizes = [len(encode(each)) for each in (*evaluation.decision.commands, *evaluation.holds)]
     sizes += [len(encode(evaluation.decision))] * COPIES
+    sizes += [len(encode(each)) for each in evaluation.announcements] * len(evaluation.announce_to)
     inside = len(facts) + sum(size for size in sizes if size <= INLINE_BYTES_MAX)
     return INLINE_BYTES_MAX if inside <= BODIES_BYTES_MAX else SMALL_BYTES_MAX
 

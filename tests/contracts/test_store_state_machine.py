@@ -15,7 +15,9 @@ from shared.adapters.azure_tables_store import AzureTablesStore
 from shared.adapters.sqlite_store import SqliteStore
 from shared.domain.facts import Facts
 from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
+from shared.domain.values import replace
 from shared.ports import Stored, StoredDelta
+from tests.contracts.announcements_contract import said
 from tests.contracts.store_samples import at, evaluation, finished_row, hold, notify, rejected_row, signal_row
 
 BODIES = {"empty": b"", "one": b"1", "large": b"\xff" * 70_000}
@@ -108,8 +110,9 @@ class Stores(RuleBasedStateMachine):
         waits=st.lists(st.tuples(hold_ids, minutes), max_size=2, unique_by=lambda wait: wait[0]),
         released=st.lists(hold_ids, max_size=2, unique=True),
         again=st.booleans(),
+        targets=st.lists(few(["topic", "hub"]), max_size=2, unique=True),
     )
-    def decide(self, subject, age, ordered, waits, released, again):
+    def decide(self, subject, age, ordered, waits, released, again, targets):
         self.note(subject, lambda store: store.facts(subject))
         tags = self.tags.of(subject, age)
         self.decisions += not again
@@ -123,7 +126,17 @@ class Stores(RuleBasedStateMachine):
             holds=tuple(hold(f"{subject}{name}", minute) for name, minute in waits),
             released=tuple(f"{subject}{name}" for name in released),
         )
+        announced = (
+            said(f"{decided.decision.id}-1", self.decisions, subject),
+            said(f"{decided.decision.id}-2", 0, subject),
+        )
+        decided = replace(decided, announcements=announced, announce_to=tuple(targets))
         self.both(lambda store, index: store.commit(decided, tags[index]))
+
+    @rule(target=few(["topic", "hub"]), limit=st.integers(0, 3))
+    def publish(self, target, limit):
+        told = self.runner.run(self.stores[0].announcements(target, 100))[:limit]
+        self.both(lambda store, _: store.forget_announcements(target, told))
 
     @rule(subject=subjects, name=names, owner=owners, minute=minutes)
     def claim(self, subject, name, owner, minute):
@@ -191,6 +204,9 @@ class Stores(RuleBasedStateMachine):
         self.both(lambda store, _: store.subjects())
         self.both(lambda store, _: store.decisions(None, 5))
         self.both(lambda store, _: store.documents("leases/"))
+        for target in ("topic", "hub"):
+            self.both(lambda store, _, target=target: store.announcements_waiting(target))
+            self.both(lambda store, _, target=target: _owed(store, target))
 
     def compare_what_is_listed(self):
         # Equal moments sort as each store likes, so what is listed is compared as a set, and its moments as a list.
@@ -205,6 +221,12 @@ async def _ordered(store, listed, moment, minute):
     found = await getattr(store, listed)(at(minute), 100)
     moments = [getattr(each, moment) for each in found]
     assert moments == sorted(moments)
+    return sorted(found, key=repr)
+
+
+async def _owed(store, target):
+    found = await store.announcements(target, 100)
+    assert [each.time for each in found] == sorted(each.time for each in found)
     return sorted(found, key=repr)
 
 
