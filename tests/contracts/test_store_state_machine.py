@@ -110,9 +110,9 @@ class Stores(RuleBasedStateMachine):
         waits=st.lists(st.tuples(hold_ids, minutes), max_size=2, unique_by=lambda wait: wait[0]),
         released=st.lists(hold_ids, max_size=2, unique=True),
         again=st.booleans(),
-        targets=st.lists(few(["topic", "hub"]), max_size=2, unique=True),
+        to=st.lists(few(["topic", "hub"]), max_size=2, unique=True),
     )
-    def decide(self, subject, age, ordered, waits, released, again, targets):
+    def decide(self, subject, age, ordered, waits, released, again, to):  # noqa: PLR0917 - hypothesis names each
         self.note(subject, lambda store: store.facts(subject))
         tags = self.tags.of(subject, age)
         self.decisions += not again
@@ -130,13 +130,13 @@ class Stores(RuleBasedStateMachine):
             said(f"{decided.decision.id}-1", self.decisions, subject),
             said(f"{decided.decision.id}-2", 0, subject),
         )
-        decided = replace(decided, announcements=announced, announce_to=tuple(targets))
+        decided = replace(decided, announcements=announced, announce_to=tuple(to))
         self.both(lambda store, index: store.commit(decided, tags[index]))
 
-    @rule(target=few(["topic", "hub"]), limit=st.integers(0, 3))
-    def publish(self, target, limit):
-        told = self.runner.run(self.stores[0].announcements(target, 100))[:limit]
-        self.both(lambda store, _: store.forget_announcements(target, told))
+    @rule(name=few(["topic", "hub"]), limit=st.integers(0, 3))
+    def publish(self, name, limit):
+        told = self.runner.run(self.stores[0].announcements(name, 100))[:limit]
+        self.both(lambda store, _: store.forget_announcements(name, told))
 
     @rule(subject=subjects, name=names, owner=owners, minute=minutes)
     def claim(self, subject, name, owner, minute):
