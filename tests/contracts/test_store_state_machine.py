@@ -21,14 +21,15 @@ from tests.contracts.announcements_contract import said
 from tests.contracts.store_samples import at, evaluation, finished_row, hold, notify, rejected_row, signal_row
 
 BODIES = {"empty": b"", "one": b"1", "large": b"\xff" * 70_000}
-EXAMPLES, STEPS = 8, 30
+EXAMPLES, STEPS = 12, 40
 
 few = st.sampled_from
-keys, names, owners = few(["k/1", "k/2", "k/3"]), few(["c1", "c2", "c3"]), few(["ada", "bob"])
-subjects, hold_ids, minutes = few(["workload/a", "workload/b"]), few(["h1", "h2"]), st.integers(0, 20)
+# Few of each, so that what is done meets what was done before.
+keys, names, owners = few(["k/1", "k/2"]), few(["c1", "c2"]), few(["ada", "ada", "bob"])
+subjects, hold_ids, minutes = few(["workload/a", "workload/a", "workload/b"]), few(["h1", "h2"]), few([0, 5, 10])
 outcomes = few([Unknown(reason="?"), Skipped(reason="lease"), Failed(retryable=True, reason="429")])
 document_names, bodies = few(["leases/a", "leases/b", "profiles/c"]), few(["empty", "one", "large"])
-ages = st.integers(1, 3)  # which of the tags that were seen is presented: 1 is the newest
+ages = few([1, 1, 1, 2])  # which of the tags that were seen is presented: 1 is the newest
 
 
 class Tags:
@@ -58,6 +59,11 @@ class Stores(RuleBasedStateMachine):
         self.tags, self.decisions, self.ordered = Tags(), 0, set()
         for store in self.stores:
             self.runner.run(store.open())
+
+        decided = evaluation(
+            "first", notify("c1"), notify("c2"), subject="workload/a", holds=(hold("workload/ah1", 5),)
+        )
+        self.both(lambda store, _: store.commit(decided, ""))
 
     def teardown(self):
         try:
@@ -109,7 +115,7 @@ class Stores(RuleBasedStateMachine):
         ordered=st.lists(names, max_size=2, unique=True),
         waits=st.lists(st.tuples(hold_ids, minutes), max_size=2, unique_by=lambda wait: wait[0]),
         released=st.lists(hold_ids, max_size=2, unique=True),
-        again=st.booleans(),
+        again=few([False, False, False, True]),
         to=st.lists(few(["topic", "hub"]), max_size=2, unique=True),
     )
     def decide(self, subject, age, ordered, waits, released, again, to):  # noqa: PLR0917 - hypothesis names each
