@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STATE ?= .state/run
+STORAGE ?= file
 SEEDS ?= 2000
+FIRST ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev test test-mutations simulate lint types imports check bench requirements schema docs clean
+.PHONY: help install run dev azurite test test-mutations simulate lint types imports check bench requirements schema docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,10 +25,13 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt pyproject.toml
 	@touch $@
 
 run: install  ## play the closed loop of the flight-delay example, and judge it
-	$(BIN)/python -m local run --state $(STATE)
+	$(BIN)/python -m local run --state $(STATE) --storage $(STORAGE)
 
 dev: install  ## the same, and leave it running with its page
-	$(BIN)/python -m local dev --state $(STATE)
+	$(BIN)/python -m local dev --state $(STATE) --storage $(STORAGE)
+
+azurite: install  ## install Azurite (npm), so that the tests of the store on Azure storage are not skipped
+	$(BIN)/python -m local.azurite install
 
 test: install  ## every test but the mutations
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not mutation"
@@ -34,8 +39,8 @@ test: install  ## every test but the mutations
 test-mutations: install  ## break the product on purpose; the story has to notice (some minutes)
 	$(BIN)/python -m pytest -m mutation
 
-simulate: install  ## play thousands of bad days on virtual time, from seeds (SEEDS=2000)
-	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+simulate: install  ## play thousands of bad days on virtual time, from seeds (SEEDS=2000 FIRST=0)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
 
 lint: install  ## ruff
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

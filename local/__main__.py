@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from local.azurite import AzuriteError
 from local.story import chapters, images, incidents, verdict
 from local.story.alerts import ActionGroup
 from local.story.clients import Callers, Control
@@ -25,7 +26,10 @@ from local.story.run_folder import RunFolderError, held
 from local.story.scene import Story
 from local.story.state import LoopState
 from local.story.world import ROOT, StoryError, World, running
+from shared.adapters.azure_storage_account import Addresses
+from shared.adapters.azure_tables_store import AzureTablesStore
 from shared.adapters.sqlite_store import SqliteStore
+from shared.settings import is_azure_storage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,7 +53,7 @@ WHOLE: tuple[Chapter, ...] = (
 @asynccontextmanager
 async def telling(world: World, progress: Progress, broken: str) -> "AsyncIterator[Story]":
     """A story ready to be told: events subscribed, flights loaded, the app's store open for reading."""
-    control, store = Control(world), SqliteStore(world.settings["OUTERLOOP_STORE"])
+    control, store = Control(world), _store(world.settings["OUTERLOOP_STORE"])
     await store.open()
     try:
         await control.order("subscribe", url=world.settings["STORY_EVENT_GRID_URL"])
@@ -60,6 +64,10 @@ async def telling(world: World, progress: Progress, broken: str) -> "AsyncIterat
         yield Story(world, control, state, flights, progress, callers, monitor, broken)
     finally:
         await store.close()
+
+
+def _store(address: str) -> SqliteStore | AzureTablesStore:
+    return AzureTablesStore(Addresses(address)) if is_azure_storage(address) else SqliteStore(address)
 
 
 async def run(world: World, progress: Progress, broken: str) -> bool:
@@ -126,7 +134,7 @@ def main() -> int:
         return _told(options)
     except KeyboardInterrupt:
         return 0 if options.what == "dev" else 130
-    except (StoryError, RunFolderError) as error:
+    except (StoryError, RunFolderError, AzuriteError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -135,7 +143,7 @@ def _told(options: argparse.Namespace) -> int:
     progress = Progress()
     with held(options.state) as state:
         progress.show(f"Everything that happens is kept in {options.state}")
-        with running(state) as world:
+        with running(state, options.storage) as world:
             progress.say("the local Azure and the app host are up")
             work = run(world, progress, options.inference) if options.what == "run" else dev(world, progress)
             return 0 if asyncio.run(work) else 1
@@ -149,6 +157,9 @@ def _options() -> argparse.Namespace:
         type=Path,
         default=ROOT / ".state" / "run",
         help="where all is kept; what an earlier run left is removed",
+    )
+    parser.add_argument(
+        "--storage", choices=["file", "azurite"], default="file", help="azurite: what Azure would keep it in, emulated"
     )
     parser.add_argument("--inference", default="row_by_row", help="how version 3 scores; vectorised is not broken")
     return parser.parse_args()

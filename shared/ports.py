@@ -159,8 +159,8 @@ class Ledger(Protocol):
         """
         ...
 
-    async def decision(self, decision_id: str) -> Decision | None:
-        """One row of the ledger."""
+    async def decision(self, decision_id: str, subject: str | None = None) -> Decision | None:
+        """One row of the ledger. Who knows its subject says so: it is found with one look instead of several."""
         ...
 
     async def decisions(self, subject: str | None, limit: int) -> list[Decision]:
@@ -187,8 +187,8 @@ class Outbox(Protocol):
         """One command."""
         ...
 
-    async def commands(self, decision_id: str) -> list[CommandRow]:
-        """The commands of a decision."""
+    async def commands(self, decision_id: str, subject: str | None = None) -> list[CommandRow]:
+        """The commands of a decision. Who knows its subject says so."""
         ...
 
     async def claim(
@@ -284,6 +284,10 @@ class TelemetryLog(Protocol):
 
 class Store(Inbox, Ledger, Outbox, Announcements, Documents, TelemetryLog, Protocol):
     """Everything that is kept. Any method may raise StoreUnavailableError."""
+
+    async def tidy(self, older_than: datetime) -> int:
+        """Remove what interrupted or replaced writes from before a moment left behind, and nothing refers to; how much."""
+        ...
 
 
 class CommandQueue(Protocol):

@@ -30,7 +30,7 @@ from shared.services.execute import Executor, Hands, Loop
 from shared.services.ingest import Ingest
 from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
-from shared.settings import Settings, SettingsError, read_settings
+from shared.settings import Settings, SettingsError, is_azure_storage, read_settings
 from shared.signing import ApprovalLinks
 
 if TYPE_CHECKING:
@@ -64,9 +64,8 @@ async def build(settings: Settings) -> Application:
     """Wire an application and open its store. Raises SettingsError or StoreUnavailableError."""
     if not settings.signing_key:
         raise SettingsError("set OUTERLOOP_SIGNING_KEY: a long random text that signs the links of approvals")
-    clock, store = SystemClock(), SqliteStore(settings.store)
-    await store.open()
-    queue = SqliteQueue(store.database, clock)
+    clock = SystemClock()
+    store, queue = await _state(settings, clock)
     policies = PolicyFolder(settings.policy, settings.overlay)
     aggregator = Aggregator(store, clock, policies)
     announcer = Announcer(store, clock, _targets(settings))
@@ -94,6 +93,21 @@ async def build(settings: Settings) -> Application:
         links=links,
         instance=secrets.token_hex(6),
     )
+
+
+async def _state(settings: Settings, clock: Clock) -> tuple[Store, CommandQueue]:
+    """The open store that the settings name, and the queue beside it."""
+    if not is_azure_storage(settings.store):
+        file = SqliteStore(settings.store)
+        await file.open()
+        return file, SqliteQueue(file.database, clock)
+    from shared.adapters.azure_queue import AzureQueue  # noqa: PLC0415  # an SDK that the embedded store does without
+    from shared.adapters.azure_storage_account import Addresses  # noqa: PLC0415
+    from shared.adapters.azure_tables_store import AzureTablesStore  # noqa: PLC0415
+
+    account = AzureTablesStore(Addresses(settings.store, settings.queues))
+    await account.open()
+    return account, AzureQueue(account.account)
 
 
 def azure_machine_learning(settings: Settings) -> AzureMachineLearning:

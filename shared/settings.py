@@ -23,9 +23,10 @@ class Settings:
 
     policy: Path
     overlay: Path | None
-    store: str
+    store: str = field(repr=False)  # a connection string is a secret
     public_url: str
     signing_key: str = field(repr=False)
+    queues: str = field(default="", repr=False)
     arm_url: str = ""
     poll_seconds: float = 15.0
     teams_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -46,17 +47,19 @@ class Settings:
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process. Raises SettingsError that names what is missing or no number."""
     values = os.environ if environment is None else environment  # noqa: TID251  # the one place that reads it
-    if values.get("WEBSITE_INSTANCE_ID"):
+    store = _text(values, "STORE", ".state/outerloop.db")
+    if values.get("WEBSITE_INSTANCE_ID") and not is_azure_storage(store):
         raise SettingsError(
-            "this release keeps its state in the embedded store, which is refused in Azure, where instances share no disk; "
-            "the store on Azure Tables comes with a later release"
+            "OUTERLOOP_STORE names the embedded store, which is refused in Azure, where instances share no disk: "
+            "set it to https://ACCOUNT.table.core.windows.net"
         )
     overlay = _text(values, "POLICY_OVERLAY")
     public_url = _text(values, "PUBLIC_URL", "http://127.0.0.1:7071").rstrip("/")
     return Settings(
         policy=Path(_needed(values, "POLICY", "the path of the policy file")),
         overlay=Path(overlay) if overlay else None,
-        store=_text(values, "STORE", ".state/outerloop.db"),
+        store=store,
+        queues=queues_address(values),
         public_url=public_url,
         signing_key=_text(values, "SIGNING_KEY"),
         arm_url=_text(values, "ARM_URL").rstrip("/"),
@@ -97,6 +100,18 @@ def hears_platform_hub(environment: Mapping[str, str] | None = None) -> bool:
         missing, known = (connection, hub) if named else (hub, connection)
         raise SettingsError(f"{known} is set and {missing} is not: set both, to hear platform events, or neither")
     return named
+
+
+def is_azure_storage(store: str) -> bool:
+    """Whether a store is a storage account, by the URL of its tables or a connection string; else it is a file."""
+    return store.startswith("https://") or "AccountName=" in store
+
+
+def queues_address(values: Mapping[str, str]) -> str:
+    """Where the trigger ``execute_command`` listens, so that commands are sent there; empty: the store's own account."""
+    account = values.get("AzureWebJobsStorage__accountName")
+    named = f"https://{account}.queue.core.windows.net" if account else ""
+    return values.get("AzureWebJobsStorage") or values.get("AzureWebJobsStorage__queueServiceUri") or named
 
 
 def _text(values: Mapping[str, str], name: str, default: str = "") -> str:

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from local.host.bindings import Function, Index, IndexingError, connection_string, index
 from local.host.checkpoints import Checkpoints
+from local.host.command_queue import STORE_SETTING, CommandQueueSource
 from local.host.event_grid import PATH, EventGridEntry
 from local.host.event_hubs import Delivery, EventHubListener
 from local.host.host_json import HostJson, read_host_json
@@ -28,12 +29,8 @@ from local.host.state_file import StateFile
 from local.host.supervision import supervise
 from local.host.timers import TimerListener
 from local.host.web_server import WebServer
-from shared.adapters.sqlite_database import SqliteDatabase
-from shared.adapters.sqlite_queue import SqliteQueue
-from shared.adapters.system_clock import SystemClock
 
 KEY_SETTING = "LOCAL_HOST_KEY"
-STORE_SETTING = "OUTERLOOP_STORE"
 QUEUE_SETTING = "LOCAL_COMMAND_QUEUE"
 THREADS_MAX = 8
 DRAIN_SECONDS_MAX = 10.0
@@ -65,7 +62,7 @@ class AppHost:
         self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="function")
         self._invoker = Invoker(self._threads)
         self._listeners: list[asyncio.Task[None]] = []
-        self._store: SqliteDatabase | None = None
+        self._queue = CommandQueueSource(options.settings)
         self._web: WebServer | None = None
         self.url = ""
         self.key = ""
@@ -101,8 +98,7 @@ class AppHost:
             task.cancel()
         await asyncio.gather(*self._listeners, return_exceptions=True)
         await self._invoker.drain(DRAIN_SECONDS_MAX)
-        if self._store is not None:
-            await self._store.close()
+        await self._queue.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _known_key(self) -> str:
@@ -140,12 +136,9 @@ class AppHost:
         function = _command_queue(found.triggered_by("queueTrigger"), self._options.settings)
         if function is None:
             return []
-        path = self._options.settings.get(STORE_SETTING)
-        if not path:
-            raise IndexingError(f"the setting {STORE_SETTING}, the file with the queue of {function.name}, is missing")
-        self._store = SqliteDatabase(path)
-        await self._store.open()
-        queue = SqliteQueue(self._store, SystemClock())
+        if not self._options.settings.get(STORE_SETTING):
+            raise IndexingError(f"the setting {STORE_SETTING}, the store with the queue of {function.name}, is missing")
+        queue = await self._queue.open()
         return [
             (function.name, QueueListener(function, queue, self._invoker, host_json, self._options.twice_every).listen)
         ]

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from local.story.world import StoryError
-from shared.adapters.sqlite_store import SqliteStore
 from shared.domain.decisions import Decision
 from shared.domain.facts import Facts, Version
 from shared.domain.lifecycle import ENDED
 from shared.domain.records import CommandRow
 from shared.domain.routing import subject_of
+from shared.ports import Store
 
 WORKLOAD = "flight-delay"
 LOOK_EVERY_SECONDS = 0.2
@@ -24,7 +24,7 @@ T = TypeVar("T")
 class LoopState:
     """A reader of the app's store."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     async def facts(self, workload: str = WORKLOAD) -> Facts:
@@ -37,7 +37,7 @@ class LoopState:
 
     async def commands(self, decision: Decision) -> list[CommandRow]:
         """The commands of a decision with their outcomes."""
-        return await self._store.commands(decision.id)
+        return await self._store.commands(decision.id, decision.subject)
 
     async def rejected(self) -> int:
         """How many deliveries were stored as rejected."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.azurite import Azurite, install
 from shared.settings import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,16 +61,22 @@ class World:
 
 
 @contextmanager
-def running(state: Path) -> Iterator[World]:
-    """A fresh world in an empty folder: both processes up and subscribed to each other; both gone afterwards."""
+def running(state: Path, storage: str = "file") -> Iterator[World]:
+    """A fresh world in an empty folder: its processes up and subscribed to each other, and gone afterwards.
+
+    The app keeps its state in a file, or with ``storage`` azurite in an emulated storage account.
+    """
     seed, users = _write_seed(state), state / "users.json"
     users.write_text(json.dumps(PEOPLE), encoding="utf-8")
     started: list[subprocess.Popen[bytes]] = []
+    azurite = Azurite(install(), state / "azurite.log", state / "storage") if storage == "azurite" else None
     try:
+        if azurite:
+            azurite.start()
         azure_state, host_state = state / "azure", state / "host"
         started.append(_start(state, "azure", ["local.azure", "--state", str(azure_state), "--seed", str(seed)], {}))
         azure = _ready(started[-1], azure_state / "azure.json", state / "azure.log")
-        settings = _settings(state, azure)
+        settings = _settings(azure, azurite.connection_string if azurite else str(state / "outerloop.db"))
         arguments = ["local.host", "--state", str(host_state), "--users", str(users), "--redeliver", "3"]
         started.append(_start(state, "host", arguments, settings))
         host = _ready(started[-1], host_state / "app_host.json", state / "host.log")
@@ -79,6 +86,8 @@ def running(state: Path) -> Iterator[World]:
     finally:
         for process in reversed(started):
             _stop(process)
+        if azurite:
+            azurite.stop()
 
 
 def write_settings(world: World) -> None:
@@ -120,12 +129,12 @@ def _write_seed(state: Path) -> Path:
     return path
 
 
-def _settings(state: Path, azure: dict[str, Any]) -> dict[str, str]:
+def _settings(azure: dict[str, Any], store: str) -> dict[str, str]:
     port = _free_port()
     return {
         "OUTERLOOP_POLICY": str(EXAMPLE / "policy.yaml"),
         "OUTERLOOP_POLICY_OVERLAY": str(EXAMPLE / "fast.yaml"),
-        "OUTERLOOP_STORE": str(state / "outerloop.db"),
+        "OUTERLOOP_STORE": store,
         "OUTERLOOP_SIGNING_KEY": secrets.token_urlsafe(32),
         "OUTERLOOP_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "OUTERLOOP_DASHBOARD": "open",

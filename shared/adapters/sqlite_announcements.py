@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shared.adapters.sqlite_database import OnDatabase, micros
+from shared.adapters.moments import micros
+from shared.adapters.sqlite_database import OnDatabase
 from shared.domain.announcements import Announcement
 from shared.domain.decisions import Evaluation
 from shared.domain.values import encode

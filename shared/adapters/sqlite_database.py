@@ -9,7 +9,6 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from shared.adapters.sqlite_schema import SchemaMismatchError, prepare
@@ -20,19 +19,6 @@ Work = Callable[[sqlite3.Connection], T]
 
 BUSY_TIMEOUT_SECONDS = 10.0
 OPEN_PAUSE_SECONDS = 0.05
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def micros(moment: datetime) -> int:
-    """A moment as whole microseconds since 1970. Raises TypeError for a moment without a time zone."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def moment(microseconds: int) -> datetime:
-    """The moment, in UTC, of a number of microseconds since 1970."""
-    return _EPOCH + microseconds * _MICROSECOND
 
 
 def version_of(etag: str) -> int:

@@ -8,7 +8,8 @@ from datetime import datetime
 
 import msgspec
 
-from shared.adapters.sqlite_database import OnDatabase, micros
+from shared.adapters.moments import micros
+from shared.adapters.sqlite_database import OnDatabase
 from shared.domain.records import RejectedRow, SignalRow
 from shared.domain.values import encode, replace
 

@@ -8,8 +8,9 @@ from datetime import datetime
 
 import msgspec
 
+from shared.adapters.moments import micros
 from shared.adapters.sqlite_announcements import add_announcements
-from shared.adapters.sqlite_database import OnDatabase, micros, version_of
+from shared.adapters.sqlite_database import OnDatabase, version_of
 from shared.adapters.sqlite_outbox import add_command
 from shared.adapters.sqlite_schema import next_version
 from shared.domain.decisions import Decision, Evaluation, Hold
@@ -45,10 +46,11 @@ class SqliteLedger(OnDatabase):
             raise ValueError(f"the facts of {subject} take {len(facts)} bytes, more than {FACTS_BYTES_MAX}")
         await self._database.write(lambda connection: _commit(connection, evaluation, facts, facts_etag))
 
-    async def decision(self, decision_id: str) -> Decision | None:
-        """One row of the ledger."""
-        statement = "SELECT body FROM decisions WHERE id = ?"
-        found = await self._database.read(lambda connection: connection.execute(statement, (decision_id,)).fetchone())
+    async def decision(self, decision_id: str, subject: str | None = None) -> Decision | None:
+        """One row of the ledger; None also when it has another subject than the one that is named."""
+        statement = "SELECT body FROM decisions WHERE id = :id AND subject = coalesce(:subject, subject)"
+        parameters = {"id": decision_id, "subject": subject}
+        found = await self._database.read(lambda connection: connection.execute(statement, parameters).fetchone())
         return None if found is None else msgspec.json.decode(found[0], type=Decision)
 
     async def decisions(self, subject: str | None, limit: int) -> list[Decision]:

@@ -10,7 +10,8 @@ from datetime import datetime
 
 import msgspec
 
-from shared.adapters.sqlite_database import OnDatabase, micros
+from shared.adapters.moments import micros
+from shared.adapters.sqlite_database import OnDatabase
 from shared.adapters.sqlite_inbox import add_signal
 from shared.domain.decisions import Decision
 from shared.domain.effects import AnyCommand
@@ -30,10 +31,14 @@ class SqliteOutbox(OnDatabase):
         """One command."""
         return await self._database.read(lambda connection: _load(connection, subject, command_id))
 
-    async def commands(self, decision_id: str) -> list[CommandRow]:
-        """The commands of a decision, in the order in which it names them."""
-        statement = "SELECT body FROM commands WHERE decision = ? ORDER BY position"
-        found = await self._database.read(lambda connection: connection.execute(statement, (decision_id,)).fetchall())
+    async def commands(self, decision_id: str, subject: str | None = None) -> list[CommandRow]:
+        """The commands of a decision, in its order; none when it has another subject than the one that is named."""
+        statement = """
+            SELECT body FROM commands
+            WHERE decision = :decision AND subject = coalesce(:subject, subject) ORDER BY position
+        """
+        parameters = {"decision": decision_id, "subject": subject}
+        found = await self._database.read(lambda connection: connection.execute(statement, parameters).fetchall())
         return [msgspec.json.decode(body, type=CommandRow) for (body,) in found]
 
     async def claim(

@@ -8,7 +8,8 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.adapters.sqlite_database import OnDatabase, SqliteDatabase, micros, moment
+from shared.adapters.moments import micros, moment
+from shared.adapters.sqlite_database import OnDatabase, SqliteDatabase
 from shared.domain.values import encode
 from shared.ports import Clock, ConflictError
 

@@ -3,6 +3,8 @@
 Owns only their composition. Refused when running in Azure, where instances share no disk; ``runtime`` sees to that.
 """
 
+from datetime import datetime
+
 from shared.adapters.sqlite_announcements import SqliteAnnouncements
 from shared.adapters.sqlite_database import SqliteDatabase
 from shared.adapters.sqlite_documents import SqliteDocuments
@@ -29,6 +31,10 @@ class SqliteStore(SqliteInbox, SqliteLedger, SqliteOutbox, SqliteAnnouncements, 
     async def open(self) -> None:
         """Open the file, creating it if need be; its folder must exist. Raises StoreUnavailableError."""
         await self._database.open()
+
+    async def tidy(self, older_than: datetime) -> int:  # noqa: ARG002  # a promise of the port
+        """Nothing: a transaction of SQLite leaves nothing beside its rows."""
+        return 0
 
     async def close(self) -> None:
         """Close the file. Closing twice does no harm."""

@@ -146,7 +146,7 @@ async def _tell_one(app: "Application", action: Asked, workload: str, by: str, w
 async def told(app: "Application", signal: OperatorAsked | SilenceAdded | SilenceExpired) -> "Decision":
     """What the loop decided about a person's wish. Raises CommandError when that takes longer."""
     await app.ingest.tell(signal)
-    decision = await app.store.decision(decision_id(signal.dedup_key, signal.subject))
+    decision = await app.store.decision(decision_id(signal.dedup_key, signal.subject), signal.subject)
     if decision is None:
         raise CommandError(f"the wish is stored and not decided yet; later: outerloop explain {signal.dedup_key}")
     return decision

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from shared.cli.problems import CommandError
 from shared.services.views import Link, link_by
-from shared.settings import Settings, read_settings
+from shared.settings import Settings, is_azure_storage, read_settings
 
 if TYPE_CHECKING:
     from shared.domain.policy import Policy
@@ -25,7 +25,7 @@ def with_application(work: Callable[["Application"], Awaitable[T]]) -> T:
     Raises SettingsError, CommandError, PolicyError or StoreUnavailableError.
     """
     settings = read_settings()
-    if not Path(settings.store).is_file():
+    if not is_azure_storage(settings.store) and not Path(settings.store).is_file():
         raise CommandError(
             f"there is no store at {settings.store}: start the app first, or set OUTERLOOP_STORE to its file"
         )

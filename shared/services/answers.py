@@ -102,7 +102,7 @@ class AnswerPage:
 
     async def decision(self, signal: ApprovalAnswered) -> Decision | None:
         """What was decided about an answer."""
-        return await self._store.decision(decision_id(signal.dedup_key, signal.subject))
+        return await self._store.decision(decision_id(signal.dedup_key, signal.subject), signal.subject)
 
 
 def _version(facts: Facts, question: Question) -> Version | None:

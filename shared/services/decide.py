@@ -86,7 +86,7 @@ class Decider:
             return False
 
     async def _decide_subject(self, loaded: LoadedPolicy, signal: Signal, subject: str) -> bool:
-        if await self._store.decision(decision_id(signal.dedup_key, subject)):
+        if await self._store.decision(decision_id(signal.dedup_key, subject), subject):
             return True
         for _ in range(TRIES_MAX):
             stored = await self._store.facts(subject)

@@ -41,7 +41,7 @@ async def _signal(store: Store, key: str) -> Explanation | None:
     row = await store.signal(key)
     if row is None:
         return None
-    decisions = [await store.decision(decision_id(key, subject)) for subject in row.subjects or ()]
+    decisions = [await store.decision(decision_id(key, subject), subject) for subject in row.subjects or ()]
     return Explanation(key, "signal", await _all(store, (known for known in decisions if known)))
 
 
@@ -49,14 +49,14 @@ async def _command(store: Store, command_id: str) -> Explanation | None:
     for subject in await store.subjects():
         row = await store.command(subject, command_id)
         if row:
-            ordered, ended = await store.decision(row.decision), await _about_end(store, subject, command_id)
+            ordered, ended = await store.decision(row.decision, subject), await _about_end(store, subject, command_id)
             return Explanation(command_id, "command", await _all(store, (d for d in (ordered, ended) if d)))
     return None
 
 
 async def _about_end(store: Store, subject: str, command_id: str) -> Decision | None:
     """The decision that heard of a command's end, whose signal has a key that follows from the command."""
-    return await store.decision(decision_id(derive("signal", "finished", command_id), subject))
+    return await store.decision(decision_id(derive("signal", "finished", command_id), subject), subject)
 
 
 async def _incident(store: Store, incident_id: str) -> Explanation | None:

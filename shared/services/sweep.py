@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 BATCH_MAX = 100  # of each chore in one run
 FORGET_EVERY = timedelta(hours=1)
+LEFT_OVER_AFTER = timedelta(hours=1)  # no write is under way for so long: what no row names by then never will be
 LEFT_BEHIND_AFTER = timedelta(seconds=30)  # a handler still at work is left alone for so long
 
 
@@ -83,7 +84,7 @@ class Sweeper:
         now = self._clock.now()
         if self._forgot_at is None or now - self._forgot_at >= FORGET_EVERY:
             self._forgot_at = now
-            return await self._aggregator.forget_old_traffic()
+            return await self._aggregator.forget_old_traffic() + await self._store.tidy(now - LEFT_OVER_AFTER)
         return 0
 
     async def _decide_left_behind(self) -> int:

@@ -256,7 +256,7 @@ async def ledger(store: Store, subject: str | None, limit: int) -> list[LedgerEn
 
 async def entry_of(store: Store, decision: Decision) -> LedgerEntry:
     """A decision with its commands as far as they have come."""
-    return LedgerEntry(decision, tuple(await store.commands(decision.id)))
+    return LedgerEntry(decision, tuple(await store.commands(decision.id, decision.subject)))
 
 
 async def rejected(store: Store, limit: int) -> list[RejectedRow]:

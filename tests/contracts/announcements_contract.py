@@ -70,6 +70,11 @@ class AnnouncementsContract:
         await commit(store, announcing("d", *names))
         assert await owed(store, "topic") == names
 
+    async def test_many_subjects_that_speak_at_one_moment_are_all_heard(self, store: Store) -> None:
+        for number in range(20):
+            await commit(store, announcing(f"d-{number}", f"a-{number}", subject=f"workload/number-{number}"))
+        assert sorted(await owed(store, "topic")) == sorted(f"a-{number}" for number in range(20))
+
     async def test_many_are_forgotten_at_once_whatever_their_subjects(self, store: Store) -> None:
         for number in range(30):
             subject = f"workload/number-{number % 3}"

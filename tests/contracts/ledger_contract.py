@@ -28,6 +28,21 @@ class LedgerContract:
     async def test_an_unknown_decision_is_none(self, store: Store) -> None:
         assert await store.decision("nobody") is None
 
+    async def test_a_decision_is_found_with_its_subject_and_not_with_another(self, store: Store) -> None:
+        decided = evaluation("d", notify("n"))
+        await store.commit(decided, "")
+        assert await store.decision("d", SUBJECT) == decided.decision
+        assert [row.command.id for row in await store.commands("d", SUBJECT)] == ["n"]
+        assert await store.decision("d", "workload/other") is None
+        assert await store.commands("d", "workload/other") == []
+
+    async def test_tidying_takes_nothing_that_is_kept(self, store: Store) -> None:
+        decided = evaluation("d", notify("n"), facts=SEEN, holds=(hold("h", 5),))
+        await store.commit(decided, "")
+        assert await store.tidy(at(60 * 24 * 365)) == 0
+        assert await store.decision("d") == decided.decision
+        assert (await store.facts(SUBJECT)).value == SEEN
+
     async def test_a_first_commit_needs_the_empty_tag(self, store: Store) -> None:
         with pytest.raises(ConflictError):
             await store.commit(evaluation("d"), "1")

@@ -12,6 +12,7 @@ import pytest_asyncio
 from shared.adapters.sqlite_queue import QueuedMessage, SqliteQueue
 from shared.adapters.sqlite_store import SqliteStore
 from shared.ports import CommandQueue, ConflictError, StoreUnavailableError
+from tests.contracts.queue_contract import QueueContract
 from tests.contracts.store_samples import START, SUBJECT
 
 
@@ -53,6 +54,15 @@ def command_ids(messages: list[QueuedMessage]) -> list[str]:
 async def received(queue: SqliteQueue) -> QueuedMessage:
     (message,) = await queue.receive(1, 30)
     return message
+
+
+class TestSqliteQueue(QueueContract):
+    @pytest.fixture
+    def wait(self, clock: SetClock):
+        async def wait(seconds: float) -> None:
+            clock.pass_seconds(seconds)
+
+        return wait
 
 
 async def test_it_is_a_command_queue(queue: SqliteQueue) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from shared.adapters.sqlite_database import SqliteDatabase, after_prefix, micros, moment, version_of
+from shared.adapters.moments import micros, moment
+from shared.adapters.sqlite_database import SqliteDatabase, after_prefix, version_of
 from shared.adapters.sqlite_schema import next_version
 from shared.adapters.sqlite_store import SqliteStore
 from shared.domain.facts import Facts

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import SettingsError, hears_platform_hub, read_settings
+from shared.settings import SettingsError, hears_platform_hub, is_azure_storage, read_settings
 
 LEAST = {"OUTERLOOP_POLICY": "policy.yaml"}
+ACCOUNT = "https://account.table.core.windows.net"
+CONNECTION = "DefaultEndpointsProtocol=https;AccountName=account;AccountKey=secret-account-key"
 SECRETS = {
+    "OUTERLOOP_STORE": CONNECTION,
+    "AzureWebJobsStorage": CONNECTION.replace("account-key", "host-key"),
     "OUTERLOOP_SIGNING_KEY": "secret-key",
     "OUTERLOOP_SMTP_PASSWORD": "secret-password",
     "OUTERLOOP_TEAMS_MLOPS": "https://secret-url.example",
@@ -32,9 +36,42 @@ def test_without_a_policy_it_says_which_setting_is_missing(value):
         read_settings({} if value is None else {"OUTERLOOP_POLICY": value})
 
 
-def test_in_azure_the_embedded_store_is_refused():
+@pytest.mark.parametrize("store", ["somewhere", "", "/data/table.core.windows.net", "http://account.table.example"])
+def test_in_azure_the_embedded_store_is_refused(store):
     with pytest.raises(SettingsError, match="embedded store, which is refused in Azure"):
-        read_settings({**LEAST, "WEBSITE_INSTANCE_ID": "abc", "OUTERLOOP_STORE": "somewhere"})
+        read_settings({**LEAST, "WEBSITE_INSTANCE_ID": "abc", "OUTERLOOP_STORE": store})
+
+
+@pytest.mark.parametrize("store", [ACCOUNT, CONNECTION])
+def test_in_azure_a_storage_account_is_taken(store):
+    settings = read_settings({**LEAST, "WEBSITE_INSTANCE_ID": "abc", "OUTERLOOP_STORE": store})
+    assert settings.store == store
+    assert is_azure_storage(settings.store)
+
+
+def test_on_one_machine_any_store_is_taken():
+    assert not is_azure_storage(read_settings(LEAST).store)
+    assert read_settings({**LEAST, "OUTERLOOP_STORE": ACCOUNT}).store == ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("values", "queues"),
+    [
+        ({}, ""),
+        ({"AzureWebJobsStorage": CONNECTION}, CONNECTION),
+        ({"AzureWebJobsStorage__accountName": "host"}, "https://host.queue.core.windows.net"),
+        ({"AzureWebJobsStorage__queueServiceUri": "https://host.queue.example"}, "https://host.queue.example"),
+        (
+            {
+                "AzureWebJobsStorage__queueServiceUri": "https://host.queue.example",
+                "AzureWebJobsStorage__accountName": "host",
+            },
+            "https://host.queue.example",
+        ),
+    ],
+)
+def test_commands_go_where_their_trigger_listens(values, queues):
+    assert read_settings({**LEAST, **values}).queues == queues
 
 
 def test_every_setting_has_its_place():

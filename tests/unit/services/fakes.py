@@ -204,7 +204,7 @@ class ContestedStore(SqliteStore):
 class LaggingStore(SqliteStore):
     """The embedded store as an instance sees it that reads just before another instance commits."""
 
-    async def decision(self, decision_id):  # noqa: ARG002
+    async def decision(self, decision_id, subject=None):  # noqa: ARG002
         return None
 
 

@@ -13,7 +13,7 @@ from shared.ports import StoredDelta, StoreUnavailableError
 from shared.services.aggregate import TRAFFIC_KEPT_FOR
 from shared.services.execute import CLAIM_FOR
 from shared.services.outbox import SENT_FOR
-from shared.services.sweep import Swept
+from shared.services.sweep import LEFT_OVER_AFTER, Swept
 from tests.unit.services.fakes import NOON, SUBJECT, World
 from tests.unit.services.signals import hold, job, notify, registered, retrain
 from tests.unit.services.telemetry_messages import traffic
@@ -194,3 +194,26 @@ async def test_a_deadline_that_was_put_off_does_not_strike_when_the_old_one_is_t
     assert (await world.facts()).incidents == (mending,)
     assert [waiting.due for waiting in await world.store.holds(SUBJECT)] == [later.due]
     assert (await world.ledger())["elapsed-deadline"].verdict == "no_match"
+
+
+class Tidied(SqliteStore):
+    """The embedded store, which notes when it was to be tidied."""
+
+    def __init__(self):
+        super().__init__(":memory:")
+        self.asked = []
+
+    async def tidy(self, older_than):
+        self.asked.append(older_than)
+        return await super().tidy(older_than)
+
+
+async def test_leftovers_of_an_hour_ago_are_tidied_once_an_hour():
+    world = World(Tidied())
+    await world.store.open()
+    start = world.clock.at
+    for _ in range(3):
+        await world.sweeper.run()
+        world.clock.pass_seconds(1800)
+    assert world.store.asked == [start - LEFT_OVER_AFTER, start + timedelta(hours=1) - LEFT_OVER_AFTER]
+    await world.store.close()

@@ -1,0 +1,144 @@
+"""Signals and rejections in Azure Tables.
+
+Owns that a signal is accepted once and routed once. Knows nothing of what is decided about it.
+A signal lies in the partition of its key, and beside it, in the same transaction, the row that lists it as undecided.
+The signal of a finished command is accepted with the command (``azure_tables_outbox``) and brought here afterwards.
+"""
+
+import asyncio
+from datetime import datetime
+
+import msgspec
+
+from shared.adapters.azure_tables_keys import at, beginning, bucket, falling, hashed, key
+from shared.adapters.azure_tables_part import OnTables, in_every_bucket, tries
+from shared.adapters.azure_tables_rows import Row, Search, Write, row_of, tag_of
+from shared.adapters.moments import micros
+from shared.domain.records import RejectedRow, SignalRow
+from shared.domain.values import encode, replace
+from shared.ports import ConflictError
+
+UNDECIDED = "undecided"
+TOLD = "told"
+
+
+class AzureInbox(OnTables):
+    """``ports.Inbox`` on Azure Tables."""
+
+    async def insert_signal(self, row: SignalRow) -> bool:
+        """Store a signal unless its dedup key is known; False when it is."""
+        writes = [Write("insert", await self._signal_row(row))]
+        if not row.decided:
+            writes.append(Write("insert", _undecided_row(row)))
+        try:
+            await self._inbox.write(writes)
+        except ConflictError:
+            return False
+        return True
+
+    async def signal(self, dedup_key: str) -> SignalRow | None:
+        """The signal of a key."""
+        found = await self._inbox.get(bucket(dedup_key), _signal_key(dedup_key))
+        return None if found is None else await self._signal_in(found)
+
+    async def set_route(self, dedup_key: str, subjects: tuple[str, ...], policy_digest: str) -> SignalRow:
+        """Store the route unless there is one; returns the row as it now is. Raises LookupError: no such signal."""
+        async for _ in tries(f"the signal {dedup_key}"):
+            found = await self._inbox.get(bucket(dedup_key), _signal_key(dedup_key))
+            if found is None:
+                raise LookupError(f"no signal has the key {dedup_key}")
+            row = await self._signal_in(found)
+            if row.subjects is not None:
+                return row
+            row = replace(row, subjects=subjects, policy_digest=policy_digest)
+            try:
+                await self._inbox.write([Write("update", await self._signal_row(row), tag_of(found))])
+            except ConflictError:
+                continue
+            return row
+        raise AssertionError("the tries end by raising")
+
+    async def mark_decided(self, dedup_key: str) -> None:
+        """Every subject of the signal has its decision. Does nothing for an unknown key."""
+        async for _ in tries(f"the signal {dedup_key}"):
+            found = await self._inbox.get(bucket(dedup_key), _signal_key(dedup_key))
+            row = None if found is None else await self._signal_in(found)
+            if found is None or row is None or row.decided:
+                return
+            marked = await self._signal_row(replace(row, decided=True))
+            try:
+                await self._inbox.write([Write("update", marked, tag_of(found)), Write("delete", _undecided_row(row))])
+            except ConflictError:
+                continue
+            return
+
+    async def undecided(self, received_before: datetime, limit: int) -> list[SignalRow]:
+        """Signals accepted before a moment, routed or not, that are not marked as decided, oldest first."""
+        await self._bring_told()
+        low, high = beginning(UNDECIDED), f"{beginning(UNDECIDED)}{at(received_before)}"
+        listed = await in_every_bucket(lambda partition: self._inbox.between(partition, low, high, Search(limit=limit)))
+        oldest = sorted(listed, key=lambda row: row["RowKey"])[:limit]
+        found = await asyncio.gather(*(self._inbox.get(row["PartitionKey"], row["Signal"]) for row in oldest))
+        rows = await asyncio.gather(*(self._signal_in(row) for row in found if row is not None))
+        return [row for row in rows if not row.decided]
+
+    async def add_rejected(self, row: RejectedRow) -> None:
+        """Keep what could not be taken; the same id again only counts."""
+        partition, row_key = bucket(row.id), key("rejected", hashed(row.id))
+        async for _ in tries(f"the rejection {row.id}"):
+            found = await self._inbox.get(partition, row_key)
+            kept = row
+            if found is not None:
+                known = msgspec.json.decode(await self._bodies.get(found), type=RejectedRow)
+                kept = replace(known, times=known.times + row.times)
+            written = row_of(partition, row_key, **await self._bodies.put("inbox", partition, row_key, encode(kept)))
+            listed = row_of(partition, key("newest", falling(micros(row.received_at)), row.id), Rejected=row_key)
+            writes = [Write("update", written, tag_of(found))] if found else [_insert(written), _insert(listed)]
+            try:
+                await self._inbox.write(writes)
+            except ConflictError:
+                continue
+            return
+
+    async def rejected(self, limit: int) -> list[RejectedRow]:
+        """The newest rejections first."""
+        low = beginning("newest")
+        listed = await in_every_bucket(lambda partition: self._inbox.beginning(partition, low, Search(limit=limit)))
+        newest = sorted(listed, key=lambda row: row["RowKey"])[:limit]
+        found = await asyncio.gather(*(self._inbox.get(row["PartitionKey"], row["Rejected"]) for row in newest))
+        bodies = await self._bodies_of([row for row in found if row is not None])
+        return [msgspec.json.decode(body, type=RejectedRow) for body in bodies]
+
+    async def _bring_told(self) -> None:
+        """Bring over the signals of finished commands that a crash left in the ledger."""
+        for told in await in_every_bucket(lambda partition: self._ledger.beginning(partition, beginning(TOLD))):
+            await self._bring(told)
+
+    async def _bring(self, told: Row) -> None:
+        await self.insert_signal(await self._signal_in(told))
+        try:
+            await self._ledger.write([Write("delete", told)])
+        except ConflictError:
+            return  # another instance brought it over at the same time
+
+    async def _signal_in(self, row: Row) -> SignalRow:
+        return msgspec.json.decode(await self._bodies.get(row), type=SignalRow)
+
+    async def _signal_row(self, row: SignalRow) -> Row:
+        dedup_key = row.signal.dedup_key
+        partition, row_key = bucket(dedup_key), _signal_key(dedup_key)
+        return row_of(partition, row_key, **await self._bodies.put("inbox", partition, row_key, encode(row)))
+
+
+def _insert(row: Row) -> Write:
+    return Write("insert", row)
+
+
+def _signal_key(dedup_key: str) -> str:
+    return key("signal", hashed(dedup_key))
+
+
+def _undecided_row(row: SignalRow) -> Row:
+    dedup_key = row.signal.dedup_key
+    listed_as = key(UNDECIDED, at(row.received_at), hashed(dedup_key))
+    return row_of(bucket(dedup_key), listed_as, Signal=_signal_key(dedup_key))
