@@ -189,7 +189,7 @@ def _deployments(signal: AlertFired) -> tuple[str, ...]:
 
 def _on_end(situation: Situation, trouble: Trouble) -> Ruling:
     rule, sightings = situation.workload.alert_rule(trouble.name), _sightings(situation, trouble)
-    if rule is None and not any(newest(situation.facts, sighting) for sighting in sightings):
+    if not sightings or (rule is None and not any(newest(situation.facts, sighting) for sighting in sightings)):
         return _no_rule(situation, trouble)
     facts, reasons, closed, released = situation.facts, list[Reason](), list[Incident](), list[str]()
     for sighting in sightings:
