@@ -33,7 +33,7 @@ class Shape:
 
 @cache
 def _example() -> Raw:
-    read: Raw = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    read: Raw = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8")) | {"budgets": []}
     return read
 
 

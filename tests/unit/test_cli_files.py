@@ -285,7 +285,7 @@ def counting(tmp_path):
 
     def write(path="testcontainer/*", requires=""):
         rule = f'      - {{when: data_arrived, storage: "{ACCOUNT}", path: "{path}", then: retrain}}\n'
-        text = POLICY.read_text(encoding="utf-8").replace("    telemetry:", f"{rule}    telemetry:")
+        text = POLICY.read_text(encoding="utf-8").replace("    telemetry:", f"{rule}    telemetry:", 1)
         file = tmp_path / "policy.yaml"
         file.write_text(text.replace("      cooldown: 12h", f"{requires}      cooldown: 12h"), encoding="utf-8")
         return file
