@@ -1,6 +1,6 @@
 """The grammar of the policy file, as a JSON Schema for editors and as a page for people, both from the same models.
 
-Owns how durations and limits look in the file: they are text there, whatever they become. Knows nothing of printing.
+Owns how durations, limits and money look in the file: they are text there, whatever they become. Knows nothing of printing.
 """
 
 import json
@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from shared.domain.durations import format_duration
+from shared.domain.money import Money
 from shared.domain.policy import Policy
 
 Json = dict[str, Any]
@@ -28,6 +29,12 @@ LIMIT: Json = {
     "description": "How many in which time.",
     "examples": ["2/1d"],
 }
+MONEY: Json = {
+    "type": "string",
+    "pattern": r"^\d{1,12}(\.\d{1,4})? ?[A-Z]{3}$",
+    "description": "An amount and the ISO code of its currency.",
+    "examples": ["40 EUR"],
+}
 
 
 class _AsWritten(GenerateJsonSchema):
@@ -36,8 +43,8 @@ class _AsWritten(GenerateJsonSchema):
     def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:  # noqa: ARG002
         return dict(DURATION)
 
-    def is_instance_schema(self, schema: core_schema.IsInstanceSchema) -> JsonSchemaValue:  # noqa: ARG002
-        return dict(LIMIT)
+    def is_instance_schema(self, schema: core_schema.IsInstanceSchema) -> JsonSchemaValue:
+        return dict(MONEY if schema["cls"] is Money else LIMIT)
 
     def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:  # noqa: ARG002
         return dict(LIMIT)
@@ -91,7 +98,8 @@ def _type(value: Json) -> str:
         return f"list of {_type(value['items'])}"
     if value.get("type") == "object":
         return f"keys of any name, each {_type(value.get('additionalProperties', {}))}"
-    return {DURATION["pattern"]: "duration", LIMIT["pattern"]: "limit"}.get(value.get("pattern", ""), _scalar(value))
+    texts = {DURATION["pattern"]: "duration", LIMIT["pattern"]: "limit", MONEY["pattern"]: "money"}
+    return texts.get(value.get("pattern", ""), _scalar(value))
 
 
 def _scalar(value: Json) -> str:

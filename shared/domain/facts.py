@@ -130,6 +130,7 @@ class Incident(Part, frozen=True, kw_only=True):
     version: str = ""  # the champion that it is about
     repeats: int = 0
     remedy: str = ""  # the command that should mend it
+    ordered_at: datetime | None = None  # when that was ordered
     remedy_version: str = ""
     verification: str = ""  # the command that measures the effect
     closed_as: Literal[

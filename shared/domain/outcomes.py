@@ -4,8 +4,9 @@ Owns the five outcomes and the evidence they carry. Knows nothing of SDKs, statu
 """
 
 from datetime import datetime
+from typing import Literal
 
-from shared.domain.values import Value
+from shared.domain.values import Part, Value
 
 
 class Succeeded(Value, frozen=True, kw_only=True):
@@ -35,11 +36,22 @@ class Unknown(Value, frozen=True, kw_only=True):
     reason: str
 
 
+class Refusal(Part, frozen=True, kw_only=True):
+    """A limit across workloads had no room: which one (``code`` for machines), how much is committed, until when."""
+
+    code: Literal["fleet_limit", "budget_reserved"]
+    text: str
+    observed: float
+    limit: str
+    until: datetime
+
+
 class Skipped(Value, frozen=True, kw_only=True):
     """Not done on purpose: a limit, a stale plan, a pause. ``until`` says when it may be tried again, if ever."""
 
     reason: str
     until: datetime | None = None
+    refusals: tuple[Refusal, ...] = ()
 
 
 Outcome = Succeeded | Started | Failed | Unknown | Skipped

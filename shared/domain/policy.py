@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from shared.domain.globs import Globs
 from shared.domain.maintenance import MaintenanceWindow
+from shared.domain.money import Money
 from shared.domain.policy_budgets import BudgetRule, personas_named, shared_scopes
 from shared.domain.policy_environments import Deployment, Environments
 from shared.domain.policy_faults import same_names, shared_endpoints, shared_models, unreachable
@@ -21,9 +22,10 @@ from shared.domain.policy_index import Address, PolicyIndex
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security
 from shared.domain.policy_monitoring import DataDrift, Monitored, rules_in_the_way, unfit_rules
 from shared.domain.policy_promotion import Promotion
+from shared.domain.policy_reserves import unfit_reserves
 from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_telemetry import TelemetrySettings
-from shared.domain.policy_texts import Duration, LimitText, Name
+from shared.domain.policy_texts import Duration, LimitText, MoneyText, Name
 from shared.domain.policy_triggers import NewData, Requirements, Schedule
 
 Task = Literal["classical", "vision", "language"]
@@ -70,6 +72,9 @@ class Retraining(Section):
     verify: Verification
     verify_within: Duration = timedelta(days=7)
     give_up_after: int = Field(default=3, ge=1)
+    estimated_cost: MoneyText | None = Field(
+        default=None, description="of one retraining, such as 40 EUR: what a budget's reserve: is charged with"
+    )
 
 
 class Limits(Section):
@@ -80,6 +85,17 @@ class Limits(Section):
     @model_validator(mode="after")
     def _each_can_hold(self) -> "Limits":
         refuse(unreachable(self.retrains, "retrains"))
+        return self
+
+
+class FleetLimits(Limits):
+    """How often, for each workload that does not say otherwise, and for all of them together."""
+
+    fleet_retrains: tuple[LimitText, ...] = Field(default=(), description="of all workloads together")
+
+    @model_validator(mode="after")
+    def _each_of_the_fleet_can_hold(self) -> "FleetLimits":
+        refuse(unreachable(self.fleet_retrains, "fleet_retrains"))
         return self
 
 
@@ -181,7 +197,7 @@ def _personas_of(workload: Workload) -> list[tuple[str, tuple[str | int, ...]]]:
 class Defaults(Section):
     """What applies to every workload that does not say otherwise."""
 
-    limits: Limits = Limits()
+    limits: FleetLimits = FleetLimits()
 
 
 class Policy(Section):
@@ -212,9 +228,16 @@ class Policy(Section):
                 *shared_models(addresses),
                 *shared_endpoints(addresses),
                 *shared_scopes(self.budgets),
+                *unfit_reserves(self.budgets, self._prices()),
             ]
         )
         return self
+
+    def _prices(self) -> Iterator[tuple[int, str, Money | None]]:
+        """The number of each workload that is retrained, where that is done, and what it costs."""
+        for number, workload in enumerate(self.workloads):
+            if workload.retrain:
+                yield number, workload.environments.development.workspace, workload.retrain.estimated_cost
 
     def _unknown_personas(self) -> Iterator[FaultAtError]:
         named = [

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from shared.domain.policy_section import FaultAtError, Section
+from shared.domain.policy_texts import MoneyText
 
 Scope = Annotated[str, StringConstraints(pattern=r"(?i)^/subscriptions/[^/]+(/.+)?$")]
 Period = Literal["month", "quarter", "year"]
@@ -49,6 +50,9 @@ class BudgetRule(Section):
     period: Period = Field(default="month", description="how often the budget begins anew; a freeze ends with it")
     tiers: tuple[Tier, ...] = ()
     forecast: tuple[ForecastTier, ...] = ()
+    reserve: MoneyText | None = Field(
+        default=None, description="so much the loop may commit to retrainings in a period, by their estimated_cost"
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> "BudgetRule":
@@ -58,8 +62,8 @@ class BudgetRule(Section):
                 wrong = next(at for at in range(1, len(shares)) if shares[at] <= shares[at - 1])
                 text = f"{name} must rise, such as at: 0.5, then at: 0.9; these are {shares}"
                 raise FaultAtError(text, name, wrong, "at")
-        if not self.tiers and not self.forecast:
-            raise ValueError("a budget needs tiers: or forecast:, else nothing is done about its alerts")
+        if not self.tiers and not self.forecast and not self.reserve:
+            raise ValueError("a budget needs tiers:, forecast: or reserve:, else nothing is done about it")
         if self.tiers and not self.forecast and not self.personas:
             raise ValueError("nobody is told about this budget; give a tier to: a persona")
         return self

@@ -1,4 +1,4 @@
-"""The small texts that a policy is written with: durations, limits, names, ids, time zones.
+"""The small texts that a policy is written with: durations, limits, money, names, ids, time zones.
 
 Owns how each is read, written and refused. Knows nothing of the sections that they stand in (``policy``).
 """
@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringCon
 
 from shared.domain.durations import format_duration, parse_duration
 from shared.domain.limits import Limit, parse_limit
+from shared.domain.money import Money, parse_money
 
 
 def _duration(value: object) -> object:
@@ -30,8 +31,13 @@ def _zone(name: str) -> str:
     return name
 
 
+def _money(value: object) -> object:
+    return value if isinstance(value, Money) else parse_money(str(value))
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(format_duration, return_type=str)]
 LimitText = Annotated[Limit, BeforeValidator(_limit), PlainSerializer(str, return_type=str)]
+MoneyText = Annotated[Money, BeforeValidator(_money), PlainSerializer(str, return_type=str)]
 Persistence = Annotated[str, StringConstraints(pattern=r"^[1-9]\d? of [1-9]\d?$")]
 WindowLength = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
 ResourceId = Annotated[str, StringConstraints(pattern=r"(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/.+")]

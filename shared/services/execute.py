@@ -14,6 +14,7 @@ from shared.domain.commands import (
     CheckEndpoint,
     EndpointCommand,
     RecordReference,
+    Retrain,
     RollBackTraffic,
     SetTraffic,
     kind_of,
@@ -24,6 +25,7 @@ from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Suc
 from shared.domain.plans import stale, waits
 from shared.domain.records import CommandRow, SignalRow
 from shared.domain.references import deployment_name
+from shared.domain.reservations import ACT_WITHIN
 from shared.domain.routing import workload_of
 from shared.domain.signals import CommandFinished
 from shared.domain.values import replace
@@ -38,6 +40,7 @@ from shared.ports import (
     StoreUnavailableError,
     Workspace,
 )
+from shared.services import reservations
 from shared.services.aggregate import Aggregator
 from shared.services.decide import Decider
 from shared.services.lease import end_lease, take_lease
@@ -93,6 +96,7 @@ class Executor:
         if row is None:
             return None
         outcome = await self._guarded_step(row)
+        await self._keep_reserved(row, outcome)
         try:
             await self._record(row, owner, outcome)
         except ConflictError:
@@ -126,6 +130,8 @@ class Executor:
 
     async def _step(self, row: CommandRow) -> Outcome:
         command, now = row.command, self._clock.now()
+        if isinstance(command, Retrain) and row.state == "claimed":
+            await reservations.keep(self._store, command)  # what a crash left in mid-call may be done
         if isinstance(command, EndpointWrite) and not await take_lease(self._store, command, now, now + LEASE_FOR):
             return Skipped(reason="lease", until=now + LEASE_RETRY)
         if isinstance(row.outcome, Started) and isinstance(command, WorkspaceCommand):
@@ -142,6 +148,10 @@ class Executor:
             return Skipped(
                 reason="lease", until=now
             )  # this process stood still for long: its lease may end before the call
+        if isinstance(command, Retrain):
+            refused = await self._reserve(command, row)
+            if refused:
+                return refused
         return await self._begin(command, self._clock.now())
 
     async def _begin(self, command: AnyCommand, now: datetime) -> Outcome:
@@ -160,6 +170,21 @@ class Executor:
             case _:
                 assert_never(command)
 
+    async def _reserve(self, command: Retrain, row: CommandRow) -> Skipped | None:
+        """Room within the limits that span workloads, for a call that ends while reservation and claim are in force."""
+        now = self._clock.now()
+        refused = await reservations.reserve(self._store, (await self._policies.current()).policy, command, now)
+        ends = self._clock.now() + CALL_MAX
+        if refused or (ends <= now + ACT_WITHIN and row.claimed_until and ends <= row.claimed_until):
+            return refused
+        return Skipped(reason=reservations.CONTENDED, until=self._clock.now())  # this process stood still for long
+
+    async def _keep_reserved(self, row: CommandRow, outcome: Outcome) -> None:
+        """Before it is recorded, unless it is known that nothing was done: what is reserved for a training lasts from now on."""
+        known = isinstance(row.outcome, Started) or isinstance(outcome, Failed | Skipped)
+        if isinstance(row.command, Retrain) and not known:
+            await reservations.keep(self._store, row.command)
+
     async def _record_reference(self, command: RecordReference) -> Outcome:
         tags = await self._workspace.read_reference(command)
         if isinstance(tags, Failed):
@@ -175,7 +200,7 @@ class Executor:
             case Started():
                 await self._store.record_started(row.subject, row.command.id, owner, outcome)
                 await self._send_again(row, outcome.look_again_at)
-            case Skipped(reason="lease"):
+            case Skipped(reason="lease" | reservations.CONTENDED):
                 await self._again(row, owner, outcome, outcome.until or self._clock.now())
             case Failed(retryable=True) | Unknown():
                 await self._retry_or_finish(row, owner, outcome)
@@ -209,7 +234,7 @@ class Executor:
             dedup_key=derive("signal", "finished", command.id),
             occurred_at=now,
             subject=row.subject,
-            depth=row.depth + 1,
+            depth=_depth_after(row, outcome),
             workload=workload_of(row.subject),
             command_id=command.id,
             command_kind=kind_of(command),
@@ -219,6 +244,8 @@ class Executor:
         await self._store.finish(row.subject, command.id, owner, outcome, told)
         if isinstance(command, EndpointCommand):
             await end_lease(self._store, command, now)
+        if isinstance(command, Retrain) and not isinstance(outcome, Succeeded):
+            await reservations.release(self._store, command)
         await self._decider.decide(told)
 
 
@@ -226,6 +253,12 @@ def _may_begin(row: CommandRow, now: datetime) -> bool:
     """Whether a claim would begin (or repeat) the effect, and not look after one that is under way."""
     left = row.state == "claimed" and row.claimed_until is not None and row.claimed_until <= now
     return (row.state == "pending" or left) and not isinstance(row.outcome, Started)
+
+
+def _depth_after(row: CommandRow, outcome: Final) -> int:
+    """An order that a limit refused was no action of ours: what is ordered in its place lies no deeper than it did."""
+    refused = isinstance(outcome, Skipped) and outcome.refusals
+    return max(row.depth - 1, 0) if refused else row.depth + 1
 
 
 def _left(row: CommandRow, reason: str) -> Skipped | Failed:

@@ -15,6 +15,7 @@ from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.ingest import Ingest
 from shared.services.outbox import send_row
+from shared.services.reservations import free_left
 from shared.services.schedules import Schedules
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Swept:
     sent: int = 0
     folded: int = 0
     closed: int = 0
+    freed: int = 0
     announced: int = 0
     scheduled: int = 0
 
@@ -66,6 +68,7 @@ class Sweeper:
         swept.scheduled = await self._do(self._fire_schedules)
         swept.woken = await self._do(self._wake)
         swept.sent = await self._do(self._send_unsent)
+        swept.freed = await self._do(self._free_reservations)
         await self._do(self._forget)
         swept.announced = await self._do(self._announcer.publish)  # last: it may wait for a target that is slow
         return swept
@@ -79,6 +82,9 @@ class Sweeper:
         except Exception:  # one damaged row must not keep holds from being woken and commands from being sent
             log.exception("a chore failed, and is tried again by the next sweep; the others go on")
             return 0
+
+    async def _free_reservations(self) -> int:
+        return await free_left(self._store, self._clock.now())
 
     async def _forget(self) -> int:
         now = self._clock.now()

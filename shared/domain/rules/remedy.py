@@ -11,7 +11,7 @@ from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts, Incident, IncidentKind, Version
 from shared.domain.ids import derive
 from shared.domain.limits import COUNT_MAX
-from shared.domain.outcomes import Succeeded
+from shared.domain.outcomes import Skipped, Succeeded
 from shared.domain.policy import Retraining
 from shared.domain.proposals import Asking, Beginning
 from shared.domain.references import in_workspace
@@ -89,7 +89,7 @@ def _retrain(
     situation: Situation, facts: Facts, retraining: Retraining, incident: Incident, why: tuple[Reason, ...], rule: str
 ) -> Ruling:
     command = _retrain_command(situation, retraining, incident)
-    ordered = replace(incident, state="remedying", version=facts.champion, remedy=command.id)
+    ordered = replace(incident, state="remedying", version=facts.champion, remedy=command.id, ordered_at=situation.now)
     facts = facts.with_incident(replace(ordered, remedy_version="", verification=""))
     facts = requirements.used(situation, facts)
     facts = replace(facts, retrained_at=(*facts.retrained_at, situation.now)[-RETRAINS_KEPT_MAX:])
@@ -115,6 +115,8 @@ def on_retrained(situation: Situation, signal: CommandFinished) -> Ruling:
     incident = next((known for known in situation.facts.incidents if known.remedy == signal.command_id), None)
     if incident is None or incident.state == "closed":
         return ignore(situation, RULE, because("stale", "no incident waits for this training"))
+    if isinstance(signal.outcome, Skipped) and signal.outcome.refusals:
+        return _refused(situation, incident, signal.outcome)
     if not isinstance(signal.outcome, Succeeded):
         reason = because("retrain_failed", signal.outcome.reason)
         return _close(situation, situation.facts, incident, "failed", reason)
@@ -131,6 +133,29 @@ def on_retrained(situation: Situation, signal: CommandFinished) -> Ruling:
         return Ruling("act", RULE, (reason,), facts)
     facts, holds = candidate_serves(situation, facts, version)
     return Ruling("act", RULE, (reason,), facts, holds=holds)
+
+
+def _refused(situation: Situation, incident: Incident, outcome: Skipped) -> Ruling:
+    """A limit across workloads had no room: the incident stays open, and its remedy is ordered anew when there may be.
+
+    What was refused was no retraining: neither the cooldown nor a limit counts it.
+    """
+    if situation.original is not None:  # it has waited
+        over = because("limit_waited", f"it has waited for a limit: {outcome.reason}")
+        return open_and_retrain(situation, situation.facts, incident.kind, (over,), RULE)
+    release = f"after a change of the policy: outerloop ask resume {situation.workload.name} --by YOU --why WHY"
+    why = tuple(
+        because(one.code, one.text, observed=one.observed, limit=one.limit, until=one.until, release=release)
+        for one in outcome.refusals
+    )
+    facts = situation.facts
+    facts = replace(facts, retrained_at=tuple(at for at in facts.retrained_at if at != incident.ordered_at))
+    facts = facts.with_incident(replace(incident, state="open", ordered_at=None))
+    title = f"{situation.workload.name}: the retraining because of {incident.kind.replace('_', ' ')} waits"
+    told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in why})
+    hold, facts = situation.wait(f"incident {incident.id}", guards.until(why, situation.now), facts)
+    deadline = situation.wake("verify_deadline", incident.id, situation.now)
+    return Ruling("hold", RULE, why, facts, commands=(told,), holds=(hold,), released=(deadline.id,))
 
 
 def candidate_serves(situation: Situation, facts: Facts, version: str) -> tuple[Facts, tuple[Hold, ...]]:

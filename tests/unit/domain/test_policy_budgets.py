@@ -29,7 +29,7 @@ def test_a_budget_begins_anew_each_month_unless_the_policy_says_otherwise():
         ({"tiers": [{"at": 0.5}]}, "the tier at 0.5 does nothing"),
         ({"tiers": list(reversed(TIERS))}, "tiers must rise"),
         ({"forecast": [{"at": 1.1, "to": "x"}, {"at": 1.1, "to": "y"}]}, "forecast must rise"),
-        ({"tiers": []}, "needs tiers: or forecast:"),
+        ({"tiers": []}, "needs tiers:, forecast: or reserve:"),
         ({"tiers": [{"at": 1.0, "then": "freeze_retraining"}]}, "nobody is told"),
         ({"tiers": [{"at": 90, "to": "project_owner"}]}, "less than or equal to 10"),
         ({"tiers": [{"at": 1.0, "then": "freeze_everything"}]}, "'freeze_retraining'"),

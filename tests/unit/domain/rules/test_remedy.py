@@ -4,7 +4,7 @@ import pytest
 
 from shared.domain.evaluate import evaluate
 from shared.domain.facts import Facts
-from shared.domain.outcomes import Skipped, Succeeded
+from shared.domain.outcomes import Refusal, Skipped, Succeeded
 from shared.domain.rules.remedy import RETRAINS_KEPT_MAX
 from shared.domain.values import replace
 from tests.unit.domain.builders import (
@@ -241,3 +241,94 @@ def test_a_held_request_that_is_retried_without_its_signal_says_so():
     here = retried(asked("retrain"), Facts(), "incident i")
     assert codes(decide(here.signal, here.facts)) == ["no_rule"]
     assert decide(registered("1")).facts.incidents == ()
+
+
+# A limit across workloads
+
+
+UNTIL = after("5h")
+REFUSAL = Refusal(code="fleet_limit", text="all are limited to 2/1d", observed=2, limit="2/1d", until=UNTIL)
+REFUSED = Skipped(reason="limit: all are limited to 2/1d", until=UNTIL, refusals=(REFUSAL,))
+
+
+def refused(**fields):
+    """Version 1's remedy was ordered just now, and a limit had no room for it."""
+    first = decide(asked("retrain"), serving("1", **fields))
+    order = ordered(first, "Retrain")
+    return decide(finished(order.id, "Retrain", REFUSED), first.facts)
+
+
+def test_a_refused_training_is_held_until_the_limit_has_room():
+    done = refused()
+    (reason,) = done.decision.reasons
+    assert (done.decision.verdict, reason.code, reason.observed, reason.limit) == ("hold", "fleet_limit", 2, "2/1d")
+    assert [(hold.due, hold.signal.purpose) for hold in done.holds] == [(UNTIL, "retry")]
+    assert "outerloop ask resume" in reason.release
+
+
+def test_it_waits_for_the_last_of_the_limits():
+    money = replace(REFUSAL, code="budget_reserved", until=after("9d"))
+    first = decide(asked("retrain"), serving("1"))
+    outcome = replace(REFUSED, refusals=(REFUSAL, money))
+    done = decide(finished(ordered(first, "Retrain").id, "Retrain", outcome), first.facts)
+    assert (codes(done), done.holds[0].due) == (["fleet_limit", "budget_reserved"], after("9d"))
+
+
+def test_its_incident_stays_open_and_is_no_remedy_that_failed():
+    done = refused()
+    assert [known.state for known in done.facts.incidents] == ["open"]
+    assert done.facts.fruitless == 0
+
+
+def test_what_was_refused_was_no_retraining():
+    earlier = NOW - timedelta(days=3)
+    assert refused(retrained_at=(earlier,)).facts.retrained_at == (earlier,)
+
+
+def test_the_deadline_of_a_training_that_never_was_is_released():
+    first = decide(asked("retrain"), serving("1"))
+    (deadline,) = first.holds
+    done = decide(finished(ordered(first, "Retrain").id, "Retrain", REFUSED), first.facts)
+    assert done.released == (deadline.id,)
+
+
+def test_the_owner_who_heard_of_the_retraining_hears_that_it_waits():
+    message = ordered(refused(), "Notify")
+    assert (message.title, message.facts) == (
+        "flight-delay: the retraining because of manual retrain waits",
+        {"fleet_limit": "all are limited to 2/1d"},
+    )
+
+
+def test_when_the_limit_has_room_it_is_ordered_anew():
+    waiting = refused()
+    (hold,), (known_incident,) = waiting.holds, waiting.facts.incidents
+    original = finished(known_incident.remedy, "Retrain", REFUSED)
+    done = decide(hold.signal, waiting.facts, original=original, now=UNTIL)
+    assert (kinds(done), codes(done), done.released) == (["Retrain", "Notify"], ["limit_waited"], (hold.id,))
+    assert ordered(done, "Retrain").id != known_incident.remedy
+    assert (done.facts.incidents[0].state, done.facts.retrained_at) == ("remedying", (UNTIL,))
+
+
+def test_when_another_guard_holds_by_then_it_waits_for_that():
+    waiting = refused()
+    (hold,), (known_incident,) = waiting.holds, waiting.facts.incidents
+    original = finished(known_incident.remedy, "Retrain", REFUSED)
+    paused = replace(waiting.facts, paused=True)
+    done = decide(hold.signal, paused, original=original, now=UNTIL)
+    assert (codes(done), [again.id for again in done.holds]) == (["limit_waited", "paused"], [hold.id])
+
+
+def test_drift_that_repeats_while_it_waits_is_counted():
+    first = decide(breached(), serving("1"))
+    waiting = decide(finished(ordered(first, "Retrain").id, "Retrain", REFUSED), first.facts)
+    done = decide(breached("run-2"), waiting.facts)
+    assert (codes(done)[-1], done.facts.incidents[0].repeats) == ("incident_open", 1)
+
+
+def test_what_closed_meanwhile_is_not_ordered_anew():
+    waiting = refused()
+    (hold,), (known_incident,) = waiting.holds, waiting.facts.incidents
+    original = finished(known_incident.remedy, "Retrain", REFUSED)
+    facts = waiting.facts.with_incident(replace(known_incident, state="closed", closed_as="promoted"))
+    assert codes(decide(hold.signal, facts, original=original, now=UNTIL)) == ["stale"]
