@@ -3,6 +3,7 @@
 Owns the bugs, one class each, in the shape in which they would be written by mistake. None of them raises by itself.
 """
 
+import json
 from typing import Any
 
 from shared.domain.values import replace
@@ -68,4 +69,26 @@ class HoldDropped(Planted):
         await self._store.commit(replace(evaluation, holds=evaluation.holds[:-1]), facts_etag)
 
 
-BUGS: tuple[type[Planted], ...] = (ClaimSkipped, OutboxLost, CursorAdvancedEarly, LeaseIgnored, HoldDropped)
+class ReservationLeaked(Planted):
+    """What was reserved for a training is never given back."""
+
+    async def save_document(self, name: str, body: bytes, etag: str) -> None:
+        """Nothing, when an account would lose an entry and win none."""
+        before = await self._store.document(name) if name.startswith("reservations/") else None
+        if before and before.value and _commands(body) < _commands(before.value):
+            return
+        await self._store.save_document(name, body, etag)
+
+
+def _commands(body: bytes) -> set[str]:
+    return {entry["command"] for entry in json.loads(body)}
+
+
+BUGS: tuple[type[Planted], ...] = (
+    ClaimSkipped,
+    OutboxLost,
+    CursorAdvancedEarly,
+    LeaseIgnored,
+    HoldDropped,
+    ReservationLeaked,
+)

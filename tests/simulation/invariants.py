@@ -4,16 +4,18 @@ Owns the judgement, from the store's file and the target's journal; it never ask
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 
 import msgspec
 
 from shared.domain.commands import ON_UNKNOWN
 from shared.domain.facts import Facts
 from shared.domain.ids import decision_id
+from shared.domain.limits import Limit
 from shared.domain.records import CommandRow
 from shared.domain.references import deployment_name
+from shared.domain.reservations import Reservation
 from tests.simulation.world import World
 from tests.unit.domain.builders import PRODUCTION, SUBJECT
 
@@ -30,6 +32,8 @@ def breaches(world: World) -> list[str]:
         _traffic_is_whole,
         _writes_lie_inside_their_lease,
         _no_retrain_beyond_the_limits,
+        _no_retrain_beyond_those_of_the_fleet,
+        _what_is_reserved_was_spent,
         _holds_are_released,
         _the_champion_serves,
         _telemetry_counts_once,
@@ -91,13 +95,46 @@ def _writes_lie_inside_their_lease(world: World) -> Iterator[str]:
 
 def _no_retrain_beyond_the_limits(world: World) -> Iterator[str]:
     effective = {effect.command for effect in world.target.journal if effect.kind == "Retrain"}
-    ordered = sorted(row.created_at for row in commands_of(world) if row.command.id in effective)
-    for limit in world.policy.workloads[0].limits.retrains:
-        for start in ordered:
-            within = [at for at in ordered if start <= at < start + limit.window]
+    for workload in world.policy.workloads:
+        rows = [row for row in commands_of(world) if row.command.workload == workload.name]
+        ordered = sorted(row.created_at for row in rows if row.command.id in effective)
+        yield from (f"{workload.name}: {text}" for text in _too_many(ordered, workload.limits.retrains))
+
+
+def _no_retrain_beyond_those_of_the_fleet(world: World) -> Iterator[str]:
+    """By the moments of the effects, in any window; and by their prices, in the period in which every run lies."""
+    effects = {effect.command: effect.at for effect in world.target.journal if effect.kind == "Retrain"}
+    yield from (
+        f"all: {text}" for text in _too_many(sorted(effects.values()), world.policy.defaults.limits.fleet_retrains)
+    )
+    prices = {workload.name: workload.retrain.estimated_cost for workload in world.policy.workloads if workload.retrain}
+    spent = [prices[row.command.workload] for row in commands_of(world) if row.command.id in effects]
+    for rule in world.policy.budgets:
+        total = sum(price.amount for price in spent if price)
+        if rule.reserve and total > rule.reserve.amount:
+            yield f"{total} are spent on {len(spent)} retrainings; the budget reserves {rule.reserve}"
+
+
+def _too_many(moments: list[datetime], limits: Iterable[Limit]) -> Iterator[str]:
+    for limit in limits:
+        for start in moments:
+            within = [at for at in moments if start <= at < start + limit.window]
             if len(within) > limit.count:
                 yield f"{len(within)} retrainings within {limit.window} from {start}; the limit is {limit}"
                 break
+
+
+def _what_is_reserved_was_spent(world: World) -> Iterator[str]:
+    """Each training is in the accounts, and nothing else is but what nobody could know."""
+    effects = {effect.command for effect in world.target.journal if effect.kind == "Retrain"}
+    for name, body in world.at_once(world.store.documents("reservations/")).items():
+        entries = {one.command: one for one in msgspec.json.decode(body, type=list[Reservation])}
+        for command in sorted(effects - entries.keys()):
+            yield f"the training of {command} is missing in {name}"
+        for command in sorted(entries.keys() - effects):
+            known = not world.target.excused[command] and command not in world.target.doubtful
+            if known or not entries[command].kept:
+                yield f"{command} had no effect, and is still reserved in {name}"
 
 
 def _holds_are_released(world: World) -> Iterator[str]:

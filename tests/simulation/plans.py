@@ -9,7 +9,9 @@ from random import Random
 from shared.domain.ids import derive
 from shared.domain.platform_signals import AlertFired, AlertResolved, BudgetCrossed, ComplianceChanged
 from shared.domain.signals import Signal
+from shared.domain.values import replace
 from tests.simulation.scheduler import START
+from tests.simulation.world import OTHER
 from tests.unit.domain.builders import PRODUCTION, asked, breached, registered, window
 
 ENDPOINT = f"{PRODUCTION}/onlineendpoints/flight-delay"
@@ -34,7 +36,15 @@ def plan(random: Random) -> list[tuple[float, Signal]]:
     if random.random() < 0.3:
         hour = random.uniform(0.5, 5)
         found += [(hour, _ask("pause", 90)), (hour + random.uniform(0.1, 2), _ask("resume", 91))]
-    return found + _platform(random)
+    return found + _platform(random) + _other(random)
+
+
+def _other(random: Random) -> list[tuple[float, Signal]]:
+    """What people want of the second workload, often at the moments at which the first one wants it too."""
+    hours = [
+        random.choice([random.uniform(0.5, 7.5), float(random.randint(1, 7))]) for _ in range(random.randint(0, 7))
+    ]
+    return [(hour, replace(_ask("retrain", 50 + number), workload=OTHER)) for number, hour in enumerate(hours)]
 
 
 def _platform(random: Random) -> list[tuple[float, Signal]]:

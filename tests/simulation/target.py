@@ -72,16 +72,19 @@ class Target:
         self.journal: list[Effect] = []
         self.excused: Counter[str] = Counter()  # by command: calls whose effect the caller could not know
         self.trained = 0
-        self.registers: list[str] = []
+        self.doubtful: set[str] = set()  # commands of which a call ended without an answer
+        self.registers: list[tuple[str, str]] = []  # models and versions that are trained and not yet registered
         self.rollbacks: set[str] = set()
 
     async def begin(self, command: Any, now: datetime) -> Any:
         """``Workspace.begin``."""
         if isinstance(command, EndpointWrite):
             self._check_lease(command)
-        refusal = await self._before()
+        refusal = await self._before(command)
         if refusal:
             return refusal
+        if isinstance(command, Retrain) and self._faults.strike("no quota", 3):
+            return Failed(retryable=False, reason="403 the quota of the subscription is used up")
         outcome = self._begin_write(command, now) if isinstance(command, EndpointWrite) else self._begin_job(command)
         return await self._after(command, outcome)
 
@@ -111,7 +114,7 @@ class Target:
 
     async def send(self, message: Any) -> Any:
         """``Messenger.send``."""
-        refusal = await self._before()
+        refusal = await self._before(message)
         if refusal:
             return refusal
         self._note(message, message.title)
@@ -127,13 +130,14 @@ class Target:
         if isinstance(command, RollBackTraffic):
             self.rollbacks.add(command.id)
 
-    async def _before(self) -> Any:
+    async def _before(self, command: Any) -> Any:
         await moment(self._scheduler.random.uniform(0, 5))
         if self._faults.strike("target 429"):
             return Failed(retryable=True, reason="429 Too Many Requests")
         if self._faults.strike("target 500"):
             return Failed(retryable=True, reason="500 Internal Server Error")
         if self._faults.strike("timed out before acting"):
+            self.doubtful.add(command.id)
             await moment(CALL_SECONDS_MAX)
             return Unknown(reason="no answer")
         return None
@@ -165,7 +169,7 @@ class Target:
             self.jobs[command.id] = Job(ends, data, fails)
             self._note(command)
             if isinstance(command, Retrain) and not fails:
-                self._scheduler.at(ends, lambda: self.registers.append(data["model_version"]))
+                self._scheduler.at(ends, lambda: self.registers.append((command.model, data["model_version"])))
         return Started(operation=command.id, look_again_at=self._scheduler.now + POLL)
 
     def _begin_write(self, command: Any, now: datetime) -> Any:

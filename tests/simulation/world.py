@@ -33,19 +33,43 @@ from tests.simulation.faults import Faults, FaultyStore, InlineDatabase
 from tests.simulation.scheduler import START, Scheduler, moment
 from tests.simulation.target import Target
 from tests.simulation.traffic import Callers
-from tests.unit.domain.builders import SUBJECT, answered, drift_rule, policy_with, registered
+from tests.unit.domain.builders import GROUP, SUBJECT, answered, changed, drift_rule, raw_policy, registered
 
 CHAOS = timedelta(hours=8)
 CALM = timedelta(hours=10)
 RETRY_SECONDS = (5.0, 240.0)
 ALERTS = {"when": "infrastructure_alert", "rules": "*", "attribute_within": "30m", "then": "rollback_or_notify"}
-POLICY = policy_with(
-    monitoring=[drift_rule(**{"for": "1 of 2"}), ALERTS],
-    promotion={"approval": {"expires": "2h"}, "rollout": {"bake": "5m", "warm_standby": "4h"}},
-    retrain={"cooldown": "40m", "verify_within": "2h"},
-    limits={"retrains": ["2/3h", "4/8h"]},
-    telemetry={"traffic_bucket": "1m", "lateness": "1h"},
-)
+OTHER = "bird-strike"  # a second workload: it retrains on request, and what it trains is never registered
+FLIGHTS = {
+    "monitoring": [drift_rule(**{"for": "1 of 2"}), ALERTS],
+    "promotion": {"approval": {"expires": "2h"}, "rollout": {"bake": "5m", "warm_standby": "4h"}},
+    "retrain": {"cooldown": "40m", "verify_within": "2h", "estimated_cost": "40 EUR"},
+    "limits": {"retrains": ["2/3h", "4/8h"]},
+    "telemetry": {"traffic_bucket": "1m", "lateness": "1h"},
+}
+BIRDS = {
+    "name": OTHER,
+    "model": f"{OTHER}*",
+    "environments": {
+        name: {"workspace": f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/birds-{name}"}
+        for name in ("development", "staging", "production")
+    },
+    "monitoring": [],
+    "retrain": {"cooldown": "10m", "verify_within": "90m", "estimated_cost": "30 EUR"},
+    "limits": {"retrains": ["9/8h"]},
+}
+
+
+def _policy() -> Policy:
+    raw = raw_policy(
+        FLIGHTS,
+        defaults={"limits": {"fleet_retrains": ["2/1h", "5/1d"]}},
+        budgets=[{"scope": GROUP, "reserve": "170 EUR"}],
+    )
+    return Policy.model_validate({**raw, "workloads": [raw["workloads"][0], changed(raw["workloads"][0], BIRDS)]})
+
+
+POLICY = _policy()
 
 
 class SimulatedClock:
@@ -259,6 +283,7 @@ class World:
 
     def _data_scientists(self) -> None:
         while self.target.registers:
-            number = self.target.registers.pop()
-            self.push(registered(number, occurred_at=self.scheduler.now))
+            model, number = self.target.registers.pop()
+            if model != OTHER:
+                self.push(registered(number, occurred_at=self.scheduler.now))
         self.scheduler.after(30, self._data_scientists)

@@ -140,7 +140,8 @@ def _refused(situation: Situation, incident: Incident, outcome: Skipped) -> Ruli
 
     What was refused was no retraining: neither the cooldown nor a limit counts it.
     """
-    if situation.original is not None:  # it has waited
+    retraining = situation.workload.retrain
+    if situation.original is not None or retraining is None:  # it has waited, or it is wanted no more
         over = because("limit_waited", f"it has waited for a limit: {outcome.reason}")
         return open_and_retrain(situation, situation.facts, incident.kind, (over,), RULE)
     release = f"after a change of the policy: outerloop ask resume {situation.workload.name} --by YOU --why WHY"
@@ -155,7 +156,8 @@ def _refused(situation: Situation, incident: Incident, outcome: Skipped) -> Ruli
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in why})
     hold, facts = situation.wait(f"incident {incident.id}", guards.until(why, situation.now), facts)
     deadline = situation.wake("verify_deadline", incident.id, situation.now)
-    return Ruling("hold", RULE, why, facts, commands=(told,), holds=(hold,), released=(deadline.id,))
+    planned = (_retrain_command(situation, retraining, incident),)
+    return Ruling("hold", RULE, why, facts, (told,), planned, (hold,), (deadline.id,))
 
 
 def candidate_serves(situation: Situation, facts: Facts, version: str) -> tuple[Facts, tuple[Hold, ...]]:

@@ -264,6 +264,7 @@ def test_a_refused_training_is_held_until_the_limit_has_room():
     assert (done.decision.verdict, reason.code, reason.observed, reason.limit) == ("hold", "fleet_limit", 2, "2/1d")
     assert [(hold.due, hold.signal.purpose) for hold in done.holds] == [(UNTIL, "retry")]
     assert "outerloop ask resume" in reason.release
+    assert kinds(done.decision.planned) == ["Retrain"]
 
 
 def test_it_waits_for_the_last_of_the_limits():
