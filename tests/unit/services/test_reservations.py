@@ -12,9 +12,11 @@ from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
 from shared.domain.reservations import ACT_WITHIN, Reservation
 from shared.parsing.policy_file import policy_digest, read_policy
 from shared.ports import ConflictError, LoadedPolicy, StoreUnavailableError
+from shared.services import views
 from shared.services.execute import CALL_MAX, CLAIM_FOR
+from shared.services.explain import explain
 from shared.services.reservations import AGAIN_SECONDS, CONTENDED, TRIES_MAX, free_left, keep, release, reserve
-from tests.unit.services.fakes import EXAMPLE, NOON, SUBJECT, ProcessDied, World
+from tests.unit.services.fakes import EXAMPLE, NOON, SUBJECT, WORKLOAD, ProcessDied, World
 from tests.unit.services.signals import RESOURCE_GROUP, retrain
 
 FLEET = "reservations/fleet_retrains"
@@ -434,3 +436,20 @@ async def test_sweep_leaves_what_may_still_be_used(world):
     await world.run(retrain())
     assert await free_left(world.store, NOON) == 0
     assert await reserved(world.store) == {"retrain-1": False}
+
+
+# What people see
+
+
+async def test_status_shows_what_it_waits_for_and_explain_why(world):
+    await spend(world.store)
+    await world.order(retrain())
+    outcome = await world.run(retrain())
+    shown = await views.workload(world.store, world.policies.loaded.policy, WORKLOAD, lambda *_: "")
+    (hold,) = shown.holds
+    (reason,) = hold.reasons
+    assert (hold.due, hold.then) == (outcome.until, "it is evaluated again")
+    assert (reason.code, reason.observed, reason.limit, reason.until) == ("fleet_limit", 1, "1/1d", outcome.until)
+    explained = await explain(world.store, "retrain-1")
+    assert [one.entry.decision.verdict for one in explained.decisions] == ["act", "hold"]
+    assert explained.decisions[1].hold.id == hold.id
