@@ -22,7 +22,7 @@ from shared.domain.policy_reserves import paying
 from shared.domain.values import Part
 
 ACT_WITHIN = timedelta(minutes=4)  # a reservation counts from then on, and no effect comes later than that
-RESERVED_MAX = 300  # in one account: a limit that is wider would outgrow what a row of a table holds
+RESERVED_MAX = 200  # in one account: a limit that is wider would outgrow what a row of a table holds
 ROOT = "reservations/"
 
 

@@ -11,7 +11,7 @@ from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts, Incident, IncidentKind, Version
 from shared.domain.ids import derive
 from shared.domain.limits import COUNT_MAX
-from shared.domain.outcomes import Skipped, Succeeded
+from shared.domain.outcomes import Refusal, Skipped, Succeeded
 from shared.domain.policy import Retraining
 from shared.domain.proposals import Asking, Beginning
 from shared.domain.references import in_workspace
@@ -144,11 +144,7 @@ def _refused(situation: Situation, incident: Incident, outcome: Skipped) -> Ruli
     if situation.original is not None or retraining is None:  # it has waited, or it is wanted no more
         over = because("limit_waited", f"it has waited for a limit: {outcome.reason}")
         return open_and_retrain(situation, situation.facts, incident.kind, (over,), RULE)
-    release = f"after a change of the policy: outerloop ask resume {situation.workload.name} --by YOU --why WHY"
-    why = tuple(
-        because(one.code, one.text, observed=one.observed, limit=one.limit, until=one.until, release=release)
-        for one in outcome.refusals
-    )
+    why = tuple(_no_room(situation, refusal) for refusal in outcome.refusals)
     facts = situation.facts
     facts = replace(facts, retrained_at=tuple(at for at in facts.retrained_at if at != incident.ordered_at))
     facts = facts.with_incident(replace(incident, state="open", ordered_at=None))
@@ -158,6 +154,14 @@ def _refused(situation: Situation, incident: Incident, outcome: Skipped) -> Ruli
     deadline = situation.wake("verify_deadline", incident.id, situation.now)
     planned = (_retrain_command(situation, retraining, incident),)
     return Ruling("hold", RULE, why, facts, (told,), planned, (hold,), (deadline.id,))
+
+
+def _no_room(situation: Situation, refusal: Refusal) -> Reason:
+    release = f"after a change of the policy: outerloop ask resume {situation.workload.name} --by YOU --why WHY"
+    details = {"observed": refusal.observed, "limit": refusal.limit, "until": refusal.until, "release": release}
+    if refusal.code == "fleet_limit":
+        return because("fleet_limit", refusal.text, **details)
+    return because("budget_reserved", refusal.text, **details)
 
 
 def candidate_serves(situation: Situation, facts: Facts, version: str) -> tuple[Facts, tuple[Hold, ...]]:
