@@ -31,8 +31,16 @@ def test_the_runs_meet_every_kind_of_fault_and_effect():
     runs = [play(seed) for seed in range(12)]
     faults = {name for run in runs for name in run.faults}
     effects = {name for run in runs for name in run.effects}
+    reasons = {name for run in runs for name in run.reasons}
     assert faults >= {"store failed before", "store failed after", "instance crashed", "queue duplicated", "target 429"}
-    assert faults >= {"timed out before acting", "timed out after acting", "delivered again", "batch delivered again"}
+    assert faults >= {
+        "timed out before acting",
+        "timed out after acting",
+        "no quota",
+        "delivered again",
+        "batch delivered again",
+    }
+    assert reasons >= {"fleet_limit", "budget_reserved", "limit", "cooldown", "paused"}
     assert effects >= {"DeployModel", "SetTraffic", "Retrain", "RollBackTraffic", "Notify", "RequestApproval"}
 
 
