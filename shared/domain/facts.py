@@ -119,6 +119,14 @@ IncidentKind = Literal[
 IncidentState = Literal["open", "remedying", "verifying", "closed"]
 
 
+class Ordered(Part, frozen=True, kw_only=True):
+    """What the order of a retraining used up, to be given back should it be refused. Of the files only their number is kept."""
+
+    at: datetime
+    arrivals: Arrivals = Arrivals()
+    labelled_rows: int | None = None
+
+
 class Incident(Part, frozen=True, kw_only=True):
     """A problem on one target: open until its remedy's effect is verified. Repeats are counted, not acted on."""
 
@@ -130,7 +138,7 @@ class Incident(Part, frozen=True, kw_only=True):
     version: str = ""  # the champion that it is about
     repeats: int = 0
     remedy: str = ""  # the command that should mend it
-    ordered_at: datetime | None = None  # when that was ordered
+    ordered: "Ordered | None" = None  # what that order used up
     remedy_version: str = ""
     verification: str = ""  # the command that measures the effect
     closed_as: Literal[

@@ -8,11 +8,20 @@ from datetime import timedelta
 
 from shared.domain.arrivals import Arrivals
 from shared.domain.decisions import Reason
-from shared.domain.facts import Facts
+from shared.domain.facts import Facts, Ordered
+from shared.domain.outcomes import Skipped
 from shared.domain.platform_signals import DataArrived
 from shared.domain.policy import Retraining
 from shared.domain.policy_triggers import Requirements
-from shared.domain.signals import HoldElapsed, MonitorBreached, OperatorAsked, ScheduleElapsed, Signal, WindowClosed
+from shared.domain.signals import (
+    CommandFinished,
+    HoldElapsed,
+    MonitorBreached,
+    OperatorAsked,
+    ScheduleElapsed,
+    Signal,
+    WindowClosed,
+)
 from shared.domain.situation import Situation, because
 from shared.domain.values import replace
 
@@ -72,6 +81,24 @@ def used(situation: Situation, facts: Facts) -> Facts:
     return replace(facts, arrivals=Arrivals(), labelled_rows=rows)
 
 
+def using(situation: Situation, facts: Facts) -> Ordered:
+    """What an order of this moment uses up."""
+    return Ordered(at=situation.now, arrivals=replace(facts.arrivals, files=()), labelled_rows=facts.labelled_rows)
+
+
+def given_back(facts: Facts, order: Ordered) -> Facts:
+    """The facts once an order was refused: it was no retraining, and what it used up is as new as it was.
+
+    A file of before that is written again meanwhile counts again.
+    """
+    newest = max((at for at in (facts.arrivals.newest, order.arrivals.newest) if at), default=None)
+    count = facts.arrivals.count + order.arrivals.count
+    size_bytes = facts.arrivals.size_bytes + order.arrivals.size_bytes
+    arrivals = replace(facts.arrivals, count=count, size_bytes=size_bytes, newest=newest)
+    past = tuple(at for at in facts.retrained_at if at != order.at)
+    return replace(facts, arrivals=arrivals, labelled_rows=order.labelled_rows, retrained_at=past)
+
+
 def asks_for_rows(situation: Situation) -> bool:
     """Whether the policy wants labelled rows counted, and the signal may bring about a retraining."""
     retraining = situation.workload.retrain
@@ -79,6 +106,8 @@ def asks_for_rows(situation: Situation) -> bool:
         return False
     if isinstance(situation.heard, DataArrived) and not isinstance(situation.signal, HoldElapsed):
         return _may_begin(situation)
+    if isinstance(situation.heard, CommandFinished) and not isinstance(situation.signal, HoldElapsed):
+        return False  # a refusal is only recorded; it is ordered anew when it has waited
     return _wants_training(situation.heard)
 
 
@@ -89,6 +118,8 @@ def _may_begin(situation: Situation) -> bool:
 
 
 def _wants_training(signal: Signal) -> bool:
+    if isinstance(signal, CommandFinished):
+        return isinstance(signal.outcome, Skipped) and bool(signal.outcome.refusals)
     if isinstance(signal, OperatorAsked):
         return signal.action == "retrain"
     return isinstance(signal, WindowClosed | MonitorBreached | ScheduleElapsed | DataArrived)

@@ -15,6 +15,7 @@ from shared.domain.outcomes import Refusal, Skipped, Succeeded
 from shared.domain.policy import Retraining
 from shared.domain.proposals import Asking, Beginning
 from shared.domain.references import in_workspace
+from shared.domain.rules import repeats
 from shared.domain.signals import CommandFinished, HoldElapsed, OperatorAsked
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -89,7 +90,13 @@ def _retrain(
     situation: Situation, facts: Facts, retraining: Retraining, incident: Incident, why: tuple[Reason, ...], rule: str
 ) -> Ruling:
     command = _retrain_command(situation, retraining, incident)
-    ordered = replace(incident, state="remedying", version=facts.champion, remedy=command.id, ordered_at=situation.now)
+    ordered = replace(
+        incident,
+        state="remedying",
+        version=facts.champion,
+        remedy=command.id,
+        ordered=requirements.using(situation, facts),
+    )
     facts = facts.with_incident(replace(ordered, remedy_version="", verification=""))
     facts = requirements.used(situation, facts)
     facts = replace(facts, retrained_at=(*facts.retrained_at, situation.now)[-RETRAINS_KEPT_MAX:])
@@ -138,16 +145,17 @@ def on_retrained(situation: Situation, signal: CommandFinished) -> Ruling:
 def _refused(situation: Situation, incident: Incident, outcome: Skipped) -> Ruling:
     """A limit across workloads had no room: the incident stays open, and its remedy is ordered anew when there may be.
 
-    What was refused was no retraining: neither the cooldown nor a limit counts it.
+    What was refused was no retraining: no cooldown and no limit counts it, and new data stay new.
     """
-    retraining = situation.workload.retrain
+    retraining, facts = situation.workload.retrain, situation.facts
     if situation.original is not None or retraining is None:  # it has waited, or it is wanted no more
+        if incident.kind == "scheduled_retrain" and any(at >= incident.opened_at for at in facts.retrained_at):
+            return repeats.overtake(situation, RULE, incident, "a retraining has begun since it was due")
         over = because("limit_waited", f"it has waited for a limit: {outcome.reason}")
-        return open_and_retrain(situation, situation.facts, incident.kind, (over,), RULE)
+        return open_and_retrain(situation, facts, incident.kind, (over,), RULE)
     why = tuple(_no_room(situation, refusal) for refusal in outcome.refusals)
-    facts = situation.facts
-    facts = replace(facts, retrained_at=tuple(at for at in facts.retrained_at if at != incident.ordered_at))
-    facts = facts.with_incident(replace(incident, state="open", ordered_at=None))
+    facts = requirements.given_back(facts, incident.ordered) if incident.ordered else facts
+    facts = facts.with_incident(replace(incident, state="open", ordered=None))
     title = f"{situation.workload.name}: the retraining because of {incident.kind.replace('_', ' ')} waits"
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in why})
     hold, facts = situation.wait(f"incident {incident.id}", guards.until(why, situation.now), facts)

@@ -8,11 +8,8 @@ from shared.parsing.policy_file import PolicyError, read_policy
 from tests.unit.domain.builders import DEVELOPMENT, GROUP, POLICY_TEXT, PRODUCTION, budgeted
 
 BUDGET = f"{GROUP}/providers/Microsoft.Consumption/budgets/mlops"
-RESERVE = f"""budgets:
-  - scope: {GROUP}
-    reserve: 1000 EUR
-"""
 COST = "      give_up_after: 3\n"
+TIERS = "    tiers:\n"  # of the budget of the example's resource group
 
 
 def budget(scope=GROUP, reserve="1000 EUR"):
@@ -37,7 +34,7 @@ def test_a_budget_without_a_reserve_pays_for_nothing_in_advance():
 def fault(cost="", reserve="1000 EUR"):
     """The one fault of such a policy, and the line that it names."""
     text = POLICY_TEXT.replace(COST, f"{COST}      estimated_cost: {cost}\n" if cost else COST)
-    text += RESERVE.replace("1000 EUR", reserve)
+    text = text.replace(TIERS, f"    reserve: {reserve}\n{TIERS}")
     with pytest.raises(PolicyError) as raised:
         read_policy("policy.yaml", text)
     (found,) = raised.value.faults
@@ -45,7 +42,8 @@ def fault(cost="", reserve="1000 EUR"):
 
 
 def test_a_price_that_fits_is_right():
-    text = POLICY_TEXT.replace(COST, f"{COST}      estimated_cost: 40 EUR\n") + RESERVE
+    text = POLICY_TEXT.replace(COST, f"{COST}      estimated_cost: 40 EUR\n")
+    text = text.replace(TIERS, f"    reserve: 1000 EUR\n{TIERS}")
     policy = read_policy("policy.yaml", text)
     assert (policy.workloads[0].retrain.estimated_cost, policy.budgets[0].reserve) == (
         parse_money("40 EUR"),

@@ -31,7 +31,7 @@ def policy(fleet="1/1d", money=""):
     text = text.replace('retrains: ["2/1d", "5/7d"]', f'fleet_retrains: ["{fleet}"]')
     if money:
         text = text.replace("give_up_after: 3", "give_up_after: 3\n      estimated_cost: 40 EUR")
-        text += f"budgets:\n  - {{scope: {RESOURCE_GROUP}, reserve: {money}}}\n"
+        text = text.replace("    tiers:\n", f"    reserve: {money}\n    tiers:\n")
     return read_policy("policy.yaml", text)
 
 
@@ -445,7 +445,7 @@ async def test_status_shows_what_it_waits_for_and_explain_why(world):
     await spend(world.store)
     await world.order(retrain())
     outcome = await world.run(retrain())
-    shown = await views.workload(world.store, world.policies.loaded.policy, WORKLOAD, lambda *_: "")
+    shown = await views.workload(world.store, world.policies.loaded.policy, WORKLOAD, lambda *_: "", NOON)
     (hold,) = shown.holds
     (reason,) = hold.reasons
     assert (hold.due, hold.then) == (outcome.until, "it is evaluated again")

@@ -2,6 +2,8 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain import requirements
+from shared.domain.arrivals import Arrivals
 from shared.domain.evaluate import evaluate
 from shared.domain.facts import Facts
 from shared.domain.outcomes import Refusal, Skipped, Succeeded
@@ -333,3 +335,29 @@ def test_what_closed_meanwhile_is_not_ordered_anew():
     original = finished(known_incident.remedy, "Retrain", REFUSED)
     facts = waiting.facts.with_incident(replace(known_incident, state="closed", closed_as="promoted"))
     assert codes(decide(hold.signal, facts, original=original, now=UNTIL)) == ["stale"]
+
+
+def test_new_data_that_a_refused_order_used_up_are_new_again():
+    arrivals = Arrivals(count=3, size_bytes=30, newest=NOW)
+    first = decide(asked("retrain"), serving("1", arrivals=arrivals, labelled_rows=100), labelled_rows=900)
+    assert (first.facts.arrivals, first.facts.labelled_rows) == (Arrivals(), 900)
+    meanwhile = replace(first.facts, arrivals=Arrivals(count=1, size_bytes=5, newest=after("1h")))
+    done = decide(finished(ordered(first, "Retrain").id, "Retrain", REFUSED), meanwhile)
+    assert done.facts.arrivals == Arrivals(count=4, size_bytes=35, newest=after("1h"))
+    assert done.facts.labelled_rows == 100
+
+
+def test_labelled_rows_are_asked_for_only_when_it_is_ordered_anew():
+    required = policy_with(retrain={"requires": {"new_labelled_rows_min": 5}})
+    heard = finished("training", "Retrain", REFUSED)
+    waited = retried(heard, serving("1"), "incident incident", policy=required)
+    assert requirements.asks_for_rows(waited)
+    assert not requirements.asks_for_rows(situation(heard, policy=required))
+    assert not requirements.asks_for_rows(situation(finished("training", "Retrain"), policy=required))
+
+
+def test_a_schedule_that_waited_is_overtaken_by_a_retraining_that_began_meanwhile():
+    waiting = incident("open", kind="scheduled_retrain", remedy="training")
+    facts = serving("1", incidents=(waiting,), retrained_at=(after("1h"),))
+    done = evaluate(retried(finished("training", "Retrain", REFUSED), facts, "incident incident", now=UNTIL))
+    assert (codes(done), closed(done)) == (["overtaken"], ("closed", "overtaken"))
