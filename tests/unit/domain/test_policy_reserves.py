@@ -9,7 +9,7 @@ from tests.unit.domain.builders import DEVELOPMENT, GROUP, POLICY_TEXT, PRODUCTI
 
 BUDGET = f"{GROUP}/providers/Microsoft.Consumption/budgets/mlops"
 COST = "      give_up_after: 3\n"
-TIERS = "    tiers:\n"  # of the budget of the example's resource group
+RESERVE = f"budgets:\n  - scope: {GROUP}\n    reserve: 1000 EUR\n"
 
 
 def budget(scope=GROUP, reserve="1000 EUR"):
@@ -34,7 +34,7 @@ def test_a_budget_without_a_reserve_pays_for_nothing_in_advance():
 def fault(cost="", reserve="1000 EUR"):
     """The one fault of such a policy, and the line that it names."""
     text = POLICY_TEXT.replace(COST, f"{COST}      estimated_cost: {cost}\n" if cost else COST)
-    text = text.replace(TIERS, f"    reserve: {reserve}\n{TIERS}")
+    text += RESERVE.replace("1000 EUR", reserve)
     with pytest.raises(PolicyError) as raised:
         read_policy("policy.yaml", text)
     (found,) = raised.value.faults
@@ -43,7 +43,7 @@ def fault(cost="", reserve="1000 EUR"):
 
 def test_a_price_that_fits_is_right():
     text = POLICY_TEXT.replace(COST, f"{COST}      estimated_cost: 40 EUR\n")
-    text = text.replace(TIERS, f"    reserve: 1000 EUR\n{TIERS}")
+    text += RESERVE
     policy = read_policy("policy.yaml", text)
     assert (policy.workloads[0].retrain.estimated_cost, policy.budgets[0].reserve) == (
         parse_money("40 EUR"),
