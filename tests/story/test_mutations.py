@@ -66,13 +66,6 @@ MUTATIONS = [
         "return False",
         "in vain for: WindowClosed: hold, because budget_freeze",
     ),
-    Mutation(
-        "the wrong people are told",
-        "shared/domain/rules/infrastructure.py",
-        "told = situation.tell(rule.to or situation.workload.owner, title, facts, ordinal=1)",
-        "told = situation.tell(situation.workload.owner, title, facts, ordinal=1)",
-        "NO an alert long after any rollout went to the infrastructure team",
-    ),
 ]
 
 
