@@ -99,6 +99,10 @@ class AlreadyDecidedError(Exception):
     """The decision with this id is in the ledger: nothing is left to do."""
 
 
+class TooLargeError(ValueError):
+    """What was to be committed is larger than any row or transaction may be: sending it again would not mend that."""
+
+
 class StoreUnavailableError(Exception):
     """The store cannot be reached or written: the source must send again."""
 
@@ -155,7 +159,8 @@ class Ledger(Protocol):
 
         In the same transaction each announcement becomes owed to each target of ``announce_to``.
 
-        Raises AlreadyDecidedError when the decision exists, ConflictError when the facts changed since they were read.
+        Raises AlreadyDecidedError when the decision exists, ConflictError when the facts changed since they were read,
+        TooLargeError for facts over 64 KiB, and for a decision that takes more than a transaction holds.
         """
         ...
 

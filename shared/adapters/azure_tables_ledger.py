@@ -31,7 +31,7 @@ from shared.domain.decisions import Decision, Evaluation, Hold
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts
 from shared.domain.values import encode
-from shared.ports import AlreadyDecidedError, ConflictError, Stored
+from shared.ports import AlreadyDecidedError, ConflictError, Stored, TooLargeError
 
 FACTS_BYTES_MAX = 64 * 1024  # one property
 COPIES = 3  # of a decision
@@ -54,12 +54,12 @@ class AzureLedger(AzureAnnouncements):
         In the same transaction each announcement becomes owed to each target of ``announce_to``.
 
         A hold that is both released and added stays, as added. Raises AlreadyDecidedError when the decision exists,
-        else ConflictError when the facts changed since they were read, and ValueError for facts over 64 KiB or for a
+        else ConflictError when the facts changed since they were read, and TooLargeError for facts over 64 KiB or for a
         decision of more rows than a transaction takes.
         """
         decision, facts = evaluation.decision, encode(evaluation.facts)
         if len(facts) > FACTS_BYTES_MAX:
-            raise ValueError(f"the facts of {decision.subject} take {len(facts)} bytes, more than {FACTS_BYTES_MAX}")
+            raise TooLargeError(f"the facts of {decision.subject} take {len(facts)} bytes, more than {FACTS_BYTES_MAX}")
         known = _Commits.of(facts_etag)
         if known is None:
             await self._raise_decided(decision)
@@ -144,7 +144,7 @@ class AzureLedger(AzureAnnouncements):
         writes += await self._hold_writes(evaluation, inline_max)
         writes += await self._owe(evaluation, commits, inline_max)
         if len(writes) > WRITES_MAX:
-            raise ValueError(f"the decision {decision.id} takes {len(writes)} rows, more than {WRITES_MAX}")
+            raise TooLargeError(f"the decision {decision.id} takes {len(writes)} rows, more than {WRITES_MAX}")
         return writes
 
     async def _hold_writes(self, evaluation: Evaluation, inline_max: int) -> list[Write]:

@@ -16,7 +16,7 @@ from shared.adapters.sqlite_schema import next_version
 from shared.domain.decisions import Decision, Evaluation, Hold
 from shared.domain.facts import Facts
 from shared.domain.values import encode
-from shared.ports import AlreadyDecidedError, ConflictError, Stored
+from shared.ports import AlreadyDecidedError, ConflictError, Stored, TooLargeError
 
 FACTS_BYTES_MAX = 64 * 1024  # one property of an Azure Tables entity, so that both stores refuse the same facts
 
@@ -38,12 +38,12 @@ class SqliteLedger(OnDatabase):
         In the same transaction each announcement becomes owed to each target of ``announce_to``.
 
         A hold that is both released and added stays, as added. Raises AlreadyDecidedError when the decision exists,
-        else ConflictError when the facts changed since they were read, and ValueError for facts over 64 KiB.
+        else ConflictError when the facts changed since they were read, and TooLargeError for facts over 64 KiB.
         """
         facts = encode(evaluation.facts)
         if len(facts) > FACTS_BYTES_MAX:
             subject = evaluation.decision.subject
-            raise ValueError(f"the facts of {subject} take {len(facts)} bytes, more than {FACTS_BYTES_MAX}")
+            raise TooLargeError(f"the facts of {subject} take {len(facts)} bytes, more than {FACTS_BYTES_MAX}")
         await self._database.write(lambda connection: _commit(connection, evaluation, facts, facts_etag))
 
     async def decision(self, decision_id: str, subject: str | None = None) -> Decision | None:

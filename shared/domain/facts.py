@@ -15,7 +15,6 @@ from shared.domain.signals import WindowVerdict
 from shared.domain.silences import Silence
 from shared.domain.values import Part, Value, replace
 
-SCHEMA_VERSION = 1
 VERSIONS_KEPT_MAX = 20
 WINDOWS_KEPT_MAX = 12
 INCIDENTS_KEPT_MAX = 10
@@ -194,7 +193,6 @@ class HeldSignal(Part, frozen=True, kw_only=True):
 class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     """Everything that a decision about one workload may depend on."""
 
-    schema_version: int = SCHEMA_VERSION
     paused: bool = False
     versions: dict[str, Version] = {}
     champion: str = ""

@@ -186,7 +186,16 @@ def put_off(signal: HoldElapsed, subject: str, facts: Facts, policy_digest: str,
 def failed(situation: Setting, error: Exception) -> Evaluation:
     """The decision when a rule itself broke: said loudly, with the facts as they were, so that nothing else is held up."""
     text = f"a rule failed ({type(error).__name__}: {error}): this is a fault of Outerloop, please report it"
-    reason = because("rule_failed", text)
+    return _as_it_was(situation, because("rule_failed", text))
+
+
+def refused(situation: Setting, why: str) -> Evaluation:
+    """The decision when what was decided is more than the store can keep: a person has to look, and the facts stay."""
+    text = f"the decision could not be stored: {why}; nothing of it was done"
+    return _as_it_was(situation, because("too_large", text))
+
+
+def _as_it_was(situation: Setting, reason: Reason) -> Evaluation:
     signal, facts, now = situation.signal, situation.facts, situation.now
     bare = _bare("escalate", reason, signal, situation.subject, facts, situation.policy_digest, now)
     if not isinstance(signal, HoldElapsed):

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 
 from shared.domain import evaluate, requirements, routing
-from shared.domain.decisions import Evaluation
+from shared.domain.decisions import Decision, Evaluation
 from shared.domain.facts import Facts
 from shared.domain.ids import decision_id
 from shared.domain.observations import DeploymentRef, TrafficSample
@@ -17,7 +17,7 @@ from shared.domain.outcomes import Failed
 from shared.domain.records import SignalRow
 from shared.domain.references import deployment_name
 from shared.domain.signals import HoldElapsed, Signal
-from shared.domain.situation import Setting, Situation, failed, put_off, unmatched
+from shared.domain.situation import Setting, Situation, failed, put_off, refused, unmatched
 from shared.ports import (
     AlreadyDecidedError,
     Clock,
@@ -27,7 +27,9 @@ from shared.ports import (
     LoadedPolicy,
     PolicySource,
     Store,
+    Stored,
     StoreUnavailableError,
+    TooLargeError,
 )
 from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
@@ -91,17 +93,32 @@ class Decider:
         for _ in range(TRIES_MAX):
             stored = await self._store.facts(subject)
             evaluation = await self._evaluate(loaded, signal, subject, stored.value)
-            evaluation = self._announcer.addressed(evaluation, signal, stored.value)
             try:
-                await self._store.commit(evaluation, stored.etag)
+                decision = await self._keep(loaded, evaluation, signal, stored)
             except ConflictError:
                 continue
             except AlreadyDecidedError:
                 return True
-            await send_all(self._store, self._queue, evaluation.decision, self._clock.now())
+            await send_all(self._store, self._queue, decision, self._clock.now())
             self._announcer.begin()
             return True
         return False
+
+    async def _keep(
+        self, loaded: LoadedPolicy, evaluation: Evaluation, signal: Signal, stored: Stored[Facts]
+    ) -> Decision:
+        """The decision as it was stored: when the store cannot hold it, that a person has to look is the decision."""
+        try:
+            return await self._commit(evaluation, signal, stored)
+        except TooLargeError as error:
+            subject = evaluation.decision.subject
+            log.exception("the decision about signal %s for %s is too large", signal.dedup_key, subject)
+            kept = refused(self._setting(loaded, signal, subject, stored.value), str(error))
+            return await self._commit(kept, signal, stored)
+
+    async def _commit(self, evaluation: Evaluation, signal: Signal, stored: Stored[Facts]) -> Decision:
+        await self._store.commit(self._announcer.addressed(evaluation, signal, stored.value), stored.etag)
+        return evaluation.decision
 
     async def _evaluate(self, loaded: LoadedPolicy, signal: Signal, subject: str, facts: Facts) -> Evaluation:
         if isinstance(signal, HoldElapsed) and await self._renewed(signal, subject):
@@ -133,15 +150,18 @@ class Decider:
         return any(hold.id == signal.hold_id and hold.signal.dedup_key != signal.dedup_key for hold in holds)
 
     def _evaluate_budget(self, loaded: LoadedPolicy, signal: Signal, subject: str, facts: Facts) -> Evaluation:
-        now = self._clock.now()
-        setting = Setting(
-            policy=loaded.policy, policy_digest=loaded.digest, subject=subject, signal=signal, facts=facts, now=now
-        )
+        setting = self._setting(loaded, signal, subject, facts)
         try:
             return evaluate.evaluate_budget(setting)
         except Exception as error:
             log.exception("a rule failed on %s for %s", signal.dedup_key, subject)
             return failed(setting, error)
+
+    def _setting(self, loaded: LoadedPolicy, signal: Signal, subject: str, facts: Facts) -> Setting:
+        now = self._clock.now()
+        return Setting(
+            policy=loaded.policy, policy_digest=loaded.digest, subject=subject, signal=signal, facts=facts, now=now
+        )
 
     async def _gather(self, situation: Situation) -> Situation:
         """Fetch what the rule for this signal will ask for: the signal that waited, the traffic of a step, labelled rows."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from shared.domain.facts import Facts
-from shared.ports import AlreadyDecidedError, ConflictError, Store, Stored
+from shared.ports import AlreadyDecidedError, ConflictError, Store, Stored, TooLargeError
 from tests.contracts.store_samples import SUBJECT, at, commit, evaluation, hold, notify, set_traffic
 
 SEEN = Facts(champion="7", fruitless=2, retrained_at=(at(0), at(0.0001)))
@@ -145,8 +145,8 @@ class LedgerContract:
         await commit(store, evaluation("two", holds=(hold("h", 8),), released=("h",)))
         assert await store.holds(SUBJECT) == [hold("h", 8)]
 
-    async def test_facts_over_64_kib_are_a_bug_that_names_the_subject(self, store: Store) -> None:
-        with pytest.raises(ValueError, match=SUBJECT):
+    async def test_facts_over_64_kib_are_refused_by_name(self, store: Store) -> None:
+        with pytest.raises(TooLargeError, match=SUBJECT):
             await store.commit(evaluation("d", facts=Facts(champion="x" * 65 * 1024)), "")
         assert await store.decision("d") is None
 

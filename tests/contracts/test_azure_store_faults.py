@@ -18,7 +18,7 @@ from shared.domain.commands import Notify
 from shared.domain.facts import Facts
 from shared.domain.outcomes import Started, Succeeded
 from shared.domain.values import replace
-from shared.ports import ConflictError, Stored, StoredDelta, StoreUnavailableError
+from shared.ports import ConflictError, Stored, StoredDelta, StoreUnavailableError, TooLargeError
 from tests.contracts.faulty_transport import ANSWER_LOST, FINE, NOT_SENT, FaultyTransport
 from tests.contracts.store_samples import (
     SUBJECT,
@@ -224,7 +224,7 @@ class TestLargeBodies:
         assert len(await store.sendable(at(0), 100)) == 45
 
     async def test_more_rows_than_a_transaction_takes_are_refused_whole(self, store):
-        with pytest.raises(ValueError, match="more than 100"):
+        with pytest.raises(TooLargeError, match="more than 100"):
             await store.commit(evaluation("d", *(notify(f"n-{n}") for n in range(60))), "")
         assert await store.decision("d") is None
         assert await store.facts(SUBJECT) == Stored(Facts())

@@ -299,6 +299,11 @@ class World:
             self.datasets,
         )
 
+    async def damage_facts(self):
+        """From now on nothing can be decided about the workload: its facts are no JSON."""
+        statement = "INSERT OR REPLACE INTO facts (subject, version, body) VALUES (?, 1, 'damaged')"
+        await self.store.database.write(lambda connection: connection.execute(statement, (SUBJECT,)))
+
     async def facts(self):
         return (await self.store.facts(SUBJECT)).value
 

@@ -125,12 +125,31 @@ async def test_the_decision_names_the_policy_that_it_was_made_by(world):
     assert (await world.ledger())["registered-7"].policy_digest == world.policies.loaded.digest
 
 
-async def test_a_signal_that_breaks_a_limit_is_logged_and_left(world, caplog):
-    endless = registered(model="flight-delay" + "y" * 100_000)
+async def test_a_signal_about_damaged_facts_is_logged_and_left(world, caplog):
+    await world.damage_facts()
     with caplog.at_level(logging.ERROR):
-        assert not await world.decider.decide(await accepted(world, endless))
+        assert not await world.decider.decide(await accepted(world, registered()))
     assert "registered-7" in caplog.text
     assert not (await world.store.signal("registered-7")).decided
+
+
+async def test_a_decision_too_large_to_be_stored_ends_in_one_that_calls_a_person_and_changes_nothing(world):
+    await world.order(facts=serving())
+    endless = registered(model="flight-delay" + "y" * 100_000)  # its facts would exceed the row's 64 KiB
+    assert await world.decider.decide(await accepted(world, endless))
+    decision = (await world.ledger())["registered-7"]
+    assert (decision.verdict, decision.commands) == ("escalate", ())
+    assert [reason.code for reason in decision.reasons] == ["too_large"]
+    assert "more than 65536" in decision.reasons[0].text
+    assert await world.facts() == serving()
+    assert (await world.store.signal("registered-7")).decided
+
+
+async def test_a_decision_too_large_to_be_stored_is_taken_once(world):
+    await accepted(world, registered(model="flight-delay" + "y" * 100_000))
+    world.clock.pass_seconds(31)
+    assert [(await world.sweeper.run()).decided for _ in range(3)] == [1, 0, 0]
+    assert len(await world.ledger()) == 1
 
 
 async def test_with_the_store_down_it_raises(world, store):
