@@ -15,6 +15,7 @@ from shared.domain.facts import Facts
 from shared.domain.outcomes import Failed, Final, Outcome, Started
 from shared.domain.policy import Policy
 from shared.domain.records import CommandRow, RejectedRow, SignalRow
+from shared.ports_aging import Aging
 from shared.ports_publishing import Announcements
 
 T = TypeVar("T")
@@ -287,12 +288,8 @@ class TelemetryLog(Protocol):
         ...
 
 
-class Store(Inbox, Ledger, Outbox, Announcements, Documents, TelemetryLog, Protocol):
+class Store(Inbox, Ledger, Outbox, Announcements, Documents, TelemetryLog, Aging, Protocol):
     """Everything that is kept. Any method may raise StoreUnavailableError."""
-
-    async def tidy(self, older_than: datetime) -> int:
-        """Remove what interrupted or replaced writes from before a moment left behind, and nothing refers to; how much."""
-        ...
 
 
 class CommandQueue(Protocol):

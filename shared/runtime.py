@@ -7,6 +7,7 @@ Owns the wiring and the life of the process's one application. Importing it open
 import asyncio
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from shared.adapters.azure_ml import AzureMachineLearning
@@ -28,6 +29,7 @@ from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.execute import Executor, Hands, Loop
 from shared.services.ingest import Ingest
+from shared.services.retention import Kept, Retention
 from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
 from shared.settings import Settings, SettingsError, is_azure_storage, read_settings
@@ -77,7 +79,8 @@ async def build(settings: Settings) -> Application:
     executor = Executor(
         store, queue, clock, policies, Loop(decider, aggregator), _hands(settings, clock, links, workspace)
     )
-    sweeper = Sweeper(store, queue, clock, decider, ingest, aggregator, announcer, Schedules(store, clock, policies))
+    schedules, retention = Schedules(store, clock, policies), Retention(store, clock, aggregator, _kept(settings))
+    sweeper = Sweeper(store, queue, clock, decider, ingest, aggregator, announcer, schedules, retention)
     return Application(
         settings=settings,
         store=store,
@@ -93,6 +96,10 @@ async def build(settings: Settings) -> Application:
         links=links,
         instance=secrets.token_hex(6),
     )
+
+
+def _kept(settings: Settings) -> Kept:
+    return Kept(timedelta(days=settings.keep_ledger_days), timedelta(days=settings.keep_rejected_days))
 
 
 async def _state(settings: Settings, clock: Clock) -> tuple[Store, CommandQueue]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 PREFIX = "OUTERLOOP_"
 TEAMS = f"{PREFIX}TEAMS_"
+LEDGER_DAYS_MIN = 30
 
 
 class SettingsError(RuntimeError):
@@ -36,6 +37,8 @@ class Settings:
     smtp_password: str = field(default="", repr=False)
     mail_sender: str = "outerloop@localhost"
     dashboard_open: bool = False
+    keep_ledger_days: float = 400.0
+    keep_rejected_days: float = 30.0
     publish_topic: str = ""
     publish_topic_key: str = field(default="", repr=False)
     publish_hub: str = ""
@@ -71,6 +74,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         smtp_password=_text(values, "SMTP_PASSWORD"),
         mail_sender=_text(values, "MAIL_SENDER", "outerloop@localhost"),
         dashboard_open=_text(values, "DASHBOARD") == "open",
+        keep_ledger_days=_keep_ledger_days(values),
+        keep_rejected_days=_number(values, "KEEP_REJECTED_DAYS", 30.0),
         publish_topic=_text(values, "PUBLISH_TOPIC"),
         publish_topic_key=_text(values, "PUBLISH_TOPIC_KEY"),
         publish_hub=_publish_hub(values),
@@ -78,6 +83,16 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         publish_hub_namespace=_text(values, "PUBLISH_HUB_NAMESPACE"),
         publish_source=_text(values, "PUBLISH_SOURCE", public_url),
     )
+
+
+def _keep_ledger_days(values: Mapping[str, str]) -> float:
+    days = _number(values, "KEEP_LEDGER_DAYS", 400.0)
+    if days < LEDGER_DAYS_MIN:
+        raise SettingsError(
+            f"{PREFIX}KEEP_LEDGER_DAYS is {days:g}: keep decisions for at least {LEDGER_DAYS_MIN} days, as long as "
+            "the signals that they answer"
+        )
+    return days
 
 
 def _publish_hub(values: Mapping[str, str]) -> str:

@@ -1,7 +1,8 @@
 """Signals and rejections in Azure Tables.
 
 Owns that a signal is accepted once and routed once. Knows nothing of what is decided about it.
-A signal lies in the partition of its key, and beside it, in the same transaction, the row that lists it as undecided.
+A signal lies in the partition of its key, and beside it, in the same transaction, the row that lists it as undecided,
+and later the one that lists it as decided, by which its age is found.
 The signal of a finished command is accepted with the command (``azure_tables_outbox``) and brought here afterwards.
 """
 
@@ -19,6 +20,8 @@ from shared.domain.values import encode, replace
 from shared.ports import ConflictError
 
 UNDECIDED = "undecided"
+DECIDED = "decided"
+NEWEST = "newest"
 TOLD = "told"
 
 
@@ -27,9 +30,8 @@ class AzureInbox(OnTables):
 
     async def insert_signal(self, row: SignalRow) -> bool:
         """Store a signal unless its dedup key is known; False when it is."""
-        writes = [Write("insert", await self._signal_row(row))]
-        if not row.decided:
-            writes.append(Write("insert", _undecided_row(row)))
+        listed = Write("upsert", decided_row(row)) if row.decided else Write("insert", _undecided_row(row))
+        writes = [Write("insert", await self._signal_row(row)), listed]
         try:
             await self._inbox.write(writes)
         except ConflictError:
@@ -38,13 +40,13 @@ class AzureInbox(OnTables):
 
     async def signal(self, dedup_key: str) -> SignalRow | None:
         """The signal of a key."""
-        found = await self._inbox.get(bucket(dedup_key), _signal_key(dedup_key))
+        found = await self._inbox.get(bucket(dedup_key), signal_key(dedup_key))
         return None if found is None else await self._signal_in(found)
 
     async def set_route(self, dedup_key: str, subjects: tuple[str, ...], policy_digest: str) -> SignalRow:
         """Store the route unless there is one; returns the row as it now is. Raises LookupError: no such signal."""
         async for _ in tries(f"the signal {dedup_key}"):
-            found = await self._inbox.get(bucket(dedup_key), _signal_key(dedup_key))
+            found = await self._inbox.get(bucket(dedup_key), signal_key(dedup_key))
             if found is None:
                 raise LookupError(f"no signal has the key {dedup_key}")
             row = await self._signal_in(found)
@@ -61,13 +63,14 @@ class AzureInbox(OnTables):
     async def mark_decided(self, dedup_key: str) -> None:
         """Every subject of the signal has its decision. Does nothing for an unknown key."""
         async for _ in tries(f"the signal {dedup_key}"):
-            found = await self._inbox.get(bucket(dedup_key), _signal_key(dedup_key))
+            found = await self._inbox.get(bucket(dedup_key), signal_key(dedup_key))
             row = None if found is None else await self._signal_in(found)
             if found is None or row is None or row.decided:
                 return
-            marked = await self._signal_row(replace(row, decided=True))
+            marked = Write("update", await self._signal_row(replace(row, decided=True)), tag_of(found))
+            listed = Write("upsert", decided_row(row))
             try:
-                await self._inbox.write([Write("update", marked, tag_of(found)), Write("delete", _undecided_row(row))])
+                await self._inbox.write([marked, Write("delete", _undecided_row(row)), listed])
             except ConflictError:
                 continue
             return
@@ -92,7 +95,7 @@ class AzureInbox(OnTables):
                 known = msgspec.json.decode(await self._bodies.get(found), type=RejectedRow)
                 kept = replace(known, times=known.times + row.times)
             written = row_of(partition, row_key, **await self._bodies.put("inbox", partition, row_key, encode(kept)))
-            listed = row_of(partition, key("newest", falling(micros(row.received_at)), row.id), Rejected=row_key)
+            listed = row_of(partition, key(NEWEST, falling(micros(row.received_at)), row.id), Rejected=row_key)
             writes = [Write("update", written, tag_of(found))] if found else [_insert(written), _insert(listed)]
             try:
                 await self._inbox.write(writes)
@@ -102,7 +105,7 @@ class AzureInbox(OnTables):
 
     async def rejected(self, limit: int) -> list[RejectedRow]:
         """The newest rejections first."""
-        low = beginning("newest")
+        low = beginning(NEWEST)
         listed = await in_every_bucket(lambda partition: self._inbox.beginning(partition, low, Search(limit=limit)))
         newest = sorted(listed, key=lambda row: row["RowKey"])[:limit]
         found = await asyncio.gather(*(self._inbox.get(row["PartitionKey"], row["Rejected"]) for row in newest))
@@ -126,7 +129,7 @@ class AzureInbox(OnTables):
 
     async def _signal_row(self, row: SignalRow) -> Row:
         dedup_key = row.signal.dedup_key
-        partition, row_key = bucket(dedup_key), _signal_key(dedup_key)
+        partition, row_key = bucket(dedup_key), signal_key(dedup_key)
         return row_of(partition, row_key, **await self._bodies.put("inbox", partition, row_key, encode(row)))
 
 
@@ -134,11 +137,21 @@ def _insert(row: Row) -> Write:
     return Write("insert", row)
 
 
-def _signal_key(dedup_key: str) -> str:
+def signal_key(dedup_key: str) -> str:
+    """The key of a signal's row."""
     return key("signal", hashed(dedup_key))
 
 
+def decided_row(row: SignalRow) -> Row:
+    """The row that lists a signal as decided, by when it was received."""
+    return _listing(DECIDED, row)
+
+
 def _undecided_row(row: SignalRow) -> Row:
+    return _listing(UNDECIDED, row)
+
+
+def _listing(kind: str, row: SignalRow) -> Row:
     dedup_key = row.signal.dedup_key
-    listed_as = key(UNDECIDED, at(row.received_at), hashed(dedup_key))
-    return row_of(bucket(dedup_key), listed_as, Signal=_signal_key(dedup_key))
+    listed_as = key(kind, at(row.received_at), hashed(dedup_key))
+    return row_of(bucket(dedup_key), listed_as, Signal=signal_key(dedup_key))

@@ -21,8 +21,8 @@ from shared.adapters.azure_storage_failures import is_refusal
 from shared.adapters.azure_tables_keys import after, at
 from shared.ports import ConflictError, StoreUnavailableError
 
-SCHEMA_VERSION = 1
-SCHEMA_VERSIONS_READ = (1,)  # this one and, from the second on, the one before it
+SCHEMA_VERSION = 2
+SCHEMA_VERSIONS_READ = (SCHEMA_VERSION - 1, SCHEMA_VERSION)
 WRITES_MAX = 100  # of one transaction
 BODIES_BYTES_MAX = 2 * 1024 * 1024  # of one transaction, which takes 4 MiB of JSON with bodies in base64
 PAGE_MAX = 1000

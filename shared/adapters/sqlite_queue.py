@@ -6,7 +6,7 @@ A message is delivered at least once: it is hidden when received, and comes back
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.adapters.moments import micros, moment
 from shared.adapters.sqlite_database import OnDatabase, SqliteDatabase
@@ -15,6 +15,7 @@ from shared.ports import Clock, ConflictError
 
 MICROSECONDS = 1_000_000
 POISON_LISTED_MAX = 1000
+POISON_KEPT_FOR = timedelta(days=30)
 
 _COLUMNS = "id, body, dequeue_count, inserted_at"
 
@@ -70,8 +71,14 @@ class SqliteQueue(OnDatabase):
         await self._settle("DELETE FROM messages", message_id, pop_receipt)
 
     async def move_to_poison(self, message_id: str, pop_receipt: str) -> None:
-        """Set a message aside for a person. Raises ConflictError when it is gone or was received again."""
+        """Set a message aside for a person. Raises ConflictError when it is gone or was received again.
+
+        Those that were queued ``POISON_KEPT_FOR`` ago go: nobody looks any more, and the command has its own outcome.
+        """
         await self._settle("UPDATE messages SET poisoned = 1", message_id, pop_receipt)
+        statement = "DELETE FROM messages WHERE poisoned = 1 AND inserted_at < ?"
+        before = (micros(self._clock.now() - POISON_KEPT_FOR),)
+        await self._database.write(lambda connection: connection.execute(statement, before))
 
     async def poison(self) -> list[QueuedMessage]:
         """The messages that were set aside, oldest first, at most ``POISON_LISTED_MAX``."""

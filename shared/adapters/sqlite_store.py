@@ -3,8 +3,7 @@
 Owns only their composition. Refused when running in Azure, where instances share no disk; ``runtime`` sees to that.
 """
 
-from datetime import datetime
-
+from shared.adapters.sqlite_aging import SqliteAging
 from shared.adapters.sqlite_announcements import SqliteAnnouncements
 from shared.adapters.sqlite_database import SqliteDatabase
 from shared.adapters.sqlite_documents import SqliteDocuments
@@ -14,7 +13,9 @@ from shared.adapters.sqlite_outbox import SqliteOutbox
 from shared.adapters.sqlite_telemetry import SqliteTelemetry
 
 
-class SqliteStore(SqliteInbox, SqliteLedger, SqliteOutbox, SqliteAnnouncements, SqliteDocuments, SqliteTelemetry):
+class SqliteStore(
+    SqliteInbox, SqliteLedger, SqliteOutbox, SqliteAnnouncements, SqliteDocuments, SqliteTelemetry, SqliteAging
+):
     """``ports.Store`` on the file at ``path``, which several processes may open, or in memory for ``:memory:``.
 
     Any method raises StoreUnavailableError when the file cannot be used, or the store is not open.
@@ -31,10 +32,6 @@ class SqliteStore(SqliteInbox, SqliteLedger, SqliteOutbox, SqliteAnnouncements, 
     async def open(self) -> None:
         """Open the file, creating it if need be; its folder must exist. Raises StoreUnavailableError."""
         await self._database.open()
-
-    async def tidy(self, older_than: datetime) -> int:  # noqa: ARG002  # a promise of the port
-        """Nothing: a transaction of SQLite leaves nothing beside its rows."""
-        return 0
 
     async def close(self) -> None:
         """Close the file. Closing twice does no harm."""

@@ -7,7 +7,7 @@ counts once. Sums and scores are ``telemetry``'s; what a closed window means is 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 
 from shared.domain.durations import format_duration
 from shared.domain.ids import derive
@@ -29,6 +29,7 @@ from shared.telemetry.profiles import ProfileError, ReferenceProfile, decode_pro
 from shared.telemetry.traffic import summarise
 
 TRIES_MAX = 12
+FORGOTTEN_MAX = 100  # windows at a time
 DELTAS_MAX = 200  # folded in one transaction
 CLOCK_SKEW_MAX = timedelta(hours=1)  # a producer whose clock is further ahead is refused, and counted
 KEPT_REFUSALS_MAX = 100  # of each reason in a minute are kept whole; the rest is counted
@@ -192,7 +193,7 @@ class Aggregator:
         """The window was reported: rows that still come for it are late."""
         stored = (await self._store.windows(name)).get(name)
         if stored is not None:
-            state = mark_closed(decode_window(stored.value))
+            state = mark_closed(decode_window(stored.value), self._clock.now())
             await self._store.save_fold({name: Stored(encode_window(state), stored.etag)}, [])
 
     async def traffic_since(
@@ -209,11 +210,20 @@ class Aggregator:
         return samples
 
     async def forget_old_traffic(self) -> int:
-        """Drop traffic buckets that no decision will ask for any more; returns how many."""
+        """Drop some traffic buckets that no decision will ask for any more; returns how many."""
         before = self._clock.now() - TRAFFIC_KEPT_FOR
-        old = [name for name in await self._store.windows("traffic/") if _start_in(name) < before]
-        await self._store.delete_windows(old)
-        return len(old)
+        return await self._forget(name for name in await self._store.windows("traffic/") if _start_in(name) < before)
+
+    async def forget_closed(self, before: datetime) -> int:
+        """Drop some windows of data that were closed before a moment; rows that still come for one begin it anew."""
+        states = {name: decode_window(s.value) for name, s in (await self._store.windows("data/")).items()}
+        closed = {name: state.closed_at or _start_in(name) for name, state in states.items() if state.closed}
+        return await self._forget(name for name, closed_at in closed.items() if closed_at < before)
+
+    async def _forget(self, names: Iterable[str]) -> int:
+        some = list(islice(names, FORGOTTEN_MAX))
+        await self._store.delete_windows(some)
+        return len(some)
 
 
 def _name(key: WindowKey) -> str:

@@ -1,4 +1,4 @@
-"""What no event brings about: finish what a crash left, wake what is due, fire schedules, close windows.
+"""What no event brings about: finish what a crash left, wake what is due, fire schedules, close windows, forget.
 
 Owns the list of these chores and their order. Each is safe on several instances at once, and safe to interrupt.
 """
@@ -6,7 +6,7 @@ Owns the list of these chores and their order. Each is safe on several instances
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from shared.domain.records import SignalRow
 from shared.ports import Clock, CommandQueue, ConflictError, Store, StoreUnavailableError
@@ -16,13 +16,12 @@ from shared.services.decide import Decider
 from shared.services.ingest import Ingest
 from shared.services.outbox import send_row
 from shared.services.reservations import free_left
+from shared.services.retention import Retention
 from shared.services.schedules import Schedules
 
 log = logging.getLogger(__name__)
 
 BATCH_MAX = 100  # of each chore in one run
-FORGET_EVERY = timedelta(hours=1)
-LEFT_OVER_AFTER = timedelta(hours=1)  # no write is under way for so long: what no row names by then never will be
 LEFT_BEHIND_AFTER = timedelta(seconds=30)  # a handler still at work is left alone for so long
 
 
@@ -38,6 +37,7 @@ class Swept:
     freed: int = 0
     announced: int = 0
     scheduled: int = 0
+    forgotten: int = 0
 
 
 class Sweeper:
@@ -53,11 +53,11 @@ class Sweeper:
         aggregator: Aggregator,
         announcer: Announcer,
         schedules: Schedules,
+        retention: Retention,
     ) -> None:
         self._store, self._queue, self._clock = store, queue, clock
         self._decider, self._ingest, self._aggregator, self._announcer = decider, ingest, aggregator, announcer
-        self._schedules = schedules
-        self._forgot_at: datetime | None = None
+        self._schedules, self._retention = schedules, retention
 
     async def run(self) -> Swept:
         """One round of every chore. Raises StoreUnavailableError; another fault ends only the chore that it is in."""
@@ -69,7 +69,7 @@ class Sweeper:
         swept.woken = await self._do(self._wake)
         swept.sent = await self._do(self._send_unsent)
         swept.freed = await self._do(self._free_reservations)
-        await self._do(self._forget)
+        swept.forgotten = sum([await self._do(chore) for chore in self._retention.due()])
         swept.announced = await self._do(self._announcer.publish)  # last: it may wait for a target that is slow
         return swept
 
@@ -85,13 +85,6 @@ class Sweeper:
 
     async def _free_reservations(self) -> int:
         return await free_left(self._store, self._clock.now())
-
-    async def _forget(self) -> int:
-        now = self._clock.now()
-        if self._forgot_at is None or now - self._forgot_at >= FORGET_EVERY:
-            self._forgot_at = now
-            return await self._aggregator.forget_old_traffic() + await self._store.tidy(now - LEFT_OVER_AFTER)
-        return 0
 
     async def _decide_left_behind(self) -> int:
         rows = await self._store.undecided(self._clock.now() - LEFT_BEHIND_AFTER, BATCH_MAX)

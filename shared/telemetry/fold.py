@@ -9,6 +9,7 @@ are folded in order. Deltas of different partitions may come in any order.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ class WindowState:
     folded_through: Mapping[str, int] = field(default_factory=dict)
     closed: bool = False
     late_rows: int = 0
+    closed_at: datetime | None = None  # unknown of those that an earlier release closed
 
 
 class _StoredWindow(msgspec.Struct, frozen=True, array_like=True):
@@ -32,6 +34,7 @@ class _StoredWindow(msgspec.Struct, frozen=True, array_like=True):
     folded_through: dict[str, int]
     closed: bool
     late_rows: int
+    closed_at: datetime | None = None
 
 
 def fold(
@@ -49,20 +52,21 @@ def fold(
     return folded
 
 
-def mark_closed(state: WindowState) -> WindowState:
+def mark_closed(state: WindowState, now: datetime) -> WindowState:
     """The window after it was reported: kept, so that rows which still come are known to be late."""
-    return replace(state, closed=True)
+    return replace(state, closed=True, closed_at=now)
 
 
 def encode_window(state: WindowState) -> bytes:
     """The window as bytes: equal for equal state."""
-    return pack(_StoredWindow(store(state.partial), dict(state.folded_through), state.closed, state.late_rows))
+    folded_through, closed_at = dict(state.folded_through), state.closed_at
+    return pack(_StoredWindow(store(state.partial), folded_through, state.closed, state.late_rows, closed_at))
 
 
 def decode_window(stored: bytes) -> WindowState:
     """The window that ``encode_window`` wrote; raises UnreadableState for anything else."""
     found: Any = unpack(stored, _StoredWindow)
-    return WindowState(restore(found.partial), found.folded_through, found.closed, found.late_rows)
+    return WindowState(restore(found.partial), found.folded_through, found.closed, found.late_rows, found.closed_at)
 
 
 def _folded(known: WindowState | None, partition: str, through: int, partial: Partial) -> WindowState:

@@ -13,6 +13,7 @@ from shared.domain.facts import Facts
 from shared.domain.outcomes import Succeeded
 from shared.domain.values import replace
 from shared.ports import ConflictError, Store, Stored, StoredDelta
+from tests.contracts.aging_contract import AgingContract
 from tests.contracts.announcements_contract import AnnouncementsContract
 from tests.contracts.documents_contract import DocumentsContract
 from tests.contracts.inbox_contract import InboxContract
@@ -27,6 +28,7 @@ from tests.contracts.store_samples import (
     hold,
     notify,
     order,
+    rejected_row,
     sendable_ids,
     signal_row,
 )
@@ -34,7 +36,13 @@ from tests.contracts.telemetry_contract import TelemetryContract
 
 
 class StoreContract(
-    InboxContract, LedgerContract, OutboxContract, AnnouncementsContract, DocumentsContract, TelemetryContract
+    InboxContract,
+    LedgerContract,
+    OutboxContract,
+    AnnouncementsContract,
+    DocumentsContract,
+    TelemetryContract,
+    AgingContract,
 ):
     """What one store promises."""
 
@@ -85,6 +93,22 @@ class SharedStoreContract:
 
         await asyncio.gather(count(store, "one"), count(another_store, "two"))
         assert (await store.facts(SUBJECT)).value == Facts(fruitless=20)
+
+    async def test_two_stores_that_forget_at_once_forget_each_row_once(
+        self, store: Store, another_store: Store
+    ) -> None:
+        names = [f"old-{n}" for n in range(5)]
+        for name in names:
+            await store.insert_signal(signal_row(name))
+            await store.mark_decided(name)
+            await store.add_rejected(rejected_row(name))
+            await commit(store, evaluation(name))
+        for forget in (
+            lambda each: each.forget_signals(names),
+            lambda each: each.forget_rejected(at(1), 10),
+            lambda each: each.forget_decisions(at(1), 10),
+        ):
+            assert sum(await asyncio.gather(forget(store), forget(another_store))) == len(names)
 
     async def test_a_crash_between_commit_and_queue_is_mended_by_whoever_sweeps(
         self, store: Store, another_store: Store

@@ -202,3 +202,16 @@ async def test_a_queue_on_a_closed_store_is_unavailable(store: SqliteStore, queu
     await store.close()
     with pytest.raises(StoreUnavailableError):
         await queue.send(SUBJECT, "c")
+
+
+async def test_what_was_set_aside_a_month_ago_goes_when_the_next_message_is(
+    queue: SqliteQueue, clock: SetClock
+) -> None:
+    for command_id, days in (("first", 0), ("second", 30), ("third", 1)):
+        clock.pass_seconds(timedelta(days=days).total_seconds())
+        await queue.send(SUBJECT, command_id)
+        message = await received(queue)
+        await queue.move_to_poison(message.id, message.pop_receipt)
+        if command_id == "second":
+            assert command_ids(await queue.poison()) == ["first", "second"]
+    assert command_ids(await queue.poison()) == ["second", "third"]

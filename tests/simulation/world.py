@@ -25,6 +25,7 @@ from shared.services.decide import Decider
 from shared.services.execute import CLAIM_FOR, Executor, Hands, Loop
 from shared.services.ingest import Ingest
 from shared.services.lease import Lease, lease_name
+from shared.services.retention import Kept, Retention
 from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
 from shared.telemetry.fold import decode_window
@@ -130,7 +131,15 @@ class Instance:
         hands = Hands(target, target, target)
         self.executor = Executor(store, queue, clock, policies, Loop(self.decider, self.aggregator), hands)
         self.sweeper = Sweeper(
-            store, queue, clock, self.decider, self.ingest, self.aggregator, silent, Schedules(store, clock, policies)
+            store,
+            queue,
+            clock,
+            self.decider,
+            self.ingest,
+            self.aggregator,
+            silent,
+            Schedules(store, clock, policies),
+            Retention(store, clock, self.aggregator, Kept()),
         )
 
 

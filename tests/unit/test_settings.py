@@ -191,3 +191,20 @@ def test_without_its_hub_nothing_more_is_heard(environment):
 def test_half_of_a_hub_is_refused_and_the_other_half_named(environment, missing):
     with pytest.raises(SettingsError, match=f"OUTERLOOP_PLATFORM{missing} is not"):
         hears_platform_hub(environment)
+
+
+def test_decisions_are_kept_for_more_than_a_year_and_rejections_for_a_month():
+    settings = read_settings(LEAST)
+    assert (settings.keep_ledger_days, settings.keep_rejected_days) == (400, 30)
+
+
+def test_how_long_both_are_kept_can_be_set():
+    kept = {"OUTERLOOP_KEEP_LEDGER_DAYS": "30", "OUTERLOOP_KEEP_REJECTED_DAYS": "0.5"}
+    settings = read_settings({**LEAST, **kept})
+    assert (settings.keep_ledger_days, settings.keep_rejected_days) == (30, 0.5)
+
+
+@pytest.mark.parametrize("days", ["29.9", "1", "0", "for ever"])
+def test_decisions_are_not_forgotten_before_the_signals_that_they_answer(days):
+    with pytest.raises(SettingsError, match="OUTERLOOP_KEEP_LEDGER_DAYS"):
+        read_settings({**LEAST, "OUTERLOOP_KEEP_LEDGER_DAYS": days})

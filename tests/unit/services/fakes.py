@@ -20,6 +20,7 @@ from shared.services.answers import AnswerPage
 from shared.services.decide import Decider
 from shared.services.execute import Executor, Hands, Loop
 from shared.services.ingest import Ingest
+from shared.services.retention import Kept, Retention
 from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
 
@@ -282,6 +283,7 @@ class World:
             self.aggregator,
             self.announcer,
             Schedules(store, clock, policies),
+            Retention(store, clock, self.aggregator, Kept()),
         )
         self.answers = AnswerPage(store, policies, clock)
 

@@ -13,7 +13,8 @@ from shared.ports import StoredDelta, StoreUnavailableError
 from shared.services.aggregate import TRAFFIC_KEPT_FOR
 from shared.services.execute import CLAIM_FOR
 from shared.services.outbox import SENT_FOR
-from shared.services.sweep import LEFT_OVER_AFTER, Swept
+from shared.services.retention import LEFT_OVER_AFTER
+from shared.services.sweep import Swept
 from tests.unit.services.fakes import NOON, SUBJECT, World
 from tests.unit.services.signals import hold, notify, registered, retrain
 from tests.unit.services.telemetry_messages import traffic

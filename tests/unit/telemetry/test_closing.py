@@ -52,7 +52,7 @@ def test_windows_close_oldest_first_and_once():
     windows = windows_of(*(inputs({}, at=NOON + timedelta(days=day)) for day in (2, 0, 1)))
     found = closable(windows, {BLUE.key: END + timedelta(days=1)}, timedelta())
     assert [key.start for key in found] == [START, END]
-    windows[found[0]] = mark_closed(windows[found[0]])
+    windows[found[0]] = mark_closed(windows[found[0]], NOON)
     assert closable(windows, {BLUE.key: END + timedelta(days=1)}, timedelta()) == found[1:]
 
 

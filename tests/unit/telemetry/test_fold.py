@@ -135,7 +135,7 @@ def test_folding_leaves_the_windows_that_were_given_as_they_were():
 def test_rows_for_a_closed_window_are_counted_late_and_once():
     windows = fold({}, "0", 0, delta_of([inputs({}, {})]))
     (key,) = windows
-    windows[key] = mark_closed(windows[key])
+    windows[key] = mark_closed(windows[key], NOON)
     for number in (1, 1, 2):
         windows = fold(windows, "0", number, delta_of([inputs({}, {}, {}), outputs({})]))
     assert windows[key].closed
@@ -147,7 +147,7 @@ def test_rows_for_a_closed_window_are_counted_late_and_once():
 def test_requests_for_a_closed_bucket_are_counted_late():
     windows = fold({}, "0", 0, delta_of([traffic(served())]))
     (key,) = windows
-    windows = fold({key: mark_closed(windows[key])}, "0", 1, delta_of([traffic(served(), served())]))
+    windows = fold({key: mark_closed(windows[key], NOON)}, "0", 1, delta_of([traffic(served(), served())]))
     assert (windows[key].partial.requests, windows[key].late_rows) == (1, 2)
 
 
@@ -156,7 +156,7 @@ def test_a_stored_window_comes_back_equal(close):
     windows = fold({}, "b", 4, delta_of([inputs({"distance": 1}), traffic(served())]))
     windows = fold(windows, "a", 9, delta_of([inputs({"distance": 2}), traffic(served(5))]))
     for state in windows.values():
-        kept = mark_closed(state) if close else state
+        kept = mark_closed(state, NOON) if close else state
         found = decode_window(encode_window(kept))
         assert encode_window(found) == encode_window(kept)
         assert (found.closed, found.late_rows, found.folded_through) == (close, 0, {"a": 9, "b": 4})
