@@ -20,7 +20,7 @@ from shared.domain.decisions import Decision
 from shared.domain.records import CommandRow, SignalRow
 from shared.ports import ConflictError
 
-UNLISTED_MAX = 1000  # listed at a time, in each partition
+UNLISTED_MAX = 100  # listed at a time, in each partition
 
 
 class AzureAging(AzureInbox):

@@ -3,6 +3,7 @@
 ``schema_1/store.sql`` is what that release's own code left behind (``write_schema_1.py`` says how it was made).
 """
 
+import asyncio
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +18,10 @@ from shared.adapters.sqlite_store import SqliteStore
 from shared.domain.commands import kind_of
 from shared.domain.outcomes import Started, Succeeded
 from shared.ports import StoredDelta
+from shared.telemetry.fold import decode_window
 from tests.unit.services.fakes import SUBJECT, FakeClock, World
 from tests.unit.services.signals import asked
+from tests.unit.services.telemetry_messages import rows
 
 WRITTEN = Path(__file__).parent / "schema_1" / "store.sql"
 LEFT_AT = datetime(2026, 3, 1, 12, 2, 40, tzinfo=UTC)  # by the clock of the run that wrote it
@@ -60,8 +63,8 @@ def schema_of(path):
 
 async def commands_of(store, *states):
     decisions = await store.decisions(SUBJECT, 1000)
-    rows = [row for each in decisions for row in await store.commands(each.id)]
-    return {kind_of(row.command): row for row in rows if row.state in states}
+    found = [row for each in decisions for row in await store.commands(each.id)]
+    return {kind_of(row.command): row for row in found if row.state in states}
 
 
 async def test_opening_it_brings_it_up_to_date(path):
@@ -79,6 +82,14 @@ async def test_a_file_brought_up_to_date_has_the_tables_of_a_new_one(path, tmp_p
         await store.open()
         await store.close()
     assert schema_of(path) == schema_of(tmp_path / "new.db")
+
+
+async def test_several_processes_that_open_it_at_once_bring_it_up_to_date_once(path):
+    stores = [SqliteStore(str(path)) for _ in range(4)]
+    await asyncio.gather(*(store.open() for store in stores))
+    assert len({len(await store.decisions(None, 1000)) for store in stores}) == 1
+    await asyncio.gather(*(store.close() for store in stores))
+    assert version_in(path) == SCHEMA_VERSION
 
 
 async def test_a_step_that_fails_leaves_the_file_as_it_was(path):
@@ -154,6 +165,16 @@ async def test_telemetry_that_it_counted_is_folded_and_counted_once(world):
     assert isinstance(delta, StoredDelta)
     assert await world.aggregator.fold() == 1
     assert await world.aggregator.take("telemetry/0", [(2, b"delivered again")]) == 0
+
+
+async def test_a_window_that_it_began_is_read_and_goes_on(world):
+    assert await world.aggregator.closed_windows() == []  # the watermark has not passed its end
+    (before,) = (await world.store.windows("data/")).values()
+    assert decode_window(before.value).closed_at is None
+    await world.aggregator.take("telemetry/0", [(3, rows(deployment="version-1"))])
+    await world.aggregator.fold()
+    (after,) = (await world.store.windows("data/")).values()
+    assert decode_window(after.value).partial.rows == decode_window(before.value).partial.rows + 1
 
 
 async def test_its_queue_is_emptied(world):

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from shared.adapters.sqlite_store import SqliteStore
-from shared.domain.facts import Facts, Rollout
+from shared.domain.facts import Facts, HeldSignal, Rollout
 from shared.domain.ids import decision_id
 from shared.domain.policy import Policy
 from shared.domain.records import SignalRow
@@ -143,6 +143,20 @@ async def test_a_decision_too_large_to_be_stored_ends_in_one_that_calls_a_person
     assert "more than 65536" in decision.reasons[0].text
     assert await world.facts() == serving()
     assert (await world.store.signal("registered-7")).decided
+
+
+async def test_what_waited_goes_on_waiting_when_its_decision_is_too_large_to_be_stored(world):
+    endless = await accepted(world, registered(model="flight-delay" + "y" * 100_000))
+    await world.store.mark_decided(endless.signal.dedup_key)
+    held = {"hold-1": HeldSignal(dedup_key="registered-7", about="version 7")}
+    waiting = hold(purpose="retry", about="version 7")
+    await world.order(facts=Facts(held=held), holds=[waiting])
+    world.clock.pass_seconds(60)
+    await world.sweeper.run()
+    assert (await world.ledger())[waiting.signal.dedup_key].reasons[0].code == "too_large"
+    assert {known.dedup_key for known in (await world.facts()).held.values()} == {"registered-7"}
+    (again,) = await world.store.holds(SUBJECT)
+    assert (again.retries, again.due) == ("registered-7", world.clock.now() + FAULT_RETRY)
 
 
 async def test_a_decision_too_large_to_be_stored_is_taken_once(world):
