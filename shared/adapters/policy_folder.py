@@ -4,6 +4,7 @@ Owns reading and re-reading them. A text that does not validate never replaces o
 """
 
 import logging
+import os
 from pathlib import Path
 
 from shared.parsing.policy_file import policy_digest, read_policy
@@ -37,7 +38,9 @@ class PolicyFolder:
         return [self._policy, *([self._overlay] if self._overlay else []), *self._bodies()]
 
     def _bodies(self) -> list[Path]:
-        return sorted(self._policy.parent.glob("*.json"))
+        # os.listdir, neither glob nor iterdir: this is asked for every signal, and names alone take a quarter of the time
+        folder = self._policy.parent
+        return sorted(folder / name for name in os.listdir(folder) if name.endswith(".json"))  # noqa: PTH208
 
     def _read(self) -> LoadedPolicy:
         text = self._policy.read_text(encoding="utf-8")

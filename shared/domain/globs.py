@@ -154,7 +154,7 @@ def literal_ends(glob: str) -> tuple[str, str]:
 
 
 class Globs:
-    """Many globs, each with a number. Finding those that match a name costs what the name is long, not how many there are.
+    """Many globs, each with a number. Finding those that match a name costs what their ends differ in length, not how many there are.
 
     A glob that begins *and* ends with a wildcard has nothing to be found by and is tried on every name.
     """
@@ -165,6 +165,9 @@ class Globs:
         self._by_suffix: dict[str, list[tuple[re.Pattern[str], int]]] = {}
         for glob, number in globs:
             self._add(glob, number)
+        # Ends of other lengths are no key: they need not be asked for.
+        self._prefix_lengths = sorted({len(prefix) for prefix in self._by_prefix})
+        self._suffix_lengths = sorted({len(suffix) for suffix in self._by_suffix})
 
     def _add(self, glob: str, number: int) -> None:
         prefix, suffix = literal_ends(glob)
@@ -177,8 +180,7 @@ class Globs:
     def matching(self, name: str) -> list[int]:
         """The numbers of the globs that match a name, in order and each once."""
         found = set(self._exact.get(name, ()))
-        for end in range(len(name) + 1 if self._by_prefix else 0):
-            found.update(number for glob, number in self._by_prefix.get(name[:end], ()) if glob.match(name))
-        for start in range(len(name) if self._by_suffix else 0):
-            found.update(number for glob, number in self._by_suffix.get(name[start:], ()) if glob.match(name))
+        near = [self._by_prefix.get(name[:length], ()) for length in self._prefix_lengths if length <= len(name)]
+        near += [self._by_suffix.get(name[-length:], ()) for length in self._suffix_lengths if length <= len(name)]
+        found.update(number for some in near for glob, number in some if glob.match(name))
         return sorted(found)

@@ -218,6 +218,16 @@ class Policy(Section):
         """Who is concerned by what, without asking every workload: built when it is first asked for."""
         return PolicyIndex(self.workloads, [workload.address for workload in self.workloads], self.budgets)
 
+    @cached_property
+    def traffic_bucket(self) -> timedelta:
+        """The length of all buckets of traffic: the shortest that a workload asks for."""
+        return min(workload.telemetry.traffic_bucket for workload in self.workloads)
+
+    @cached_property
+    def lateness(self) -> timedelta:
+        """How long all windows wait for late rows: the longest that a workload asks for."""
+        return max(workload.telemetry.lateness for workload in self.workloads)
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Policy":
         addresses = [workload.address for workload in self.workloads]

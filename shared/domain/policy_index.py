@@ -63,9 +63,20 @@ class Places:
         found = {*self.at(resource), *self._below.get(resource, ())}
         return sorted(found.union(*(self.at(above) for above in _above(resource))))
 
+    def touches(self, resource_id: str) -> bool:
+        """Whether any place lies in a resource, or the resource in it."""
+        resource = plain_id(resource_id)
+        if not resource:
+            return False
+        return resource in self._at or resource in self._below or any(above in self._at for above in _above(resource))
+
 
 def _above(place: str) -> list[str]:
-    return [place[:at] for at, character in enumerate(place) if character == "/"]
+    found, at = [], place.find("/")
+    while at >= 0:
+        found.append(place[:at])
+        at = place.find("/", at + 1)
+    return found
 
 
 class PolicyIndex(Generic[W]):
@@ -102,7 +113,7 @@ class PolicyIndex(Generic[W]):
 
     def touches(self, places: Iterable[str]) -> bool:
         """Whether any workload lies in one of these resources, or around it."""
-        return any(self._places.along(place) for place in places)
+        return any(self._places.touches(place) for place in places)
 
     def registering(self, workspace: str, model: str) -> tuple[W, ...]:
         """Those that care for a model registered in a workspace of theirs."""

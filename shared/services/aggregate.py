@@ -20,10 +20,10 @@ from shared.domain.references import deployment_name
 from shared.domain.signals import WindowClosed
 from shared.parsing import read_message
 from shared.ports import Clock, ConflictError, PolicySource, Store, Stored, StoredDelta
+from shared.services.closing import MOVED, WATERMARK, WindowCloser
 from shared.telemetry.accumulate import accumulate
-from shared.telemetry.closing import closable, close
 from shared.telemetry.encoding import decode_delta, encode_delta
-from shared.telemetry.fold import WindowState, decode_window, encode_window, fold, mark_closed
+from shared.telemetry.fold import WindowState, decode_window, encode_window, fold
 from shared.telemetry.partials import TrafficPartial, WindowKey, latest
 from shared.telemetry.profiles import ProfileError, ReferenceProfile, decode_profile, encode_profile, profile_from_tags
 from shared.telemetry.traffic import summarise
@@ -52,6 +52,7 @@ class Aggregator:
     def __init__(self, store: Store, clock: Clock, policies: PolicySource) -> None:
         self._store, self._clock, self._policies = store, clock, policies
         self._profiles: dict[str, ReferenceProfile] = {}
+        self._closer = WindowCloser(store, policies)
         self._kept: dict[tuple[str, int], int] = {}
 
     async def save_profile(self, environment: Environment, deployment: str, tags: Mapping[str, str]) -> Outcome:
@@ -97,7 +98,7 @@ class Aggregator:
         policy, now = (await self._policies.current()).policy, self._clock.now()
         await self._load_profiles(messages)
         first, *others = _data_windows(policy, messages)
-        bucket, accepted = format_duration(_bucket(policy)), (EPOCH, now + CLOCK_SKEW_MAX)
+        bucket, accepted = format_duration(policy.traffic_bucket), (EPOCH, now + CLOCK_SKEW_MAX)
         delta = accumulate(messages, self._profiles, first, bucket, accepted)
         rows = [Telemetry(rows=message.rows) for message in messages] if others else []
         more = [accumulate(rows, self._profiles, windows, bucket, accepted).partials for windows in others]
@@ -163,38 +164,21 @@ class Aggregator:
     async def _watermark_rows(self, marks: Mapping[str, datetime]) -> dict[str, Stored[bytes]]:
         rows: dict[str, Stored[bytes]] = {}
         for deployment, mark in marks.items():
-            name = f"watermark/{deployment}"
+            name = f"{WATERMARK}{deployment}"
             stored = (await self._store.windows(name)).get(name)
             known = datetime.fromisoformat(stored.value.decode()) if stored else mark
             rows[name] = Stored(max(known, mark).isoformat().encode(), stored.etag if stored else "")
+        if marks:  # last, also in a fold of several transactions: who sees it sees the watermarks
+            rows[MOVED] = Stored(b"moved", _etag(await self._store.windows(MOVED), MOVED))
         return rows
 
     async def closed_windows(self) -> list[tuple[WindowClosed, str]]:
         """Windows whose end the watermark has passed, as signals with the name to mark once each is accepted."""
-        policy = (await self._policies.current()).policy
-        states = {name: decode_window(s.value) for name, s in (await self._store.windows("data/")).items()}
-        names = {state.partial.key: name for name, state in states.items()}
-        stored_marks = await self._store.windows("watermark/")
-        marks = {
-            name.removeprefix("watermark/"): datetime.fromisoformat(s.value.decode())
-            for name, s in stored_marks.items()
-        }
-        lateness = max(workload.telemetry.lateness for workload in policy.workloads)
-        found = closable({state.partial.key: state for state in states.values()}, marks, lateness)
-        closed = [(await self._close(states[names[key]], key), names[key]) for key in found]
-        return [(signal, name) for signal, name in closed if signal is not None]
-
-    async def _close(self, state: WindowState, key: WindowKey) -> WindowClosed | None:
-        stored = await self._store.document(f"profiles/{key.deployment}")
-        profile = decode_profile(stored.value) if stored.value else None
-        return close(state, profile) if profile and profile.digest == key.digest else None
+        return await self._closer.closed_windows()
 
     async def mark_closed(self, name: str) -> None:
         """The window was reported: rows that still come for it are late."""
-        stored = (await self._store.windows(name)).get(name)
-        if stored is not None:
-            state = mark_closed(decode_window(stored.value), self._clock.now())
-            await self._store.save_fold({name: Stored(encode_window(state), stored.etag)}, [])
+        await self._closer.mark_closed(name, self._clock.now())
 
     async def traffic_since(
         self, refs: Sequence[DeploymentRef], since: datetime, now: datetime
@@ -238,21 +222,14 @@ def _etag(known: Mapping[str, Stored[bytes]], name: str) -> str:
     return known[name].etag if name in known else ""
 
 
-def _bucket(policy: Policy) -> timedelta:
-    return min(workload.telemetry.traffic_bucket for workload in policy.workloads)
-
-
 def _data_windows(policy: Policy, messages: Iterable[Telemetry]) -> list[dict[str, str]]:
     """The window length of every deployment in these messages whose endpoint a rule watches: one layer for each rule."""
-    lengths: dict[tuple[str, str], list[str]] = {}
-    for workload in policy.workloads:
-        production = workload.environments.production
-        watched = lengths.setdefault((production.workspace.lower(), production.endpoint.lower()), [])
-        watched.extend(rule.window for rule in workload.drift_rules if rule.window not in watched)
     refs = {rows.deployment for message in messages for rows in message.rows}
     layers: list[dict[str, str]] = [{}]
     for ref in refs:
-        for depth, length in enumerate(lengths.get((ref.workspace, ref.endpoint), ())):
+        serving = policy.index.serving(ref.workspace, ref.endpoint)
+        lengths = dict.fromkeys(rule.window for workload in serving for rule in workload.drift_rules)
+        for depth, length in enumerate(lengths):
             layers += [{}] if depth == len(layers) else []
             layers[depth][ref.key] = length
     return layers

@@ -6,7 +6,7 @@ Any step may be repeated after a crash; the ids make the repeat harmless.
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from shared.domain import evaluate, requirements, routing
 from shared.domain.decisions import Decision, Evaluation
@@ -18,6 +18,7 @@ from shared.domain.records import SignalRow
 from shared.domain.references import deployment_name
 from shared.domain.signals import HoldElapsed, Signal
 from shared.domain.situation import Setting, Situation, failed, put_off, refused, unmatched
+from shared.domain.values import replace
 from shared.ports import (
     AlreadyDecidedError,
     Clock,
@@ -37,6 +38,7 @@ from shared.services.outbox import send_all
 
 log = logging.getLogger(__name__)
 TRIES_MAX = 12  # of one commit; then the signal stays undecided and ``sweep`` comes back to it
+DecideSubject = Callable[[LoadedPolicy, Signal, str], Awaitable[bool]]
 
 
 class Decider:
@@ -56,16 +58,37 @@ class Decider:
         self._policies, self._aggregator, self._announcer = policies, aggregator, announcer
         self._datasets = datasets
 
+    def routed(self, loaded: LoadedPolicy, row: SignalRow) -> SignalRow:
+        """A new row with its route, so that both are stored at once; without, should a rule of routing fail on it.
+
+        What is stored without a route is routed by ``decide``.
+        """
+        try:
+            subjects = routing.route(loaded.policy, row.signal)
+        except Exception:  # it is heard all the same
+            log.exception("signal %s is stored without its route", row.signal.dedup_key)
+            return row
+        return replace(row, subjects=subjects, policy_digest=loaded.digest)
+
+    async def decide_new(self, loaded: LoadedPolicy, row: SignalRow) -> bool:
+        """Decide for every subject of a row that was just stored by the caller; else as ``decide``.
+
+        Nothing is asked that can only be so of older rows: should a rival have decided meanwhile, the commit says so.
+        """
+        return await self._decide_all(loaded, row, self._decide_subject)
+
     async def decide(self, row: SignalRow) -> bool:
         """Decide for every subject of a signal; False when one of them has to be left to ``sweep``.
 
         Raises StoreUnavailableError. A signal that cannot be decided is logged and left: its neighbours go on.
         """
-        loaded = await self._policies.current()
+        return await self._decide_all(await self._policies.current(), row, self._decide_undecided)
+
+    async def _decide_all(self, loaded: LoadedPolicy, row: SignalRow, decide: DecideSubject) -> bool:
         if row.subjects is None:
             subjects = routing.route(loaded.policy, row.signal)
             row = await self._store.set_route(row.signal.dedup_key, subjects, loaded.digest)
-        done = [await self._try_subject(loaded, row.signal, subject) for subject in row.subjects or ()]
+        done = [await self._try_subject(decide, loaded, row.signal, subject) for subject in row.subjects or ()]
         if all(done):
             await self._store.mark_decided(row.signal.dedup_key)
         return all(done)
@@ -78,18 +101,21 @@ class Decider:
             for subject in subjects
         ]
 
-    async def _try_subject(self, loaded: LoadedPolicy, signal: Signal, subject: str) -> bool:
+    @staticmethod
+    async def _try_subject(decide: DecideSubject, loaded: LoadedPolicy, signal: Signal, subject: str) -> bool:
         try:
-            return await self._decide_subject(loaded, signal, subject)
+            return await decide(loaded, signal, subject)
         except StoreUnavailableError:
             raise
         except Exception:  # whatever a rule or a limit of the store makes of it: one signal must not stop the others
             log.exception("no decision about signal %s for %s: it stays undecided", signal.dedup_key, subject)
             return False
 
+    async def _decide_undecided(self, loaded: LoadedPolicy, signal: Signal, subject: str) -> bool:
+        known = await self._store.decision(decision_id(signal.dedup_key, subject), subject)
+        return known is not None or await self._decide_subject(loaded, signal, subject)
+
     async def _decide_subject(self, loaded: LoadedPolicy, signal: Signal, subject: str) -> bool:
-        if await self._store.decision(decision_id(signal.dedup_key, subject), subject):
-            return True
         for _ in range(TRIES_MAX):
             stored = await self._store.facts(subject)
             evaluation = await self._evaluate(loaded, signal, subject, stored.value)

@@ -240,13 +240,14 @@ class Executor:
             command_kind=kind_of(command),
             outcome=outcome,
         )
-        told = SignalRow(signal=signal, received_at=now)
+        loaded = await self._policies.current()
+        told = self._decider.routed(loaded, SignalRow(signal=signal, received_at=now))
         await self._store.finish(row.subject, command.id, owner, outcome, told)
         if isinstance(command, EndpointCommand):
             await end_lease(self._store, command, now)
         if isinstance(command, Retrain) and not isinstance(outcome, Succeeded):
             await reservations.release(self._store, command)
-        await self._decider.decide(told)
+        await self._decider.decide_new(loaded, told)
 
 
 def _may_begin(row: CommandRow, now: datetime) -> bool:

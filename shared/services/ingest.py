@@ -71,14 +71,15 @@ class Ingest:
         receipt.rejected += 1
 
     async def _accept(self, channel: str, body: bytes, signal: Signal, receipt: Receipt, position: int) -> None:
-        refusal = routing.out_of_scope((await self._policies.current()).policy, signal)
+        loaded = await self._policies.current()
+        refusal = routing.out_of_scope(loaded.policy, signal)
         if refusal:
             await self._reject(channel, body, replace(refusal, index=position), receipt)
             return
-        row = SignalRow(signal=signal, received_at=self._clock.now())
+        row = self._decider.routed(loaded, SignalRow(signal=signal, received_at=self._clock.now()))
         if await self._store.insert_signal(row):
             receipt.accepted += 1
-            receipt.undecided += not await self._decider.decide(row)
+            receipt.undecided += not await self._decider.decide_new(loaded, row)
             return
         receipt.repeated += 1
         known = await self._store.signal(signal.dedup_key)
