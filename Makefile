@@ -53,8 +53,8 @@ imports: install  ## the import contracts
 
 check: lint types imports test  ## what a pull request has to pass
 
-bench: install  ## what a decision costs under 20, 200 and 2,000 rules (about a minute)
-	$(BIN)/python -m benchmarks.decisions
+bench: install azurite  ## what decisions and signals cost, and whether that grows; judged by benchmarks/goals.toml (about three minutes)
+	$(BIN)/python -m benchmarks
 
 schema: install  ## write the published schemas and references from the code
 	$(BIN)/outerloop schema > docs/policy.schema.json

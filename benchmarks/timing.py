@@ -24,6 +24,8 @@ class Measured:
     @property
     def spread(self) -> tuple[float, float]:
         """Between which costs the middle half of the rounds lies."""
+        if len(self.seconds) == 1:
+            return self.seconds[0], self.seconds[0]
         low, _, high = quantiles(self.seconds, n=4, method="inclusive")
         return low, high
 

@@ -63,7 +63,7 @@ def _judge(policy: Policy, digest: str, signal: Signal) -> int:
     return len(subjects)
 
 
-class _Fixed:
+class Fixed:
     """The clock and the policy of a benchmark: neither changes."""
 
     def __init__(self, policy: Policy) -> None:
@@ -84,7 +84,7 @@ class ThroughTheStore:
 
     def __init__(self, shape: Shape, rules: int, runner: asyncio.Runner) -> None:
         self._shape, self._rules, self._runner = shape, rules, runner
-        self._fixed, self._store = _Fixed(policy_of(shape, rules)), SqliteStore(":memory:")
+        self._fixed, self._store = Fixed(policy_of(shape, rules)), SqliteStore(":memory:")
         self._turns = count()
         runner.run(self._store.open())
         queue = SqliteQueue(self._store.database, self._fixed)

@@ -41,7 +41,8 @@ def _group(number: int) -> str:
     return f"/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/team-{number}"
 
 
-def _workspace(number: int) -> str:
+def workspace_of(number: int) -> str:
+    """The production workspace of a workload."""
     return f"{_group(number)}/providers/Microsoft.MachineLearningServices/workspaces/prod-{number}"
 
 
@@ -52,7 +53,7 @@ def _alert(glob: str) -> Raw:
 def _workload(number: int, alerts: list[str]) -> Raw:
     raw = _example()["workloads"][0]
     places = {name: dict(place) for name, place in raw["environments"].items()}
-    places["production"] |= {"workspace": _workspace(number), "endpoint": f"model-{number}"}
+    places["production"] |= {"workspace": workspace_of(number), "endpoint": f"model-{number}"}
     places["staging"] |= {"endpoint": f"model-{number}-stg"}
     drift = raw["monitoring"][0] | {"azure_ml_signals": f"model_{number}_*"}
     monitoring = [drift, *(_alert(glob) for glob in alerts)]
@@ -81,13 +82,13 @@ def _heard(kind: str, key: str) -> Raw:
 
 def _alerts_of(number: int, rule: str, key: str) -> list[Signal]:
     what: Raw = {"rule": rule, "alert_id": "a", "category": "metric"}
-    what |= {"targets": (f"{_workspace(number)}/onlineEndpoints/model-{number}".lower(),)}
+    what |= {"targets": (f"{workspace_of(number)}/onlineEndpoints/model-{number}".lower(),)}
     return [AlertFired(**_heard("fired", key), **what), AlertResolved(**_heard("resolved", key), **what)]
 
 
-def _all_of_one(number: int, rule: str, key: str) -> list[Signal]:
+def all_of_one(number: int, rule: str, key: str) -> list[Signal]:
     """What may be heard about one workload: a registration, a window, a monitor, an alert and its end, a person."""
-    workspace = _workspace(number).lower()
+    workspace = workspace_of(number).lower()
     development = _example()["workloads"][0]["environments"]["development"]["workspace"].lower()
     scores = tuple(FeatureScore(feature=name, score=0.01) for name in ("distance", "carrier", "origin"))
     length: Raw = {"window": "1mo", "start": NOW - timedelta(days=28), "end": NOW, "rows": 10_000, "scores": scores}
@@ -104,11 +105,11 @@ def _all_of_one(number: int, rule: str, key: str) -> list[Signal]:
 
 
 def _of_the_middle_workload(rules: int, key: str) -> list[Signal]:
-    return _all_of_one(rules // RULES_OF_A_WORKLOAD // 2, "CPU of the node", key)
+    return all_of_one(rules // RULES_OF_A_WORKLOAD // 2, "CPU of the node", key)
 
 
 def _of_the_last_alert_rule(rules: int, key: str) -> list[Signal]:
-    return _all_of_one(0, f"alert {rules - 2} of the node", key)
+    return all_of_one(0, f"alert {rules - 2} of the node", key)
 
 
 def _of_the_last_budget(rules: int, key: str) -> list[Signal]:

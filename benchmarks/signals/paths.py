@@ -24,6 +24,8 @@ from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.ingest import Ingest
+from shared.services.schedules import Schedules
+from shared.services.sweep import Sweeper
 
 IDS = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}")
 Call = tuple[str, tuple[Any, ...]]
@@ -41,11 +43,22 @@ class Standing:
         return None
 
 
-def through_the_services(store: Any, queue: Any, policies: PolicySource) -> Ingest:
+@dataclass(frozen=True)
+class Services:
     """The product's own path, with no part left out."""
+
+    ingest: Ingest
+    aggregator: Aggregator
+    sweeper: Sweeper
+
+
+def services_on(store: Any, queue: Any, policies: PolicySource) -> Services:
+    """The services on a store and a queue, with nobody to announce to."""
     clock = Standing()
     aggregator, silent = Aggregator(store, clock, policies), Announcer(store, clock, {})
-    return Ingest(store, clock, policies, Decider(store, queue, clock, policies, aggregator, silent, clock))
+    decider = Decider(store, queue, clock, policies, aggregator, silent, clock)
+    ingest, schedules = Ingest(store, clock, policies, decider), Schedules(store, clock, policies)
+    return Services(ingest, aggregator, Sweeper(store, queue, clock, decider, ingest, aggregator, silent, schedules))
 
 
 @dataclass
@@ -69,7 +82,7 @@ async def recorded(opened: Opened, policies: PolicySource, signals: Sequence[Sig
     """What the services call on store and queue for each of these signals, which are new."""
     store = Recorder(opened.store)
     queue = Recorder(opened.queue, store.calls)
-    ingest, found = through_the_services(store, queue, policies), []
+    ingest, found = services_on(store, queue, policies).ingest, []
     for signal in signals:
         store.calls.clear()
         await take(ingest, signal)

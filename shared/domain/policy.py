@@ -219,6 +219,11 @@ class Policy(Section):
         return PolicyIndex(self.workloads, [workload.address for workload in self.workloads], self.budgets)
 
     @cached_property
+    def scheduled(self) -> tuple[Workload, ...]:
+        """The workloads that are retrained by schedule."""
+        return tuple(workload for workload in self.workloads if workload.schedules)
+
+    @cached_property
     def traffic_bucket(self) -> timedelta:
         """The length of all buckets of traffic: the shortest that a workload asks for."""
         return min(workload.telemetry.traffic_bucket for workload in self.workloads)

@@ -43,7 +43,7 @@ class Schedules:
     async def due(self) -> list[Due]:
         """What fell due since it was last heard. One that is seen for the first time counts from now on."""
         policy, now = (await self._policies.current()).policy, self._clock.now()
-        wanted = {name_of(known, rule): (known, rule) for known in policy.workloads for rule in known.schedules}
+        wanted = {name_of(known, rule): (known, rule) for known in policy.scheduled for rule in known.schedules}
         heard = await self._documents.documents(PREFIX)
         await self._forget([name for name in heard if name not in wanted])
         found = []

@@ -11,6 +11,7 @@ from shared.domain.policy import Policy
 from shared.domain.records import SignalRow
 from shared.domain.routing import UNMATCHED
 from shared.domain.situation import FAULT_RETRY
+from shared.domain.values import replace
 from shared.parsing.policy_file import policy_digest
 from shared.ports import LoadedPolicy, StoreUnavailableError
 from shared.services.decide import TRIES_MAX
@@ -253,3 +254,62 @@ async def test_a_budget_alert_is_told_once_and_freezes_every_workload_in_its_sco
     await world.executor.run(f"budget/{GROUP}", told.id, "worker")
     assert world.messenger.journal == [("send", told.id)]
     assert (await world.store.decisions(None, 100))[-1].subject == f"budget/{GROUP}"
+
+
+# What a new signal costs the store
+
+
+class Asked(SqliteStore):
+    """The embedded store, which writes down what it is asked about a signal."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.asked = []
+
+    async def decision(self, decision_id, subject=None):
+        self.asked.append("decision")
+        return await super().decision(decision_id, subject)
+
+    async def set_route(self, dedup_key, subjects, policy_digest):
+        self.asked.append("set_route")
+        return await super().set_route(dedup_key, subjects, policy_digest)
+
+
+@pytest.fixture
+async def asked_world():
+    store = Asked(":memory:")
+    await store.open()
+    yield World(store)
+    await store.close()
+
+
+async def test_a_new_signal_is_stored_with_its_route_and_looked_up_nowhere(asked_world):
+    world = asked_world
+    await world.ingest.tell(registered())
+    stored = await world.store.signal("registered-7")
+    assert (stored.subjects, stored.policy_digest) == ((SUBJECT,), world.policies.loaded.digest)
+    assert stored.decided
+    assert world.store.asked == []
+
+
+async def test_a_signal_that_a_crash_left_is_looked_up_before_it_is_decided(asked_world):
+    world = asked_world
+    assert await world.decider.decide(await accepted(world, registered()))
+    assert world.store.asked == ["set_route", "decision"]
+
+
+async def test_a_new_signal_that_a_rival_decides_meanwhile_has_one_decision(world):
+    loaded = world.policies.loaded
+    new = world.decider.routed(loaded, row(registered()))
+    await world.store.insert_signal(new)
+    assert await world.another().decider.decide(new)
+    assert await world.decider.decide_new(loaded, new)
+    assert len(await world.store.decisions(SUBJECT, 10)) == 1
+    assert len(world.queue.sent) == 2
+
+
+async def test_a_signal_on_which_routing_fails_is_stored_without_a_route(world, caplog):
+    damaged = replace(registered(), model_name=None)
+    new = world.decider.routed(world.policies.loaded, row(damaged))
+    assert new == row(damaged)
+    assert "stored without its route" in caplog.text

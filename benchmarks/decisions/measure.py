@@ -1,11 +1,13 @@
-"""`python -m benchmarks.decisions`: prints what decisions cost under 20, 200 and 2,000 rules; ends with 1 when a goal is missed."""
+"""What decisions cost under 20, 200 and 2,000 rules, one series after the other.
+
+Owns sizes and rounds.
+"""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 
 from benchmarks.decisions.costs import SHAPES, ThroughTheStore, core, loading
-from benchmarks.report import Series, goals, table
+from benchmarks.report import Series, goals
 from benchmarks.timing import interleaved
 
 SIZES = (20, 200, 2_000)
@@ -13,7 +15,7 @@ ROUNDS, ROUNDS_OF_LOADING = 15, 3
 
 
 def measure() -> Iterator[Series]:
-    """Everything that has a goal, one after the other."""
+    """Everything that has a goal."""
     limits = goals("decisions")
     for shape in SHAPES:
         tasks = {size: core(shape, size) for size in SIZES}
@@ -27,17 +29,3 @@ def measure() -> Iterator[Series]:
     for shape in SHAPES:
         files = {size: loading(shape, size) for size in SIZES}
         yield Series(f"load: {shape.name}", interleaved(files, ROUNDS_OF_LOADING), limits["load_ratio_max"])
-
-
-def main() -> int:
-    """Measure, print, judge."""
-    print("Cost per decision (core), per signal (store) and per rule (load); ratios are to the smallest policy.\n")
-    met = True
-    for series in measure():
-        print(table([series]), flush=True)
-        met = met and series.met
-    return 0 if met else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
