@@ -57,7 +57,7 @@ class _Statements:
             self._inside = False
 
 
-class _Wire(AioHttpTransport):
+class _Wire(AioHttpTransport):  # type: ignore[misc]  # the SDK leaves it untyped
     """Counts what goes over the wire; a batch is one request. Left open by the clients that share it until all are closed."""
 
     def __init__(self, meter: Meter) -> None:
