@@ -159,7 +159,7 @@ def table(lines: Sequence[Line]) -> str:
 
 def _row(name: str, size: str, seconds: float, spread: tuple[float, float], ratio: float) -> str:
     low, high = spread
-    middle = f"{low * 1e6:,.1f} to {high * 1e6:,.1f}"
+    middle = f"{low * 1e6:,.1f} to {high * 1e6:,.1f}" if low < high else ""
     return f"{name:<42}{size:>10}{seconds * 1e6:>10,.1f} µs{middle:>22}{ratio:>8.2f}"
 
 

@@ -150,7 +150,7 @@ async def test_a_store_among_workloads_holds_the_state_of_each(tmp_path):
         place = Among(opened, 10)
         assert len(await opened.store.subjects()) == 10
         assert len(await opened.store.windows("data/")) == len(await opened.store.windows("watermark/")) == 10
-        assert [await place.signals(), await place.telemetry(), await place.sweep()] == [6, 1, 1]
+        assert [await place.signal(), await place.telemetry(), await place.sweep()] == [1, 1, 1]
         assert len(await opened.store.windows("data/")) == 10
 
 
