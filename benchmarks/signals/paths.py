@@ -24,6 +24,7 @@ from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.ingest import Ingest
+from shared.services.retention import Kept, Retention
 from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
 
@@ -58,7 +59,9 @@ def services_on(store: Any, queue: Any, policies: PolicySource) -> Services:
     aggregator, silent = Aggregator(store, clock, policies), Announcer(store, clock, {})
     decider = Decider(store, queue, clock, policies, aggregator, silent, clock)
     ingest, schedules = Ingest(store, clock, policies, decider), Schedules(store, clock, policies)
-    return Services(ingest, aggregator, Sweeper(store, queue, clock, decider, ingest, aggregator, silent, schedules))
+    retention = Retention(store, clock, aggregator, Kept())
+    sweeper = Sweeper(store, queue, clock, decider, ingest, aggregator, silent, schedules, retention)
+    return Services(ingest, aggregator, sweeper)
 
 
 @dataclass
