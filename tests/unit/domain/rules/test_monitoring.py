@@ -125,6 +125,12 @@ def test_windows_of_versions_that_are_forgotten_are_forgotten():
     assert set(decide(window(3), facts).facts.windows) == {"1"}
 
 
+def test_windows_of_versions_that_never_serve_again_are_forgotten():
+    every = [version("1"), version("2", "standby"), version("3", "retired"), version("4", "rolled_back")]
+    facts = known(*every, windows={one.version: (seen(1),) for one in every})
+    assert set(decide(window(3), facts).facts.windows) == {"1", "2"}
+
+
 @pytest.mark.parametrize("unknown", [{"deployment": "blue"}, {"window": "1d"}])
 def test_a_window_that_no_rule_watches_is_said_to_be_so(unknown):
     done = decide(window(3, **unknown), serving("1"))
