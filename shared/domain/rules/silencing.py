@@ -44,8 +44,7 @@ def on_expired(situation: Situation, signal: SilenceExpired) -> Ruling:
     kept = tuple(known for known in facts.silences if known.id != signal.silence_id and situation.now < known.until)
     if all(known.id != signal.silence_id or known.until <= situation.now for known in facts.silences):
         return ignore(situation, RULE, reason, because("no_silence", "no such silence is in force"))
-    again = tuple(situation.wake("retry", held.about, situation.now, held.dedup_key) for held in facts.held.values())
-    return Ruling("act", RULE, (reason,), replace(facts, silences=kept), holds=again)
+    return Ruling("act", RULE, (reason,), replace(facts, silences=kept), holds=situation.again())
 
 
 def quietened(situation: Situation, ruling: Ruling) -> Ruling:
