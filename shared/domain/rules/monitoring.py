@@ -175,6 +175,9 @@ def _respond(situation: Situation, facts: Facts, rule: DataDrift, reasons: tuple
     incident = facts.open_incident("data_drift")
     if incident and not repeats.may_act(situation, incident):
         return repeats.count(RULE, facts, incident, reasons)
+    asked_otherwise = repeats.under_way(facts) if rule.then == "retrain" and incident is None else None
+    if asked_otherwise:  # by a person, a schedule or new data: one training on the newest rows is enough
+        return repeats.count(RULE, facts, asked_otherwise, reasons)
     if rule.override_reason:
         reasons = (*reasons, because("override", f"retrained by itself, since {rule.override_reason}"))
     if rule.then == "notify":
