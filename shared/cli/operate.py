@@ -96,7 +96,7 @@ def resume(
     every: Every = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """End a pause: what waited goes on at once, under the guards as they are now.
+    """End a pause: what waited goes on at once, under the guards as they are now. ``give_up_after`` counts anew.
 
     \b
     Examples:

@@ -32,7 +32,9 @@ def add(  # the options of a command
     comment: Annotated[str, typer.Option(help="Why; whatever it holds names this.", callback=said)],
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """Ask for quiet: its notifications and retrainings are held until then. Rollbacks are never silenced.
+    """Ask for quiet: its retrainings wait until then, and its messages are kept in the ledger instead of being sent.
+
+    Rollbacks, what is said with them, and what needs a person at once are never silenced. Exit 3 when it is refused.
 
     \b
     Examples:
