@@ -43,7 +43,8 @@ def _told_of_budget(evidence: Evidence) -> Check:
 def _held_by_budget(evidence: Evidence) -> Check:
     held = _with(evidence.about(FLIGHTS), "WindowClosed", "hold", "budget_freeze", "cooldown")
     incidents = [known for known in evidence.facts.incidents if known.kind == "data_drift" and known.version == "2"]
-    waits = [known for known in incidents if known.state == "open" and not known.remedy]
+    # Nothing was ordered for it, and it closed when version 4 took over: the drift was version 2's.
+    waits = [known for known in incidents if known.closed_as == "promoted" and not known.remedy]
     until = sorted(
         {f"{reason.code} until {reason.until:%Y-%m-%d %H:%M}" for d in held for reason in d.reasons if reason.until}
     )

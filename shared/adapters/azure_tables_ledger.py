@@ -26,6 +26,7 @@ from shared.adapters.azure_tables_rows import (
     row_of,
     tag_of,
 )
+from shared.adapters.facts_body import FACTS_BYTES_MAX, pack_facts, unpack_facts
 from shared.adapters.moments import micros
 from shared.domain.decisions import Decision, Evaluation, Hold
 from shared.domain.effects import AnyCommand
@@ -33,7 +34,6 @@ from shared.domain.facts import Facts
 from shared.domain.values import encode
 from shared.ports import AlreadyDecidedError, ConflictError, Stored, TooLargeError
 
-FACTS_BYTES_MAX = 64 * 1024  # one property
 COPIES = 3  # of a decision
 
 
@@ -46,7 +46,7 @@ class AzureLedger(AzureAnnouncements):
         if found is None:
             return Stored(Facts())
         tag = f"{found['Commits']}:{tag_of(found)}"
-        return Stored(msgspec.json.decode(await self._bodies.get(found), type=Facts), tag)
+        return Stored(unpack_facts(await self._bodies.get(found)), tag)
 
     async def commit(self, evaluation: Evaluation, facts_etag: str) -> None:
         """Write facts, decision, commands (as pending, unsent), holds (added, released) in one transaction.
@@ -57,7 +57,7 @@ class AzureLedger(AzureAnnouncements):
         else ConflictError when the facts changed since they were read, and TooLargeError for facts over 64 KiB or for a
         decision of more rows than a transaction takes.
         """
-        decision, facts = evaluation.decision, encode(evaluation.facts)
+        decision, facts = evaluation.decision, pack_facts(evaluation.facts)
         if len(facts) > FACTS_BYTES_MAX:
             raise TooLargeError(f"the facts of {decision.subject} take {len(facts)} bytes, more than {FACTS_BYTES_MAX}")
         known = _Commits.of(facts_etag)

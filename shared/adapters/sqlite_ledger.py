@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from shared.adapters.facts_body import FACTS_BYTES_MAX, pack_facts, unpack_facts
 from shared.adapters.moments import micros
 from shared.adapters.sqlite_announcements import add_announcements
 from shared.adapters.sqlite_database import OnDatabase, version_of
@@ -17,8 +18,6 @@ from shared.domain.decisions import Decision, Evaluation, Hold
 from shared.domain.facts import Facts
 from shared.domain.values import encode
 from shared.ports import AlreadyDecidedError, ConflictError, Stored, TooLargeError
-
-FACTS_BYTES_MAX = 64 * 1024  # one property of an Azure Tables entity, so that both stores refuse the same facts
 
 
 class SqliteLedger(OnDatabase):
@@ -30,7 +29,7 @@ class SqliteLedger(OnDatabase):
         found = await self._database.read(lambda connection: connection.execute(statement, (subject,)).fetchone())
         if found is None:
             return Stored(Facts())
-        return Stored(msgspec.json.decode(found[0], type=Facts), str(found[1]))
+        return Stored(unpack_facts(found[0]), str(found[1]))
 
     async def commit(self, evaluation: Evaluation, facts_etag: str) -> None:
         """Write facts, decision, commands (as pending, unsent), holds (added, released) in one transaction.
@@ -40,7 +39,7 @@ class SqliteLedger(OnDatabase):
         A hold that is both released and added stays, as added. Raises AlreadyDecidedError when the decision exists,
         else ConflictError when the facts changed since they were read, and TooLargeError for facts over 64 KiB.
         """
-        facts = encode(evaluation.facts)
+        facts = pack_facts(evaluation.facts)
         if len(facts) > FACTS_BYTES_MAX:
             subject = evaluation.decision.subject
             raise TooLargeError(f"the facts of {subject} take {len(facts)} bytes, more than {FACTS_BYTES_MAX}")

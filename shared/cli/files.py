@@ -113,13 +113,13 @@ def decide(
     """Show what would be decided about raw payloads, and why: by the live path, without doing or writing anything.
 
     Each payload is judged on the same facts: those of the store, or none. What one orders is not done for the next.
-    Exit 0 when all of it could be judged, 3 when some was rejected.
+    Exit 0 when all of it could be judged, 3 when some was rejected: not understood, or out of the policy's scope.
 
     \b
     Example:
       outerloop decide --policy examples/flight_delays/policy.yaml event.json
     """  # noqa: D301
-    from shared.cli.rehearsal import rehearse  # noqa: PLC0415  # numpy and the store take their time
+    from shared.cli.rehearsal import REJECTED, rehearse  # noqa: PLC0415  # numpy and the store take their time
 
     with plainly():
         read_files(policy, overlay)  # faults are named by the paths that were given, as validate names them
@@ -130,14 +130,14 @@ def decide(
             print_json_line(answer)
         else:
             _print_answer(answer, f"{answer['file']}:{answer['index']}: " if len(found) > 1 else "")
-    if any(answer["kind"] == "Rejected" for answer in answers):
+    if any(answer["decision"] == REJECTED for answer in answers):
         raise typer.Exit(EXIT_REFUSED)
 
 
 def _print_answer(answer: dict[str, Any], where: str) -> None:
     about = f" about {answer['subject']}" if answer["subject"] else ""
-    said = f"rejected ({answer['rule']})" if answer["kind"] == "Rejected" else None
-    print_line(where + (said or f"{answer['kind']}{about}: {answer['decision']} ({answer['rule']})"))
+    heard = "" if answer["kind"] == "Rejected" else f"{answer['kind']}{about}: "
+    print_line(f"{where}{heard}{answer['decision']} ({answer['rule']})")
     for reason in answer["reasons"]:
         until = f", until {reason['until']}" if reason.get("until") else ""
         release = f", release: {reason['release']}" if reason.get("release") else ""

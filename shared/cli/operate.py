@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from shared.cli.output import print_json, print_json_line, print_line
+from shared.cli.output import print_json_line, print_line
 from shared.cli.policies import AsJson
 from shared.cli.problems import EXIT_REFUSED, CommandError, plainly
 from shared.cli.session import policy_of, with_application
@@ -34,18 +34,25 @@ ACTIONS: dict[Action, Asked] = {
 }
 
 
-def _said(text: str) -> str:
+def said(text: str) -> str:
     """The text as given. One that says nothing is wrong usage: the ledger is read long afterwards."""
     if not text.strip():
         raise typer.BadParameter("is empty: the ledger keeps who asked, and why")
     return text
 
 
+WorkloadName = Annotated[str, typer.Argument(help="The name of the workload in the policy.")]
+By = Annotated[str, typer.Option(help="Who asks.", callback=said)]
+Why = Annotated[str, typer.Option(help="Why; it is kept in the ledger.", callback=said)]
+OneWorkload = Annotated[str, typer.Argument(help="The name of the workload; or --all.")]
+Every = Annotated[bool, typer.Option("--all", help="Every workload of the policy.")]
+
+
 def ask(
     action: Annotated[Action, typer.Argument(help="What to ask for.")],
-    workload: Annotated[str, typer.Argument(help="The name of the workload in the policy.")],
-    by: Annotated[str, typer.Option(help="Who asks.", callback=_said)],
-    why: Annotated[str, typer.Option(help="Why; it is kept in the ledger.", callback=_said)],
+    workload: WorkloadName,
+    by: By,
+    why: Why,
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """Ask the loop for something, and say what it decided. Exit 0 when it acts or waits, 3 when it refuses.
@@ -64,10 +71,10 @@ def ask(
 
 
 def pause(
-    by: Annotated[str, typer.Option(help="Who asks.")],
-    why: Annotated[str, typer.Option(help="Why; it is kept in the ledger.")],
-    workload: Annotated[str, typer.Argument(help="The name of the workload; or --all.")] = "",
-    every: Annotated[bool, typer.Option("--all", help="Every workload of the policy.")] = False,  # noqa: FBT002
+    by: By,
+    why: Why,
+    workload: OneWorkload = "",
+    every: Every = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """Stop everything but rollback and notification, until it is resumed.
@@ -83,13 +90,13 @@ def pause(
 
 
 def resume(
-    by: Annotated[str, typer.Option(help="Who asks.")],
-    why: Annotated[str, typer.Option(help="Why; it is kept in the ledger.")],
-    workload: Annotated[str, typer.Argument(help="The name of the workload; or --all.")] = "",
-    every: Annotated[bool, typer.Option("--all", help="Every workload of the policy.")] = False,  # noqa: FBT002
+    by: By,
+    why: Why,
+    workload: OneWorkload = "",
+    every: Every = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """End a pause: what waited goes on at once, under the guards as they are now.
+    """End a pause: what waited goes on at once, under the guards as they are now. ``give_up_after`` counts anew.
 
     \b
     Examples:
@@ -109,10 +116,8 @@ def _ask_each(action: Asked, workload: str, *, every: bool, by: str, why: str, a
 def answer(decisions: "list[Decision]", *, as_json: bool) -> None:
     """Print decisions about a person's wish; exit 3 when all of them refuse."""
     for decision in decisions:
-        if as_json and len(decisions) > 1:
+        if as_json:
             print_json_line(decision)
-        elif as_json:
-            print_json(decision)
         else:
             _print(decision)
     if all(decision.verdict in ("suppress", "no_match") for decision in decisions):
@@ -121,11 +126,17 @@ def answer(decisions: "list[Decision]", *, as_json: bool) -> None:
 
 async def _tell(app: "Application", action: Asked, wanted: list[str] | None, by: str, why: str) -> "list[Decision]":
     """Tell the loop a wish about these workloads, or about all; what it decided about each. Raises CommandError."""
+    for name in wanted or ():
+        await known_workload(app, name)
+    every = [known.name for known in (await policy_of(app)).workloads]
+    return [await _tell_one(app, action, name, by, why) for name in wanted or every]
+
+
+async def known_workload(app: "Application", workload: str) -> None:
+    """Nothing, if the policy has it. Raises CommandError that names those that there are."""
     names = [known.name for known in (await policy_of(app)).workloads]
-    strange = [name for name in wanted or () if name not in names]
-    if strange:
-        raise CommandError(f"the policy has no workload {strange[0]!r}; it has {', '.join(names)}")
-    return [await _tell_one(app, action, name, by, why) for name in wanted or names]
+    if workload not in names:
+        raise CommandError(f"the policy has no workload {workload!r}; it has {', '.join(names)}")
 
 
 async def _tell_one(app: "Application", action: Asked, workload: str, by: str, why: str) -> "Decision":

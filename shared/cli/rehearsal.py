@@ -31,6 +31,7 @@ Answer = dict[str, Any]
 Found = tuple[str, int, Parsed]
 """The file, the place in it, and what stands there."""
 
+REJECTED = "rejected"  # the decision about what would be kept with a reason, and judged by nobody
 NEVER_DECIDED = {
     TelemetryReceived: "telemetry is aggregated; what is decided on are the windows that close",
     SubscriptionValidation: "the handshake is answered at once",
@@ -92,12 +93,12 @@ async def _answers(store: SqliteStore, policies: PolicyFolder, found: Iterable[F
 
 async def _answer(decider: Decider, store: Store, loaded: LoadedPolicy, element: Parsed) -> list[Answer]:
     if isinstance(element, Rejected):
-        return [_refused(element, "parsing")]
+        return [_refused("Rejected", element, "parsing")]
     if type(element) in NEVER_DECIDED:
         return [_passed_over(element, "not_decided", NEVER_DECIDED[type(element)])]
     refusal = routing.out_of_scope(loaded.policy, element)
     if refusal:
-        return [_refused(refusal, "scope")]
+        return [_refused(kind_of(element), refusal, "scope")]
     if await store.signal(element.dedup_key):
         return [
             _passed_over(element, "repeated", f"the store has heard this before: outerloop explain {element.dedup_key}")
@@ -105,8 +106,8 @@ async def _answer(decider: Decider, store: Store, loaded: LoadedPolicy, element:
     return [_decided(element, evaluation.decision) for evaluation in await decider.preview(loaded, element)]
 
 
-def _refused(refusal: Rejected, rule: str) -> Answer:
-    return _shape("Rejected", "rejected", rule, [{"code": refusal.reason, "text": refusal.detail}])
+def _refused(kind: str, refusal: Rejected, rule: str) -> Answer:
+    return _shape(kind, REJECTED, rule, [{"code": refusal.reason, "text": refusal.detail}])
 
 
 def _passed_over(signal: Signal, code: str, text: str) -> Answer:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shared.cli.operate import answer, told
+from shared.cli.operate import By, Why, WorkloadName, answer, known_workload, said, told
 from shared.cli.output import print_json, print_line, print_table
 from shared.cli.policies import AsJson
-from shared.cli.problems import CommandError, plainly
+from shared.cli.problems import plainly
 from shared.cli.session import policy_of, with_application
 from shared.domain.durations import parse_duration
 from shared.domain.ids import derive
@@ -21,19 +21,20 @@ if TYPE_CHECKING:
     from shared.domain.decisions import Decision
     from shared.runtime import Application
 
-WorkloadName = Annotated[str, typer.Argument(help="The name of the workload in the policy.")]
-By = Annotated[str, typer.Option(help="Who asks.")]
-
 
 def add(  # the options of a command
     workload: WorkloadName,
-    what: Annotated[str, typer.Argument(help="A rule or a kind of incident, such as data_drift; a glob.")],
+    what: Annotated[
+        str, typer.Argument(help="A rule or a kind of incident, such as data_drift; a glob.", callback=said)
+    ],
     lasting: Annotated[str, typer.Option("--for", help="For how long, such as 2h or 3d.")],
     by: By,
-    comment: Annotated[str, typer.Option(help="Why; whatever it holds names this.")],
+    comment: Annotated[str, typer.Option(help="Why; whatever it holds names this.", callback=said)],
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """Ask for quiet: its notifications and retrainings are held until then. Rollbacks are never silenced.
+    """Ask for quiet: its retrainings wait until then, and its messages are kept in the ledger instead of being sent.
+
+    Rollbacks, what is said with them, and what needs a person at once are never silenced. Exit 3 when it is refused.
 
     \b
     Examples:
@@ -45,7 +46,7 @@ def add(  # the options of a command
         raise typer.BadParameter(str(error)) from None
 
     async def work(app: "Application") -> "Decision":
-        await _known(app, workload)
+        await known_workload(app, workload)
         now = app.clock.now()
         signal = SilenceAdded(
             source="outerloop/cli",
@@ -69,7 +70,7 @@ def expire(
     workload: WorkloadName,
     silence_id: Annotated[str, typer.Argument(help="The id that the list shows.")],
     by: By,
-    why: Annotated[str, typer.Option(help="Why; it is kept in the ledger.")],
+    why: Why,
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """End a silence before its time: what it held is evaluated at once.
@@ -80,7 +81,7 @@ def expire(
     """  # noqa: D301
 
     async def work(app: "Application") -> "Decision":
-        await _known(app, workload)
+        await known_workload(app, workload)
         now = app.clock.now()
         signal = SilenceExpired(
             source="outerloop/cli",
@@ -122,9 +123,3 @@ async def _in_force(app: "Application") -> list[tuple[str, Silence]]:
     names = [known.name for known in (await policy_of(app)).workloads]
     every = [(name, s) for name in names for s in (await app.store.facts(subject_of(name))).value.silences]
     return sorted((pair for pair in every if now < pair[1].until), key=lambda pair: pair[1].until)
-
-
-async def _known(app: "Application", workload: str) -> None:
-    names = [known.name for known in (await policy_of(app)).workloads]
-    if workload not in names:
-        raise CommandError(f"the policy has no workload {workload!r}; it has {', '.join(names)}")

@@ -23,12 +23,13 @@ from shared.domain.announcements import (
 from shared.domain.commands import Notify, RequestApproval, Retrain, RollBackTraffic, kind_of
 from shared.domain.decisions import Decision, Evaluation, Reason
 from shared.domain.effects import AnyCommand
-from shared.domain.facts import Facts, Incident, Version
+from shared.domain.facts import Facts, Incident, Proposal, Version
 from shared.domain.ids import derive
 from shared.domain.lifecycle import VersionState
 from shared.domain.outcomes import Failed, Skipped, Succeeded
 from shared.domain.routing import is_budget, workload_of
 from shared.domain.signals import CommandFinished, HoldElapsed, Signal
+from shared.domain.situation import is_version
 from shared.domain.values import replace
 
 
@@ -51,8 +52,10 @@ def announce(evaluation: Evaluation, signal: Signal, before: Facts) -> tuple[Ann
         _Said("Outerloop.DecisionMade", "", {}),
         *_of_outcome(signal),
         *_of_people(decision, before, after),
+        *_of_proposals(decision, before, after),
         *_of_budgets(decision, before, after),
-        *_of_versions(decision, signal, before, after),
+        *_of_versions(signal, before, after),
+        *_of_waiting_version(evaluation),
         *_of_rollout(decision, before, after),
         *_of_incidents(before, after),
         *_of_orders(decision, _rolled_back(before, after)),
@@ -116,7 +119,7 @@ _REACHED: dict[VersionState, AnnouncementType] = {
 }
 
 
-def _of_versions(decision: Decision, signal: Signal, before: Facts, after: Facts) -> Iterator[_Said]:
+def _of_versions(signal: Signal, before: Facts, after: Facts) -> Iterator[_Said]:
     for name, version in after.versions.items():
         known = before.versions.get(name)
         was = known.state if known else None
@@ -128,8 +131,6 @@ def _of_versions(decision: Decision, signal: Signal, before: Facts, after: Facts
             yield _about(said, version)
         if was == "rolling_out" and version.state == "serving":
             yield _about("Outerloop.RolloutCompleted", version)
-    if _holds_promotion(decision):
-        yield _Said("Outerloop.PromotionHeld", "", {})
 
 
 def _answered(signal: Signal, version: Version) -> _Said:
@@ -142,8 +143,13 @@ def _about(said: AnnouncementType, version: Version) -> _Said:
     return _Said(said, version.version, {"version": version.version, "approval": approval})
 
 
-def _holds_promotion(decision: Decision) -> bool:
-    return decision.verdict == "hold" and decision.rule in ("promotion", "approval")
+def _of_waiting_version(evaluation: Evaluation) -> Iterator[_Said]:
+    decision = evaluation.decision
+    if decision.verdict != "hold" or decision.rule not in ("promotion", "approval"):
+        return
+    waiting = (hold.signal.about for hold in evaluation.holds if is_version(hold.signal.about))
+    version = next(waiting, "").removeprefix("version ")
+    yield _Said("Outerloop.PromotionHeld", "", {"version": version})
 
 
 def _of_rollout(decision: Decision, before: Facts, after: Facts) -> Iterator[_Said]:
@@ -195,11 +201,34 @@ def _incident(said: AnnouncementType, incident: Incident) -> _Said:
     return _Said(said, incident.id, {"incident": shown, "version": incident.version})
 
 
+def _of_proposals(decision: Decision, before: Facts, after: Facts) -> Iterator[_Said]:
+    """The answers to what would be begun. A question that something else has ended was not answered."""
+    open_now = {proposal.asked.id: proposal for proposal in after.proposals.values()}
+    codes = {reason.code for reason in decision.reasons}
+    for proposal in before.proposals.values():
+        now = open_now.get(proposal.asked.id)
+        if now and now.approved and not proposal.approved:
+            yield _proposed("Outerloop.ApprovalGranted", proposal)
+        elif now is None and decision.rule == "proposal" and "refused" in codes:
+            yield _proposed("Outerloop.ApprovalRefused", proposal)
+        elif now is None and decision.rule == "proposal" and "expired" in codes:
+            yield _proposed("Outerloop.ApprovalExpired", proposal)
+
+
+def _proposed(said: AnnouncementType, proposal: Proposal) -> _Said:
+    version = proposal.about.removeprefix("version ") if is_version(proposal.about) else ""
+    return _Said(said, proposal.asked.id, {"version": version, "approval": proposal.asked.id})
+
+
 def _of_people(decision: Decision, before: Facts, after: Facts) -> Iterator[_Said]:
     if before.paused != after.paused:
         yield _Said("Outerloop.Paused" if after.paused else "Outerloop.Resumed", "", {})
     if decision.verdict == "escalate":
         yield _Said("Outerloop.PersonNeeded", "", {})
+    if decision.cause_kind == "SilenceAdded" and before.silences != after.silences:
+        yield _Said("Outerloop.SilenceBegun", "", {})
+    if decision.cause_kind == "SilenceExpired" and before.silences != after.silences:
+        yield _Said("Outerloop.SilenceEnded", "", {})
 
 
 def _of_budgets(decision: Decision, before: Facts, after: Facts) -> Iterator[_Said]:

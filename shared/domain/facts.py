@@ -1,7 +1,7 @@
 """What is known about one workload: the versions, who serves, the rollout under way, incidents, and recent history.
 
-Owns the state that decisions read and replace. It changes only through signals, one row per subject, at most 64 KiB.
-Knows nothing of how it is stored.
+Owns the state that decisions read and replace. It changes only through signals, one row per subject; all that grows in it has
+a limit. Knows nothing of how it is stored.
 """
 
 from datetime import datetime

@@ -3,7 +3,7 @@
 Owns the arguments and the answer of every rule, and how an answer becomes an evaluation. Decides nothing itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -73,6 +73,11 @@ class Setting:
         hold = self.wake("retry", about, due, retries=self.heard.dedup_key)
         return hold, facts.with_held(hold.id, HeldSignal(dedup_key=self.heard.dedup_key, about=about))
 
+    def again(self, wanted: Callable[[str], bool] = bool) -> tuple[Hold, ...]:
+        """What waits (all of it, or what is about something wanted), to be evaluated again at once."""
+        waiting = (held for held in self.facts.held.values() if wanted(held.about))
+        return tuple(self.wake("retry", held.about, self.now, held.dedup_key) for held in waiting)
+
     def wake(self, purpose: Any, about: str, due: datetime, retries: str = "") -> Hold:
         """A hold that ends with ``HoldElapsed(purpose, about)``. The same purpose and subject matter give the same id."""
         hold_id = ids.derive("hold", self.subject, purpose, about)
@@ -120,6 +125,11 @@ class Ruling:
     released: tuple[str, ...] = ()
 
 
+def is_version(about: str) -> bool:
+    """Whether what waits is a version's way to production: its start, its staging, or a yes to it."""
+    return about.startswith("version ")
+
+
 def because(code: str, text: str, **details: Any) -> Reason:
     """A reason, written shortly."""
     return Reason(code=code, text=text, **details)
@@ -137,6 +147,7 @@ def evaluation(situation: Setting, ruling: Ruling) -> Evaluation:
         released.add(situation.signal.hold_id)
     renewed = {hold.id for hold in ruling.holds}
     released -= renewed
+    released |= _waits_for_closed(ruling.facts)
     held = {hold_id: key for hold_id, key in ruling.facts.held.items() if hold_id not in released}
     facts = _with_open_questions(replace(ruling.facts, held=held))
     released |= _expiries_of_closed(situation, facts)
@@ -155,6 +166,12 @@ def evaluation(situation: Setting, ruling: Ruling) -> Evaluation:
         depth=situation.signal.depth,
     )
     return Evaluation(decision=decision, facts=facts, holds=ruling.holds, released=tuple(sorted(released)))
+
+
+def _waits_for_closed(facts: Facts) -> set[str]:
+    """The holds of signals that wait about incidents which are closed by now, however they ended."""
+    closed = {f"incident {known.id}" for known in facts.incidents if known.state == "closed"}
+    return {hold_id for hold_id, held in facts.held.items() if held.about in closed}
 
 
 def _with_open_questions(facts: Facts) -> Facts:

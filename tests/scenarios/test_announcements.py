@@ -13,13 +13,19 @@ from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import (
     BROKEN,
     SCARCE,
+    after,
     asked,
+    breached,
     budgeted,
     crossed,
+    expired,
     failure,
+    known,
     policy_with,
     registered,
     serving,
+    silenced,
+    version,
 )
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "events.schema.json").read_text(encoding="utf-8"))
@@ -126,6 +132,55 @@ def test_every_end_of_a_candidate_is_heard(story, heard):
     assert names(story()) == heard
 
 
+def test_a_promotion_that_is_held_says_which_version_waits():
+    (held,) = paused().said("PromotionHeld")
+    assert (held.data.version, [reason.code for reason in held.data.reasons]) == ("2", ["paused"])
+
+
+def asked_first(*signals):
+    """A story under ``mode: propose``, whose owner was asked."""
+    return Timeline(policy_with(mode="propose"), serving("1")).push(*signals)
+
+
+@pytest.mark.parametrize("about", [breached(), registered("2")], ids=["retraining", "promotion"])
+@pytest.mark.parametrize(
+    ("answered", "heard"),
+    [
+        (lambda story: story.say("approve"), "ApprovalGranted"),
+        (lambda story: story.say("reject"), "ApprovalRefused"),
+        (lambda story: story.at("49h"), "ApprovalExpired"),
+    ],
+    ids=["yes", "no", "nobody"],
+)
+def test_what_comes_of_a_question_whether_to_begin_is_heard_once(about, answered, heard):
+    story = asked_first(about)
+    (asking,) = story.said("ApprovalRequested")
+    (answer,) = answered(story).said("ApprovalGranted", "ApprovalRefused", "ApprovalExpired")[:1]
+    assert answer.type == f"Outerloop.{heard}"
+    assert answer.data.approval == asking.data.approval
+    assert answer.data.version == getattr(about, "model_version", "")
+    assert [one.data.approval for one in story.said(heard)].count(asking.data.approval) == 1
+
+
+def test_a_question_that_a_rollback_has_ended_was_not_answered():
+    story = Timeline(policy_with(mode="propose"), known(version("1"), version("2", "standby"))).push(breached())
+    story.push(asked("rollback"))
+    assert story.said("ApprovalGranted", "ApprovalRefused", "ApprovalExpired") == []
+
+
+def silenced_for_a_while():
+    story = Timeline(policy_with(), serving("1")).push(silenced())
+    return story.push(expired(story.facts.silences[0].id))
+
+
+def test_a_silence_is_heard_when_it_begins_and_when_a_person_ends_it():
+    story = silenced_for_a_while()
+    assert names(story) == ["SilenceBegun", "SilenceEnded"]
+    (begun,) = story.said("SilenceBegun")
+    assert begun.data.reasons[0].until == after("2d")
+    assert names(Timeline(policy_with(), serving("1")).push(expired("unknown"))) == []
+
+
 def test_a_freeze_holds_a_retraining_until_it_is_lifted():
     story = frozen()
     heard = ["BudgetCrossed", "RetrainingFrozen", "IncidentOpened", "RetrainHeld", "FreezeLifted"]
@@ -150,6 +205,7 @@ STORIES = [
     frozen,
     retrained,
     paused,
+    silenced_for_a_while,
 ]
 
 

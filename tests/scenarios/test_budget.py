@@ -9,6 +9,7 @@ from tests.unit.domain.builders import (
     GROUP,
     after,
     asked,
+    breached,
     budgeted,
     crossed,
     known,
@@ -92,3 +93,29 @@ def test_a_budget_of_another_resource_group_concerns_nobody_here():
 def test_the_same_alert_in_both_schemas_is_told_once():
     story = Timeline(budgeted(), serving("1")).push(crossed(0.9))
     story.push(crossed(0.9, forecast=None)).expect_ordered("Notify", 0)
+
+
+def frozen_drift():
+    """Version 1 drifts while retraining is frozen: it waits for the end of March."""
+    story = Timeline(budgeted(), serving("1"))
+    story.azure.traffic = {"version-1": 100}
+    return story.push(crossed(1.0)).push(breached()).expect(incidents=["open"]).expect_reason("budget_freeze")
+
+
+def test_drift_that_waited_retrains_nothing_once_a_newer_version_serves():
+    """It was the old version's: nobody has found that the new one drifts."""
+    story = frozen_drift().push(registered("2")).approve("2").at("3h")
+    story.expect(champion="2", incidents=["promoted"])
+    story.at("40d").expect(incidents=["promoted"])
+    assert story.commands("Retrain") == []
+
+
+def test_drift_of_a_version_that_went_back_retrains_nothing():
+    story = Timeline(budgeted(), known(version("2"), version("1", "standby")))
+    story.push(crossed(1.0)).push(breached()).expect(incidents=["open"])
+    story.push(asked("rollback")).expect(champion="1", incidents=["rolled_back"]).at("40d")
+    assert story.commands("Retrain") == []
+
+
+def test_drift_of_the_version_that_still_serves_is_retrained_when_the_freeze_ends():
+    frozen_drift().at("31d").expect_ordered("Retrain")

@@ -160,9 +160,9 @@ def test_a_held_remedy_waits_out_a_long_weekend():
 def test_drift_of_a_new_champion_is_acted_on_although_an_old_incident_never_was():
     story = Timeline(facts=serving("1", retrained_at=(NOW,))).push(registered("2"))
     drifted_months(story, 3, 4, 5).expect(incidents=["open"]).expect_reason("cooldown")
-    story.approve("2").at("2h").expect(champion="2").at("13h").expect(incidents=["open"])
-    drifted_months(story, 6, 7, 8, number="2").expect(incidents=["remedying"])
-    assert story.facts.incidents[0].version == "2"
+    story.approve("2").at("2h").expect(champion="2", incidents=["promoted"]).at("13h").expect(incidents=["promoted"])
+    drifted_months(story, 6, 7, 8, number="2").expect(incidents=["promoted", "remedying"])
+    assert story.facts.incidents[1].version == "2"
 
 
 def test_a_rollback_of_the_remedy_closes_the_incident_as_failed():

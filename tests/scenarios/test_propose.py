@@ -229,9 +229,17 @@ def test_a_question_about_a_plan_that_changed_is_closed_when_it_is_put_anew():
 
 
 def test_a_champion_that_took_over_meanwhile_makes_it_another_question():
-    story = drifted(facts=known(version("1"), version("2", "standby"))).push(asked("rollback")).expect(champion="2")
-    story.say("approve").expect(incidents=["open"]).expect_reason("evidence_changed")
+    story = Timeline(ASKING, known(version("1"), version("2", "standby"))).push(asked("retrain"), asked("rollback"))
+    story.expect(champion="2").say("approve").expect(incidents=["open"]).expect_reason("evidence_changed")
     assert proposal(story).asked.evidence["champion"] == "version 2"
+
+
+def test_a_question_about_drift_is_closed_when_another_version_serves():
+    story = drifted(facts=known(version("1"), version("2", "standby"))).push(asked("rollback"))
+    story.expect(champion="2", incidents=["rolled_back"])
+    assert (story.facts.proposals, story.facts.held) == ({}, {})
+    story.at("60h")
+    assert (story.commands("Retrain"), len(questions(story))) == ([], 1)
 
 
 @pytest.mark.parametrize("mode", ["act", "observe"])

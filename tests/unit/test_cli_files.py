@@ -172,7 +172,7 @@ def test_decide_answers_what_cannot_be_parsed_or_is_out_of_scope(event, tmp_path
     unreadable, elsewhere = lines(result)
     assert result.exit_code == 3
     assert (unreadable["kind"], unreadable["decision"], unreadable["rule"]) == ("Rejected", "rejected", "parsing")
-    assert (elsewhere["kind"], elsewhere["decision"], elsewhere["rule"]) == ("Rejected", "rejected", "scope")
+    assert (elsewhere["kind"], elsewhere["decision"], elsewhere["rule"]) == ("ModelRegistered", "rejected", "scope")
     assert elsewhere["reasons"][0]["code"] == "out_of_scope"
     assert unreadable["commands"] == elsewhere["commands"] == []
     assert [(answer["file"], answer["index"]) for answer in (unreadable, elsewhere)] == [
@@ -187,6 +187,14 @@ def test_decide_says_which_of_several_payloads_an_answer_is_about(event, tmp_pat
     text = outerloop("decide", "--policy", POLICY, broken, event("1")).stdout
     assert f"{broken}:0: rejected (parsing)" in text
     assert "registered-1.json:0: ModelRegistered about workload/flight-delay: act (promotion)" in text
+
+
+def test_decide_says_what_was_heard_from_outside_of_the_policy(event):
+    foreign = event("1", workspace=DEVELOPMENT.replace("flights-dev", "somebody-elses"))
+    result = outerloop("decide", "--policy", POLICY, foreign)
+    assert result.exit_code == 3
+    assert result.stdout.startswith("ModelRegistered: rejected (scope)")
+    assert "add it to environments: or unsubscribe" in result.stdout
 
 
 def test_decide_ends_with_0_when_everything_could_be_judged(event):
@@ -326,4 +334,4 @@ def test_decide_leaves_files_alone_that_no_rule_counts(counting):
     result = outerloop("decide", "--json", "--policy", counting("other/*"), STORED)
     (answer,) = lines(result)
     assert result.exit_code == 3
-    assert (answer["kind"], answer["rule"], answer["reasons"][0]["code"]) == ("Rejected", "scope", "out_of_scope")
+    assert (answer["kind"], answer["rule"], answer["reasons"][0]["code"]) == ("DataArrived", "scope", "out_of_scope")

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from shared.cli import app
+from shared.domain.facts import Facts
 from shared.domain.records import RejectedRow
 from shared.domain.values import encode
 from shared.signing import ApprovalLinks, Question
@@ -341,13 +342,30 @@ def test_the_same_wish_a_second_time_is_a_wish_of_its_own(outerloop, filled):
     assert len(ids) == 2
 
 
-@pytest.mark.parametrize("said", [("--by", " ", "--why", "x"), ("--by", "ada", "--why", "")])
-def test_a_wish_of_nobody_or_for_no_reason_is_wrong_usage(outerloop, filled, said):
+@pytest.mark.parametrize(("by", "why"), [(" ", "x"), ("ada", "")], ids=["nobody", "no reason"])
+@pytest.mark.parametrize(
+    "wish",
+    [
+        ("ask", "pause", WORKLOAD),
+        ("pause", WORKLOAD),
+        ("resume", "--all"),
+        ("silence", "add", WORKLOAD, "data_drift", "--for", "2h"),
+        ("silence", "expire", WORKLOAD, "an-id"),
+    ],
+    ids=" ".join,
+)
+def test_a_wish_of_nobody_or_for_no_reason_is_wrong_usage(outerloop, filled, wish, by, why):
     filled(nothing)
-    result = outerloop("ask", "pause", WORKLOAD, *said)
+    result = outerloop(*wish, "--by", by, "--comment" if "add" in wish else "--why", why)
     assert result.exit_code == 2
     assert "is empty" in result.stderr
-    assert not filled(lambda loop: loop.facts()).paused
+    assert filled(lambda loop: loop.facts()) == Facts()
+
+
+def test_a_silence_about_nothing_is_wrong_usage(outerloop, filled):
+    filled(nothing)
+    result = outerloop("silence", "add", WORKLOAD, "", "--for", "2h", "--by", "ada", "--comment", "holidays")
+    assert (result.exit_code, "is empty" in result.stderr) == (2, True)
 
 
 def test_a_wish_about_an_unknown_workload_is_refused_before_it_is_stored(outerloop, filled):

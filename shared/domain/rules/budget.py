@@ -120,8 +120,7 @@ def lift(situation: Situation, signal: OperatorAsked) -> Ruling:
     if not frozen:
         return Ruling("suppress", RULE, (reason, because("no_freeze", "no freeze is in force")), facts)
     lifted = {key: replace(known, lifted_by=signal.by) for key, known in frozen.items()}
-    again = tuple(situation.wake("retry", held.about, situation.now, held.dedup_key) for held in facts.held.values())
-    return Ruling("act", RULE, (reason,), replace(facts, freezes={**facts.freezes, **lifted}), holds=again)
+    return Ruling("act", RULE, (reason,), replace(facts, freezes={**facts.freezes, **lifted}), holds=situation.again())
 
 
 def _spent(signal: BudgetCrossed) -> Reason:

@@ -4,12 +4,11 @@ Owns what is remembered of each (resource, assignment), in the order of ``occurr
 guard itself stands with the others, in ``guards``. Development blocks nothing.
 """
 
-from shared.domain.decisions import Hold
 from shared.domain.facts import Facts, Judged
 from shared.domain.guards import blocking
 from shared.domain.platform_signals import ComplianceChanged
 from shared.domain.routing import lies_in
-from shared.domain.situation import Ruling, Situation, because, ignore
+from shared.domain.situation import Ruling, Situation, because, ignore, is_version
 from shared.domain.values import replace
 
 RULE = "compliance"
@@ -67,7 +66,9 @@ def _judge(situation: Situation, facts: Facts, seen: Judged) -> Ruling:
     if bool(before) == bool(after):
         left = because("still_blocked", f"{len(after)} judgements keep promotions out") if after else None
         known = because("not_blocked", "promotions were not kept out, and are not now")
-        return Ruling("suppress", RULE, (reason, left or known), facts)
+        # What waits may lead into the other workspace, or into production only.
+        woken = situation.again(is_version) if after and seen.compliant else ()
+        return Ruling("suppress", RULE, (reason, left or known), facts, holds=woken)
     if after:
         title = f"{situation.workload.name}: promotions wait until {_workspace(situation, seen)} is compliant"
         told = situation.tell(
@@ -76,13 +77,8 @@ def _judge(situation: Situation, facts: Facts, seen: Judged) -> Ruling:
         return Ruling("act", RULE, (reason, *after), facts, commands=(told,))
     title = f"{situation.workload.name}: {_workspace(situation, seen)} is compliant, promotions go on"
     told = situation.tell(situation.workload.owner, title, {"resource": seen.resource, "assignment": seen.assignment})
-    mended = because("mended", "nothing keeps promotions out any more; what was held is evaluated at once")
-    return Ruling("act", RULE, (reason, mended), facts, commands=(told,), holds=_released(situation))
-
-
-def _released(situation: Situation) -> tuple[Hold, ...]:
-    waiting = (held for held in situation.facts.held.values() if held.about.startswith("version "))
-    return tuple(situation.wake("retry", held.about, situation.now, held.dedup_key) for held in waiting)
+    mended = because("mended", "Azure Policy keeps promotions out no more; what was held is evaluated at once")
+    return Ruling("act", RULE, (reason, mended), facts, commands=(told,), holds=situation.again(is_version))
 
 
 def _overfull(situation: Situation, facts: Facts, forgotten: Judged) -> Ruling:

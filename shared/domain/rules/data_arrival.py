@@ -84,11 +84,7 @@ def _respond(situation: Situation, signal: DataArrived, rule: NewData | None) ->
 def _waiting(situation: Situation) -> tuple[Hold, ...]:
     """What waits to be retrained, woken at once."""
     waiting = {f"incident {known.id}" for known in situation.facts.incidents if known.state == "open"}
-    return tuple(
-        situation.wake("retry", held.about, situation.now, held.dedup_key)
-        for held in situation.facts.held.values()
-        if held.about in waiting
-    )
+    return situation.again(waiting.__contains__)
 
 
 def _described(signal: DataArrived, facts: Facts) -> Reason:

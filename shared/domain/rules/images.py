@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.domain import guards
 from shared.domain.commands import Notify
-from shared.domain.decisions import Hold, Reason
+from shared.domain.decisions import Reason
 from shared.domain.facts import Facts
 from shared.domain.ids import derive
 from shared.domain.image_facts import Finding, Image, latest, remembered, with_finding
@@ -16,7 +16,7 @@ from shared.domain.images import counting, failed
 from shared.domain.platform_signals import ImageDeleted, ImagePushed, ImageQuarantined, VulnerabilityFound
 from shared.domain.policy_images import Images, registry_name
 from shared.domain.rules.target_incidents import Sighting, end, newest, sight
-from shared.domain.situation import Ruling, Situation, because, ignore
+from shared.domain.situation import Ruling, Situation, because, ignore, is_version
 from shared.domain.values import replace
 
 RULE = "image"
@@ -81,7 +81,7 @@ def _judge(situation: Situation, known: Image, seen: Image) -> Ruling:
     told = _incident(situation, rule, facts, seen)
     before = guards.untrusted_images(situation, situation.facts)
     after = guards.untrusted_images(situation, facts)
-    released = _released(situation) if before and not after else ()
+    released = situation.again(is_version) if before and not after else ()
     reasons = (_noted(seen), *told.reasons, *after)
     if released or (before and not after):
         reasons = (
@@ -97,11 +97,6 @@ def _noted(seen: Image) -> Reason:
         "deleted" if seen.deleted else "quarantined" if seen.quarantined else "scanned" if seen.scanned else "unscanned"
     )
     return because("image_seen", f"{seen.name} is {state}", observed=seen.worst or state)
-
-
-def _released(situation: Situation) -> tuple[Hold, ...]:
-    waiting = (held for held in situation.facts.held.values() if held.about.startswith("version "))
-    return tuple(situation.wake("retry", held.about, situation.now, held.dedup_key) for held in waiting)
 
 
 def _incident(situation: Situation, rule: Images, facts: Facts, seen: Image) -> _Told:

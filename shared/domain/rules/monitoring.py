@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from shared.domain import guards
 from shared.domain.decisions import Reason
 from shared.domain.facts import WINDOWS_KEPT_MAX, Facts, WindowSeen
+from shared.domain.lifecycle import ENDED
 from shared.domain.policy_monitoring import DataDrift
 from shared.domain.rules import remedy, repeats
 from shared.domain.rules.annotation import annotate
@@ -77,7 +78,8 @@ def _remember(facts: Facts, version: str, seen: WindowSeen) -> Facts:
     others = tuple(known for known in every if known.window != seen.window)  # of rules that watch other lengths
     alike = tuple(known for known in every if known.window == seen.window and known.start != seen.start)
     windows = sorted((*alike, seen), key=lambda known: known.start)[-WINDOWS_KEPT_MAX:]
-    living = {name: known for name, known in facts.windows.items() if name in facts.versions}
+    ended = {name for name, known in facts.versions.items() if known.state in ENDED}  # these never serve again
+    living = {name: known for name, known in facts.windows.items() if name in facts.versions.keys() - ended}
     return replace(facts, windows={**living, version: (*others, *windows)})
 
 
@@ -173,6 +175,9 @@ def _respond(situation: Situation, facts: Facts, rule: DataDrift, reasons: tuple
     incident = facts.open_incident("data_drift")
     if incident and not repeats.may_act(situation, incident):
         return repeats.count(RULE, facts, incident, reasons)
+    asked_otherwise = repeats.under_way(facts) if rule.then == "retrain" and incident is None else None
+    if asked_otherwise:  # by a person, a schedule or new data: one training on the newest rows is enough
+        return repeats.count(RULE, facts, asked_otherwise, reasons)
     if rule.override_reason:
         reasons = (*reasons, because("override", f"retrained by itself, since {rule.override_reason}"))
     if rule.then == "notify":

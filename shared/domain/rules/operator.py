@@ -21,7 +21,7 @@ def resume(situation: Situation, signal: OperatorAsked) -> Ruling:
     """From now on the loop acts again; what was held is evaluated at once, and giving up starts anew."""
     reason = because("asked", f"{signal.by} resumed it: {signal.why or 'without saying why'}")
     facts = replace(situation.facts, paused=False, fruitless=0)
-    again = [situation.wake("retry", held.about, situation.now, held.dedup_key) for held in facts.held.values()]
+    again = [*situation.again()]
     if facts.rollout and facts.rollout.waits:  # its bake time is over: only the pause held the next step
         again.append(situation.wake("bake", facts.rollout.look, situation.now))
         facts = replace(facts, rollout=replace(facts.rollout, waits=False))

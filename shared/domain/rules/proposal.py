@@ -64,8 +64,7 @@ def _look_again(situation: Situation, proposal: Proposal, facts: Facts, reason: 
 
 
 def _woken(situation: Situation, proposal: Proposal) -> tuple[Hold, ...]:
-    waiting = (held for held in situation.facts.held.values() if held.about == proposal.about)
-    return tuple(situation.wake("retry", held.about, situation.now, held.dedup_key) for held in waiting)
+    return situation.again(lambda about: about == proposal.about)
 
 
 def _end(situation: Situation, proposal: Proposal, event: VersionEvent, reason: Reason) -> Ruling:

@@ -186,7 +186,7 @@ def _complete(situation: Situation, rollout: Rollout, *reasons: Reason) -> Rulin
         facts = facts.with_version(facts.versions[rollout.champion].after("replaced", now))
         facts = replace(facts, standby=rollout.champion, standby_until=until)
         holds = (situation.wake("standby_expiry", rollout.champion, until),)
-    facts, verifying = remedy.candidate_serves(situation, overtaken(situation, facts), rollout.version)
+    facts, verifying = remedy.candidate_serves(situation, overtaken(situation, facts, "promoted"), rollout.version)
     title = f"{situation.workload.name}: version {rollout.version} serves all traffic"
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in reasons})
     commands = (told, *clean_staging(situation, version))
@@ -236,7 +236,7 @@ def go_back(situation: Situation, reason: Reason) -> Ruling:
     away = facts.versions[facts.champion].after("rollout_failed", situation.now)
     facts = facts.with_version(away).with_version(standby.after("restored", situation.now))
     facts = replace(facts, champion=standby.version, standby="", standby_until=None)
-    facts = remedy.candidate_lost(situation, facts, away)
+    facts = overtaken(situation, remedy.candidate_lost(situation, facts, away), "rolled_back")
     ruling = rollback.order(situation, facts, standby.version, away.version, (reason,))
     expiry = situation.wake("standby_expiry", standby.version, situation.now)
     return dataclasses.replace(ruling, released=(expiry.id,))

@@ -4,10 +4,28 @@ Owns these rulings. A rollback, what is said with it, and what needs a person at
 """
 
 import dataclasses
+from fnmatch import fnmatchcase
+from typing import get_args
 
 from shared.domain import guards
 from shared.domain.commands import Notify, RollBackTraffic
+from shared.domain.facts import IncidentKind
 from shared.domain.ids import derive
+from shared.domain.rules import (
+    approval,
+    by_hand,
+    compliance,
+    data_arrival,
+    images,
+    infrastructure,
+    monitoring,
+    promotion,
+    proposal,
+    remedy,
+    rollout,
+    schedule,
+    security,
+)
 from shared.domain.silences import Silence, SilenceAdded, SilenceExpired
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -15,6 +33,25 @@ from shared.domain.values import replace
 RULE = "silence"
 TEXT_MAX = 300  # characters of any text that is kept with a silence
 KEPT_MAX = 20  # silences of one workload at a time
+RULES = frozenset(
+    rule.RULE
+    for rule in (
+        approval,
+        by_hand,
+        compliance,
+        data_arrival,
+        images,
+        infrastructure,
+        monitoring,
+        promotion,
+        proposal,
+        remedy,
+        rollout,
+        schedule,
+        security,
+    )
+)
+NAMES = tuple(sorted(RULES | set(get_args(IncidentKind))))  # that a silence can cover
 
 
 def on_added(situation: Situation, signal: SilenceAdded) -> Ruling:
@@ -24,6 +61,9 @@ def on_added(situation: Situation, signal: SilenceAdded) -> Ruling:
     reason = because("asked", text, until=until)
     if until <= situation.now:
         return ignore(situation, RULE, reason, because("over", "that moment has passed"))
+    if not any(fnmatchcase(name, signal.what) for name in NAMES):
+        text = f"no rule and no kind of incident is called {signal.what[:TEXT_MAX]!r}; there are {', '.join(NAMES)}"
+        return ignore(situation, RULE, reason, because("covers_nothing", text))
     living = tuple(known for known in facts.silences if situation.now < known.until)
     if len(living) >= KEPT_MAX:
         return ignore(situation, RULE, reason, because("too_many", f"{KEPT_MAX} silences are in force: let one expire"))
@@ -44,8 +84,7 @@ def on_expired(situation: Situation, signal: SilenceExpired) -> Ruling:
     kept = tuple(known for known in facts.silences if known.id != signal.silence_id and situation.now < known.until)
     if all(known.id != signal.silence_id or known.until <= situation.now for known in facts.silences):
         return ignore(situation, RULE, reason, because("no_silence", "no such silence is in force"))
-    again = tuple(situation.wake("retry", held.about, situation.now, held.dedup_key) for held in facts.held.values())
-    return Ruling("act", RULE, (reason,), replace(facts, silences=kept), holds=again)
+    return Ruling("act", RULE, (reason,), replace(facts, silences=kept), holds=situation.again())
 
 
 def quietened(situation: Situation, ruling: Ruling) -> Ruling:

@@ -16,6 +16,7 @@ from shared.domain.values import replace
 
 OPEN_MAX = 20  # incidents about targets that are open at once; the oldest is closed as crowded out beyond it
 DETAIL_MAX = 300  # characters that the facts keep
+NAME_MAX = 500  # characters of an alert, a target and a severity; Azure's names are shorter
 Seen = Literal["opened", "repeated", "worse", "late"]
 Ended = Literal["closed", "unknown", "late"]
 
@@ -45,7 +46,7 @@ def sight(situation: Situation, facts: Facts, sighting: Sighting) -> tuple[Seen,
         known,
         repeats=known.repeats + 1,
         heard_at=max(sighting.at, known.heard_at or sighting.at),
-        severity=sighting.severity if worse else known.severity,
+        severity=_kept(sighting.severity) if worse else known.severity,
     )
     return "worse" if worse else "repeated", counted, facts.with_incident(counted)
 
@@ -70,7 +71,12 @@ def newest(facts: Facts, sighting: Sighting) -> Incident | None:
 
 
 def _is_about(known: Incident, sighting: Sighting) -> bool:
-    return (known.kind, known.alert, known.target) == (sighting.kind, sighting.alert, sighting.target)
+    return (known.kind, known.alert, known.target) == (sighting.kind, _kept(sighting.alert), _kept(sighting.target))
+
+
+def _kept(name: str) -> str:
+    """A name as the facts keep it: whoever may send alerts must not fill them, nor make two names one."""
+    return name if len(name) <= NAME_MAX else f"{name[:NAME_MAX]}…{derive(name)}"
 
 
 def _before(one: datetime | None, other: datetime | None) -> bool:
@@ -87,9 +93,9 @@ def _new(situation: Situation, facts: Facts, sighting: Sighting) -> Incident:
         opened_at=situation.now,
         version=facts.champion,
         detail=sighting.detail[:DETAIL_MAX],
-        alert=sighting.alert,
-        target=sighting.target,
-        severity=sighting.severity,
+        alert=_kept(sighting.alert),
+        target=_kept(sighting.target),
+        severity=_kept(sighting.severity),
         heard_at=sighting.at,
     )
 

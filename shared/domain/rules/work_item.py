@@ -4,6 +4,7 @@ Owns the life of such incidents. What the work is, and who does it, is said by `
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from shared.domain.decisions import Reason
 from shared.domain.facts import Facts, Incident, IncidentKind
@@ -15,6 +16,7 @@ from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
 KINDS: tuple[IncidentKind, ...] = ("annotation", "investigation")
+OF_A_VERSION: tuple[IncidentKind, ...] = (*KINDS, "data_drift")
 
 
 def open_item(  # noqa: PLR0913, PLR0917  # what a work item is made of
@@ -70,11 +72,11 @@ def samples_at(situation: Situation, facts: Facts, written: str) -> str:
     return f"azureml://datastores/workspaceblobstore/paths/modelDataCollector/{folder}"
 
 
-def overtaken(situation: Situation, facts: Facts) -> Facts:
-    """A newer version serves: the work that was about the one before is done."""
+def overtaken(situation: Situation, facts: Facts, closed_as: Literal["promoted", "rolled_back"]) -> Facts:
+    """Another version serves: work about the one before is done, and drift of it that waits to be retrained matters no more."""
     for known in facts.incidents:
-        if known.kind in KINDS and known.state == "open" and known.version != facts.champion:
-            closed = replace(known, state="closed", closed_as="promoted", closed_at=situation.now)
+        if known.kind in OF_A_VERSION and known.state == "open" and known.version != facts.champion:
+            closed = replace(known, state="closed", closed_as=closed_as, closed_at=situation.now)
             facts = facts.with_incident(closed)
     return facts
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from shared.domain.durations import parse_duration
 from shared.domain.facts import ApprovalAsked, CheckResult, Facts, HeldSignal, Incident, Rollout, Version, WindowSeen
+from shared.domain.ids import derive
 from shared.domain.observations import TrafficSample
 from shared.domain.outcomes import Failed, Succeeded
 from shared.domain.platform_signals import BudgetCrossed, DataArrived
@@ -48,6 +49,7 @@ NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DEVELOPMENT = WORKLOAD.environments.development.workspace.lower()
 PRODUCTION = WORKLOAD.environments.production.workspace.lower()
 ENGINEERS = POLICY.personas["ml_engineers"].group
+ENDLESS = "".join(derive("endless", number) for number in range(9_000))  # a name that no row takes, packed or not
 FEATURES = ("distance", "dep_time", "carrier", "origin")
 
 HEALTHY = TrafficSample(

@@ -15,7 +15,7 @@ from shared.domain.values import replace
 from shared.parsing.policy_file import policy_digest
 from shared.ports import LoadedPolicy, StoreUnavailableError
 from shared.services.decide import TRIES_MAX
-from tests.unit.domain.builders import GROUP, changed, crossed, raw_policy
+from tests.unit.domain.builders import ENDLESS, GROUP, changed, crossed, raw_policy
 from tests.unit.services.fakes import NOON, SUBJECT, ContestedStore, LaggingStore, World
 from tests.unit.services.signals import asked, hold, registered, rolling_out, serving, window
 
@@ -136,7 +136,7 @@ async def test_a_signal_about_damaged_facts_is_logged_and_left(world, caplog):
 
 async def test_a_decision_too_large_to_be_stored_ends_in_one_that_calls_a_person_and_changes_nothing(world):
     await world.order(facts=serving())
-    endless = registered(model="flight-delay" + "y" * 100_000)  # its facts would exceed the row's 64 KiB
+    endless = registered(model="flight-delay" + ENDLESS)  # its facts would exceed the row's 64 KiB
     assert await world.decider.decide(await accepted(world, endless))
     decision = (await world.ledger())["registered-7"]
     assert (decision.verdict, decision.commands) == ("escalate", ())
@@ -147,7 +147,7 @@ async def test_a_decision_too_large_to_be_stored_ends_in_one_that_calls_a_person
 
 
 async def test_what_waited_goes_on_waiting_when_its_decision_is_too_large_to_be_stored(world):
-    endless = await accepted(world, registered(model="flight-delay" + "y" * 100_000))
+    endless = await accepted(world, registered(model="flight-delay" + ENDLESS))
     await world.store.mark_decided(endless.signal.dedup_key)
     held = {"hold-1": HeldSignal(dedup_key="registered-7", about="version 7")}
     waiting = hold(purpose="retry", about="version 7")
@@ -161,7 +161,7 @@ async def test_what_waited_goes_on_waiting_when_its_decision_is_too_large_to_be_
 
 
 async def test_a_decision_too_large_to_be_stored_is_taken_once(world):
-    await accepted(world, registered(model="flight-delay" + "y" * 100_000))
+    await accepted(world, registered(model="flight-delay" + ENDLESS))
     world.clock.pass_seconds(31)
     assert [(await world.sweeper.run()).decided for _ in range(3)] == [1, 0, 0]
     assert len(await world.ledger()) == 1

@@ -63,6 +63,14 @@ def test_what_was_held_is_woken_when_it_is_mended_and_other_holds_are_not():
     assert codes(done) == ["judged", "mended"]
 
 
+def test_what_waits_for_production_is_woken_although_staging_still_blocks():
+    """A yes that leads into production asks nothing of staging."""
+    facts = after_hearing(judged(), judged(f"{STAGING}/computes/cpu")).facts.with_held("a", held("yes", "version 2"))
+    done = after_hearing(judged(compliant=True, occurred_at=after("1h")), facts=facts)
+    assert codes(done) == ["judged", "still_blocked"]
+    assert [hold.retries for hold in done.holds] == ["yes"]
+
+
 def test_what_was_compliant_all_along_wakes_nobody():
     done = after_hearing(judged(compliant=True))
     assert (codes(done), done.holds, done.decision.commands) == (["judged", "not_blocked"], (), ())

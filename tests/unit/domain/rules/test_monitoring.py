@@ -125,6 +125,12 @@ def test_windows_of_versions_that_are_forgotten_are_forgotten():
     assert set(decide(window(3), facts).facts.windows) == {"1"}
 
 
+def test_windows_of_versions_that_never_serve_again_are_forgotten():
+    every = [version("1"), version("2", "standby"), version("3", "retired"), version("4", "rolled_back")]
+    facts = known(*every, windows={one.version: (seen(1),) for one in every})
+    assert set(decide(window(3), facts).facts.windows) == {"1", "2"}
+
+
 @pytest.mark.parametrize("unknown", [{"deployment": "blue"}, {"window": "1d"}])
 def test_a_window_that_no_rule_watches_is_said_to_be_so(unknown):
     done = decide(window(3, **unknown), serving("1"))
@@ -204,3 +210,16 @@ def test_windows_of_another_length_neither_count_nor_take_the_place():
     assert {known.window: known.verdict for known in day.facts.windows["1"]} == {"1mo": "detected", "1d": "pass"}
     month = evaluate(situation(window(3, drifted=4, dedup_key="month"), day.facts, policy=policy))
     assert kinds(month) == ["Retrain", "Notify"]
+
+
+@pytest.mark.parametrize("kind", ["manual_retrain", "scheduled_retrain", "data_arrival"])
+def test_drift_during_a_retraining_that_something_else_asked_for_is_counted_into_it(kind):
+    facts = drifted(3, 4, incidents=(incident("remedying", kind=kind, remedy="training"),))
+    done = decide(window(5, drifted=2), facts)
+    assert (done.decision.verdict, kinds(done)) == ("suppress", [])
+    assert [(known.kind, known.repeats) for known in done.facts.incidents] == [(kind, 1)]
+
+
+def test_drift_after_such_a_retraining_is_acted_on():
+    facts = drifted(3, 4, incidents=(incident("verifying", kind="manual_retrain", remedy="training"),))
+    assert "Retrain" in kinds(decide(window(5, drifted=2), facts))

@@ -1,7 +1,11 @@
+from importlib import import_module
+from pkgutil import iter_modules
+
 import pytest
 
+from shared.domain import rules
 from shared.domain.evaluate import evaluate
-from shared.domain.rules.silencing import KEPT_MAX
+from shared.domain.rules.silencing import KEPT_MAX, NAMES
 from tests.unit.domain.builders import (
     NOW,
     after,
@@ -52,10 +56,29 @@ def test_a_silence_of_the_past_is_none():
 def test_silences_that_are_over_make_room_and_there_is_a_limit():
     facts = quiet()
     for number in range(KEPT_MAX - 1):
-        facts = decide(silenced(f"rule-{number}"), facts).facts
-    assert codes(decide(silenced("one-more"), facts)) == ["asked", "too_many"]
-    done = decide(silenced("one-more", "9d"), facts, now=after("3d"))
-    assert [silence.what for silence in done.facts.silences] == ["one-more"]
+        facts = decide(silenced("*" * (number + 2)), facts).facts
+    assert codes(decide(silenced("data_drift"), facts)) == ["asked", "too_many"]
+    done = decide(silenced("data_drift", "9d"), facts, now=after("3d"))
+    assert [silence.what for silence in done.facts.silences] == ["data_drift"]
+
+
+@pytest.mark.parametrize("what", [*NAMES, "*", "data_*", "*_retrain"])
+def test_every_rule_and_every_kind_of_incident_can_be_named(what):
+    assert codes(decide(silenced(what))) == ["asked"]
+
+
+@pytest.mark.parametrize("what", ["data_drfit", "Data_Drift", "flight-delay", "budget"])
+def test_a_silence_that_would_cover_nothing_is_refused_with_the_names_that_there_are(what):
+    done = decide(silenced(what))
+    assert (codes(done), done.decision.verdict, done.facts.silences) == (["asked", "covers_nothing"], "suppress", ())
+    assert f"is called {what!r}; there are annotation, approval," in done.decision.reasons[1].text
+
+
+def test_no_rule_that_tells_people_of_a_workload_is_missing():
+    """What has nothing to tell of a workload, or must not be silenced, is named here."""
+    modules = [import_module(f"shared.domain.rules.{known.name}") for known in iter_modules(rules.__path__)]
+    every = {module.RULE for module in modules if hasattr(module, "RULE")}
+    assert every - set(NAMES) == {"budget", "operator", "silence"}
 
 
 def test_a_person_ends_a_silence_and_what_it_held_is_evaluated_at_once():

@@ -5,9 +5,9 @@ import pytest
 
 from shared.domain.facts import INCIDENTS_KEPT_MAX, Facts
 from shared.domain.policy_infrastructure import rank
-from shared.domain.rules.target_incidents import DETAIL_MAX, OPEN_MAX, Sighting, end, newest, sight
+from shared.domain.rules.target_incidents import DETAIL_MAX, NAME_MAX, OPEN_MAX, Sighting, end, newest, sight
 from shared.domain.values import encode
-from tests.unit.domain.builders import NOW, incident, serving, situation
+from tests.unit.domain.builders import ENDLESS, NOW, incident, serving, situation
 from tests.unit.domain.platform_builders import ENDPOINT, fired
 
 
@@ -104,3 +104,12 @@ def test_long_texts_do_not_fill_the_facts():
     _, facts = heard(Facts(), *((sight, sighting(target=f"/{n}", detail="x" * 9_000)) for n in range(OPEN_MAX)))
     assert len(facts.incidents[0].detail) == DETAIL_MAX
     assert len(encode(facts)) < 32 * 1024
+
+
+def test_names_without_end_neither_fill_the_facts_nor_become_one():
+    endless = ["latency" + ENDLESS + end for end in ("one", "other")]
+    taken, facts = heard(Facts(), *((sight, sighting(alert=name, target=name, severity=name)) for name in endless * 2))
+    assert taken == ["opened", "opened", "repeated", "repeated"]
+    assert len(encode(facts)) < 2 * 4 * (NAME_MAX + 100)
+    taken, facts = heard(facts, (end, sighting(1, alert=endless[0], target=endless[0])))
+    assert (taken, [known.closed_as for known in facts.incidents]) == (["closed"], ["", "resolved"])

@@ -60,15 +60,18 @@ def test_nothing_is_retrained_even_under_a_pause():
     assert kinds(done) == ["Notify"]
 
 
-def test_an_item_closes_when_a_newer_version_serves():
-    facts = serving("2", incidents=(TASK, WORK, incident("open")))
-    states = {known.id: known.closed_as for known in overtaken(situation(asked("pause"), facts), facts).incidents}
-    assert states == {"task": "promoted", "work": "promoted", "incident": ""}
+def test_what_is_about_a_version_closes_when_a_newer_one_serves():
+    drift, being_mended = incident("open"), incident("remedying", id="remedied")
+    facts = serving("2", incidents=(TASK, WORK, drift, being_mended))
+    states = {
+        known.id: known.closed_as for known in overtaken(situation(asked("pause"), facts), facts, "promoted").incidents
+    }
+    assert states == {"task": "promoted", "work": "promoted", "incident": "promoted", "remedied": ""}
 
 
 def test_an_item_about_the_version_that_still_serves_stays_open():
     facts = serving("1", incidents=(TASK,))
-    assert overtaken(situation(asked("pause"), facts), facts) == facts
+    assert overtaken(situation(asked("pause"), facts), facts, "promoted") == facts
 
 
 def test_a_person_closes_what_is_done():
