@@ -41,4 +41,6 @@ async def _view() -> Dashboard:
     policy = (await app.policies.current()).policy
     link = views.link_by(app.links, app.settings.public_url)
     view = await views.dashboard(app.store, policy, app.clock.now(), link)
-    return dataclasses.replace(view, publishing=await app.announcer.standings())
+    overdue = tuple(each for each in await app.orders.unfinished() if each.overdue)
+    standings, aside = await app.announcer.standings(), await app.aggregator.aside.shown()
+    return dataclasses.replace(view, publishing=standings, overdue=overdue, aside=aside)

@@ -12,10 +12,11 @@ from shared.domain.commands import CheckEndpoint, RecordReference
 from shared.domain.decisions import Decision, Evaluation, Hold
 from shared.domain.effects import Message, WorkspaceCommand
 from shared.domain.facts import Facts
-from shared.domain.outcomes import Failed, Final, Outcome, Started
+from shared.domain.outcomes import Failed, Outcome
 from shared.domain.policy import Policy
-from shared.domain.records import CommandRow, RejectedRow, SignalRow
+from shared.domain.records import RejectedRow, SignalRow
 from shared.ports_aging import Aging
+from shared.ports_outbox import Outbox
 from shared.ports_publishing import Announcements
 
 T = TypeVar("T")
@@ -140,11 +141,19 @@ class Inbox(Protocol):
         ...
 
     async def add_rejected(self, row: RejectedRow) -> None:
-        """Keep what could not be taken; the same id again only counts."""
+        """Keep what could not be taken; the same id again only counts. One that was redriven is listed anew."""
         ...
 
-    async def rejected(self, limit: int) -> list[RejectedRow]:
-        """The newest rejections first."""
+    async def rejected(self, limit: int, after: RejectedRow | None = None) -> list[RejectedRow]:
+        """The newest rejections first, but for those that were redriven; with ``after`` those behind it in this order."""
+        ...
+
+    async def rejection(self, row_id: str) -> RejectedRow | None:
+        """One rejection, also one that was redriven."""
+        ...
+
+    async def mark_redriven(self, row_id: str, at: datetime) -> None:
+        """The rejection was taken after all: it is kept, and leaves the list. Does nothing for an unknown one."""
         ...
 
 
@@ -183,51 +192,6 @@ class Ledger(Protocol):
 
     async def holds(self, subject: str) -> list[Hold]:
         """All holds of a subject, earliest first."""
-        ...
-
-
-class Outbox(Protocol):
-    """Commands from their order to their outcome."""
-
-    async def command(self, subject: str, command_id: str) -> CommandRow | None:
-        """One command."""
-        ...
-
-    async def commands(self, decision_id: str, subject: str | None = None) -> list[CommandRow]:
-        """The commands of a decision. Who knows its subject says so."""
-        ...
-
-    async def claim(
-        self, subject: str, command_id: str, owner: str, now: datetime, until: datetime
-    ) -> CommandRow | None:
-        """Claim a command that is pending, started and due, or whose claim has expired; None when it is not to be had.
-
-        The returned row is as before the claim but for owner, claimed_until and attempts: its ``state`` tells whether
-        it is begun (pending), looked at (started) or was left by a crash in mid-effect (claimed).
-        """
-        ...
-
-    async def record_started(self, subject: str, command_id: str, owner: str, outcome: Started) -> None:
-        """Keep a started operation and when to look again; the claim ends. Raises ConflictError when the claim is lost."""
-        ...
-
-    async def release(self, subject: str, command_id: str, owner: str, outcome: Outcome, not_before: datetime) -> None:
-        """Give a command back to be tried again, unsent, with what happened. Raises ConflictError when the claim is lost.
-
-        A started one stays started unless the outcome is ``Failed``: then it begins anew. ``Skipped`` is no attempt.
-        """
-        ...
-
-    async def finish(self, subject: str, command_id: str, owner: str, outcome: Final, row: SignalRow) -> None:
-        """Keep the outcome and accept the signal that tells it, in one transaction. Raises ConflictError if not owned."""
-        ...
-
-    async def sendable(self, now: datetime, limit: int) -> list[CommandRow]:
-        """Commands to be queued now: pending and unsent, started and due, or with an expired claim."""
-        ...
-
-    async def mark_sent(self, subject: str, command_id: str, until: datetime) -> None:
-        """The command is queued; it is sendable again only after ``until`` (should the queue lose it)."""
         ...
 
 
@@ -292,9 +256,27 @@ class Store(Inbox, Ledger, Outbox, Announcements, Documents, TelemetryLog, Aging
     """Everything that is kept. Any method may raise StoreUnavailableError."""
 
 
+@dataclass(frozen=True, slots=True)
+class PoisonMessage:
+    """A message that the host gave up on. ``body`` is as it was queued, by whomever; ``receipt`` is proof of this look."""
+
+    id: str
+    body: str
+    receipt: str
+    inserted_at: datetime
+
+
 class CommandQueue(Protocol):
-    """Carries the ids of commands to whoever executes them, at least once."""
+    """Carries the ids of commands to whoever executes them, at least once. Any method may raise StoreUnavailableError."""
 
     async def send(self, subject: str, command_id: str, delay_seconds: float = 0.0) -> None:
         """Queue one command, visible after a delay."""
+        ...
+
+    async def poisoned(self, limit: int) -> list[PoisonMessage]:
+        """Messages that the host gave up on, oldest first. They stay until they are dropped; others may see them too."""
+        ...
+
+    async def drop_poisoned(self, message: PoisonMessage) -> None:
+        """Remove one of these, since what it says is recorded. Does nothing when it is gone or another look has it."""
         ...

@@ -29,6 +29,9 @@ from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.execute import Executor, Hands, Loop
 from shared.services.ingest import Ingest
+from shared.services.orders import Orders
+from shared.services.poison import PoisonKeeper
+from shared.services.redrive import Redriver
 from shared.services.retention import Kept, Retention
 from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
@@ -58,6 +61,8 @@ class Application:
     executor: Executor
     sweeper: Sweeper
     announcer: Announcer
+    redriver: Redriver
+    orders: Orders
     links: ApprovalLinks
     instance: str
 
@@ -80,7 +85,8 @@ async def build(settings: Settings) -> Application:
         store, queue, clock, policies, Loop(decider, aggregator), _hands(settings, clock, links, workspace)
     )
     schedules, retention = Schedules(store, clock, policies), Retention(store, clock, aggregator, _kept(settings))
-    sweeper = Sweeper(store, queue, clock, decider, ingest, aggregator, announcer, schedules, retention)
+    poison = PoisonKeeper(store, queue, clock, executor)
+    sweeper = Sweeper(store, queue, clock, decider, ingest, aggregator, announcer, schedules, retention, poison)
     return Application(
         settings=settings,
         store=store,
@@ -93,6 +99,8 @@ async def build(settings: Settings) -> Application:
         executor=executor,
         sweeper=sweeper,
         announcer=announcer,
+        redriver=Redriver(store, queue, clock, ingest, aggregator),
+        orders=Orders(store, queue, clock),
         links=links,
         instance=secrets.token_hex(6),
     )

@@ -4,6 +4,7 @@ Owns the sending of command ids as plain JSON (host.json: ``messageEncoding`` no
 the receiving side here serves the local host, with the rules of Azure's extension. Knows nothing of commands.
 """
 
+import contextlib
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ from azure.storage.queue import QueueMessage
 
 from shared.adapters.azure_storage_account import POISON, AzureStorageAccount
 from shared.domain.values import encode
-from shared.ports import ConflictError
+from shared.ports import ConflictError, PoisonMessage
 
 T = TypeVar("T")
 
 DELAY_SECONDS_MAX = 6 * 24 * 3600  # a message lives for seven days; what is due later is sent again by the sweep
 RECEIVED_MAX = 32  # of one request
+POISON_HIDDEN_SECONDS = 30  # longer than it takes to record them all
 _GONE = frozenset({400, 404})  # a pop receipt that is not the last one, a message that is not there
 
 
@@ -89,14 +91,27 @@ class AzureQueue:
         await self._account.patiently(lambda _attempt: self._account.queue(POISON).send_message(body))
         await self.delete(message_id, str(kept.pop_receipt))
 
-    async def poison(self) -> list[str]:
-        """What the oldest messages that were set aside say, which need not be JSON."""
+    async def poisoned(self, limit: int) -> list[PoisonMessage]:
+        """The oldest messages that were set aside, here or by the platform; each is hidden from other looks for a while."""
+        most = min(limit, RECEIVED_MAX)
 
-        async def peek(_attempt: int) -> list[str]:
-            found = await self._account.queue(POISON).peek_messages(max_messages=RECEIVED_MAX)
-            return [str(message.content) for message in found]
+        async def receive(_attempt: int) -> list[PoisonMessage]:
+            queue = self._account.queue(POISON)
+            pages = queue.receive_messages(
+                messages_per_page=most, max_messages=most, visibility_timeout=POISON_HIDDEN_SECONDS
+            )
+            async for page in pages.by_page():
+                return [_set_aside(found) async for found in page]  # to ask for a next page is to receive more
+            return []
 
-        return await self._account.patiently(peek)
+        return await self._account.patiently(receive)
+
+    async def drop_poisoned(self, message: PoisonMessage) -> None:
+        """Remove a message that was set aside. Does nothing when it is gone or another look has it."""
+        with contextlib.suppress(ConflictError):
+            await self._settle(
+                message.id, lambda: self._account.queue(POISON).delete_message(message.id, message.receipt)
+            )
 
     async def _settle(self, message_id: str, call: Callable[[], Awaitable[T]]) -> T:
         async def attempt(_attempt: int) -> T:
@@ -108,6 +123,11 @@ class AzureQueue:
                 raise ConflictError(f"the message {message_id} is gone or was received again") from error
 
         return await self._account.patiently(attempt)
+
+
+def _set_aside(found: QueueMessage) -> PoisonMessage:
+    assert found.inserted_on  # noqa: S101  # a message that was received has all of these
+    return PoisonMessage(found.id, str(found.content), str(found.pop_receipt), found.inserted_on)
 
 
 def _received(found: QueueMessage) -> ReceivedMessage:

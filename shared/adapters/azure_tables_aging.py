@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from shared.adapters.azure_tables_inbox import DECIDED, NEWEST, AzureInbox, decided_row, signal_key
+from shared.adapters.azure_tables_inbox import DECIDED, NEWEST, REDRIVEN, AzureInbox, decided_row, signal_key
 from shared.adapters.azure_tables_keys import after, at, beginning, bucket, falling, key
 from shared.adapters.azure_tables_part import in_every_bucket
 from shared.adapters.azure_tables_rows import Row, Rows, Search, Write, row_of, tag_of
@@ -44,6 +44,8 @@ class AzureAging(AzureInbox):
     async def forget_rejected(self, received_before: datetime, limit: int) -> int:
         """Remove rejections that were first received before a moment, with their bodies; how many."""
         listed = await self._older(self._inbox, received_before, limit)
+        if len(listed) < limit:
+            listed += await self._older(self._inbox, received_before, limit - len(listed), REDRIVEN)
         pairs = [(row_of(row["PartitionKey"], row["Rejected"]), row) for row in listed]
         return sum(await asyncio.gather(*(self._forget(self._inbox, pair) for pair in pairs)))
 
@@ -52,9 +54,9 @@ class AzureAging(AzureInbox):
         listed = await self._older(self._ledger, decided_before, limit)
         return sum(await asyncio.gather(*(self._forget_decision(row) for row in listed)))
 
-    async def _older(self, table: Rows, before: datetime, limit: int) -> list[Row]:
+    async def _older(self, table: Rows, before: datetime, limit: int, listing: str = NEWEST) -> list[Row]:
         """The oldest that one page of each partition lists from before a moment, the newest of them first."""
-        low, high = after(beginning(NEWEST, falling(micros(before)))), after(beginning(NEWEST))
+        low, high = after(beginning(listing, falling(micros(before)))), after(beginning(listing))
         rows = await in_every_bucket(lambda partition: table.between(partition, low, high, Search(limit=limit)))
         return sorted(rows, key=lambda row: str(row["RowKey"]))[-limit:]
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from shared.adapters.azure_tables_keys import after as past
 from shared.adapters.azure_tables_keys import at, beginning, bucket, falling, hashed, key
 from shared.adapters.azure_tables_part import OnTables, in_every_bucket, tries
 from shared.adapters.azure_tables_rows import Row, Search, Write, row_of, tag_of
@@ -22,6 +23,7 @@ from shared.ports import ConflictError
 UNDECIDED = "undecided"
 DECIDED = "decided"
 NEWEST = "newest"
+REDRIVEN = "redriven"  # where a rejection is listed that was taken after all
 TOLD = "told"
 
 
@@ -86,31 +88,61 @@ class AzureInbox(OnTables):
         return [row for row in rows if not row.decided]
 
     async def add_rejected(self, row: RejectedRow) -> None:
-        """Keep what could not be taken; the same id again only counts."""
-        partition, row_key = bucket(row.id), key("rejected", hashed(row.id))
+        """Keep what could not be taken; the same id again only counts. One that was redriven is listed anew."""
         async for _ in tries(f"the rejection {row.id}"):
-            found = await self._inbox.get(partition, row_key)
-            kept = row
-            if found is not None:
-                known = msgspec.json.decode(await self._bodies.get(found), type=RejectedRow)
+            found, known = await self._found_rejected(row.id)
+            if found is None or known is None:
+                writes = [Write("insert", await self._rejected_row(row)), Write("insert", _newest_row(row))]
+            elif known.redriven_at is None:
                 kept = replace(known, times=known.times + row.times)
-            written = row_of(partition, row_key, **await self._bodies.put("inbox", partition, row_key, encode(kept)))
-            listed = row_of(partition, key(NEWEST, falling(micros(row.received_at)), row.id), Rejected=row_key)
-            writes = [Write("update", written, tag_of(found))] if found else [_insert(written), _insert(listed)]
+                writes = [Write("update", await self._rejected_row(kept), tag_of(found))]
+            else:
+                kept = replace(row, times=known.times + row.times)
+                written = Write("update", await self._rejected_row(kept), tag_of(found))
+                writes = [written, Write("upsert", _newest_row(kept)), Write("delete", _newest_row(known, REDRIVEN))]
             try:
                 await self._inbox.write(writes)
             except ConflictError:
                 continue
             return
 
-    async def rejected(self, limit: int) -> list[RejectedRow]:
-        """The newest rejections first."""
-        low = beginning(NEWEST)
-        listed = await in_every_bucket(lambda partition: self._inbox.beginning(partition, low, Search(limit=limit)))
+    async def rejection(self, row_id: str) -> RejectedRow | None:
+        """One rejection, also one that was redriven."""
+        return (await self._found_rejected(row_id))[1]
+
+    async def mark_redriven(self, row_id: str, at: datetime) -> None:
+        """The rejection was taken after all: it is kept, and leaves the list. Does nothing for an unknown one."""
+        async for _ in tries(f"the rejection {row_id}"):
+            found, known = await self._found_rejected(row_id)
+            if found is None or known is None or known.redriven_at is not None:
+                return
+            marked = Write("update", await self._rejected_row(replace(known, redriven_at=at)), tag_of(found))
+            try:
+                moved = [Write("delete", _newest_row(known)), Write("insert", _newest_row(known, REDRIVEN))]
+                await self._inbox.write([marked, *moved])
+            except ConflictError:
+                continue
+            return
+
+    async def rejected(self, limit: int, after: RejectedRow | None = None) -> list[RejectedRow]:
+        """The newest rejections first, but for those that were redriven; with ``after`` those behind it in this order."""
+        low, high = beginning(NEWEST), past(beginning(NEWEST))
+        if after is not None:
+            low = f"{_newest_row(after)['RowKey']}!"  # sorts before whatever else a key may go on with
+        search = Search(limit=limit)
+        listed = await in_every_bucket(lambda partition: self._inbox.between(partition, low, high, search))
         newest = sorted(listed, key=lambda row: row["RowKey"])[:limit]
         found = await asyncio.gather(*(self._inbox.get(row["PartitionKey"], row["Rejected"]) for row in newest))
         bodies = await self._bodies_of([row for row in found if row is not None])
         return [msgspec.json.decode(body, type=RejectedRow) for body in bodies]
+
+    async def _found_rejected(self, row_id: str) -> tuple[Row | None, RejectedRow | None]:
+        found = await self._inbox.get(bucket(row_id), _rejected_key(row_id))
+        return found, None if found is None else msgspec.json.decode(await self._bodies.get(found), type=RejectedRow)
+
+    async def _rejected_row(self, row: RejectedRow) -> Row:
+        partition, row_key = bucket(row.id), _rejected_key(row.id)
+        return row_of(partition, row_key, **await self._bodies.put("inbox", partition, row_key, encode(row)))
 
     async def _bring_told(self) -> None:
         """Bring over the signals of finished commands that a crash left in the ledger."""
@@ -133,8 +165,13 @@ class AzureInbox(OnTables):
         return row_of(partition, row_key, **await self._bodies.put("inbox", partition, row_key, encode(row)))
 
 
-def _insert(row: Row) -> Write:
-    return Write("insert", row)
+def _rejected_key(row_id: str) -> str:
+    return key("rejected", hashed(row_id))
+
+
+def _newest_row(row: RejectedRow, listing: str = NEWEST) -> Row:
+    listed_as = key(listing, falling(micros(row.received_at)), row.id)
+    return row_of(bucket(row.id), listed_as, Rejected=_rejected_key(row.id))
 
 
 def signal_key(dedup_key: str) -> str:

@@ -9,7 +9,7 @@ the inbox.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -27,6 +27,7 @@ from shared.ports import ConflictError
 
 OPEN = "open"
 _AT_ONCE = rising(0)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +124,34 @@ class AzureOutbox(AzureInbox):
 
     async def sendable(self, now: datetime, limit: int) -> list[CommandRow]:
         """Commands to be queued now, oldest first: pending, started and due, or with an expired claim, if not queued."""
-        low, search = beginning(OPEN), Search(due_by(now))
+        return await self._open(Search(due_by(now)), limit)
+
+    async def _open(self, search: Search, limit: int) -> list[CommandRow]:
+        low = beginning(OPEN)
         rows = await in_every_bucket(lambda partition: self._ledger.beginning(partition, low, search))
         oldest = sorted(rows, key=lambda row: row["Order"])[:limit]
         found = await asyncio.gather(*(self._ledger.get(row["PartitionKey"], row["Command"]) for row in oldest))
         return list(await asyncio.gather(*(self._command_in(row) for row in found if row is not None)))
+
+    async def unfinished(self, limit: int) -> list[CommandRow]:
+        """Commands that have no end yet, oldest first."""
+        return await self._open(Search(), limit)
+
+    async def reopen(self, subject: str, command_id: str) -> CommandRow | None:
+        """Make a command that ended as failed pending again, unsent and with no attempts; None when there is none such.
+
+        What it failed of stays its outcome until there is another.
+        """
+        reopened: list[CommandRow] = []
+
+        def reopen(row: CommandRow) -> _Next | None:
+            if row.state != "finished" or not isinstance(row.outcome, Failed):
+                return None
+            row = replace(row, state="pending", attempts=0, finished_at=None)
+            reopened[:] = [row]
+            return _Next(row, _EPOCH)
+
+        return reopened[0] if await self._change(subject, command_id, reopen) else None
 
     async def mark_sent(self, subject: str, command_id: str, until: datetime) -> None:
         """The command is queued; it is sendable again only after ``until``, or once it was claimed and given back.

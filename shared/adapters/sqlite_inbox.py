@@ -5,6 +5,7 @@ Owns that a signal is accepted once and routed once. Knows nothing of what is de
 
 import sqlite3
 from datetime import datetime
+from itertools import islice
 
 import msgspec
 
@@ -60,11 +61,23 @@ class SqliteInbox(OnDatabase):
         """Keep what could not be taken; the same id again only counts."""
         await self._database.write(lambda connection: _count_rejected(connection, row))
 
-    async def rejected(self, limit: int) -> list[RejectedRow]:
-        """The newest rejections first."""
-        statement = "SELECT body FROM rejected ORDER BY received_at DESC, rowid DESC LIMIT ?"
-        found = await self._database.read(lambda connection: connection.execute(statement, (limit,)).fetchall())
-        return [msgspec.json.decode(body, type=RejectedRow) for (body,) in found]
+    async def rejected(self, limit: int, after: RejectedRow | None = None) -> list[RejectedRow]:
+        """The newest rejections first, but for those that were redriven; with ``after`` those behind it in this order."""
+        return await self._database.read(lambda connection: _listed_rejected(connection, limit, after))
+
+    async def rejection(self, row_id: str) -> RejectedRow | None:
+        """One rejection, also one that was redriven."""
+        return await self._database.read(lambda connection: _load_rejected(connection, row_id))
+
+    async def mark_redriven(self, row_id: str, at: datetime) -> None:
+        """The rejection was taken after all: it is kept, and leaves the list. Does nothing for an unknown one."""
+
+        def mark(connection: sqlite3.Connection) -> None:
+            known = _load_rejected(connection, row_id)
+            if known is not None and known.redriven_at is None:
+                _save_rejected(connection, replace(known, redriven_at=at))
+
+        await self._database.write(mark)
 
 
 def add_signal(connection: sqlite3.Connection, row: SignalRow) -> bool:
@@ -85,11 +98,31 @@ def _save(connection: sqlite3.Connection, row: SignalRow) -> None:
 
 
 def _count_rejected(connection: sqlite3.Connection, row: RejectedRow) -> None:
-    found = connection.execute("SELECT body FROM rejected WHERE id = ?", (row.id,)).fetchone()
-    if found is None:
+    known = _load_rejected(connection, row.id)
+    if known is None:
         parameters = (row.id, micros(row.received_at), encode(row))
         connection.execute("INSERT INTO rejected VALUES (?, ?, ?)", parameters)
         return
-    known = msgspec.json.decode(found[0], type=RejectedRow)
-    body = encode(replace(known, times=known.times + row.times))
-    connection.execute("UPDATE rejected SET body = ? WHERE id = ?", (body, row.id))
+    kept = known if known.redriven_at is None else row
+    _save_rejected(connection, replace(kept, times=known.times + row.times))
+
+
+def _listed_rejected(connection: sqlite3.Connection, limit: int, after: RejectedRow | None) -> list[RejectedRow]:
+    """Which of the rows were redriven stands in their bodies only: they are read one by one until there are enough."""
+    statement = """
+        SELECT body FROM rejected WHERE :id IS NULL OR received_at < :at OR (received_at = :at AND id > :id)
+        ORDER BY received_at DESC, id
+    """
+    parameters = {"at": micros(after.received_at), "id": after.id} if after else {"at": None, "id": None}
+    rows = (msgspec.json.decode(body, type=RejectedRow) for (body,) in connection.execute(statement, parameters))
+    return list(islice((row for row in rows if row.redriven_at is None), limit))
+
+
+def _load_rejected(connection: sqlite3.Connection, row_id: str) -> RejectedRow | None:
+    found = connection.execute("SELECT body FROM rejected WHERE id = ?", (row_id,)).fetchone()
+    return None if found is None else msgspec.json.decode(found[0], type=RejectedRow)
+
+
+def _save_rejected(connection: sqlite3.Connection, row: RejectedRow) -> None:
+    parameters = (micros(row.received_at), encode(row), row.id)
+    connection.execute("UPDATE rejected SET received_at = ?, body = ? WHERE id = ?", parameters)

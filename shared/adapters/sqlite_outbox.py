@@ -111,6 +111,30 @@ class SqliteOutbox(OnDatabase):
         found = await self._database.read(lambda connection: connection.execute(statement, parameters).fetchall())
         return [msgspec.json.decode(body, type=CommandRow) for (body,) in found]
 
+    async def unfinished(self, limit: int) -> list[CommandRow]:
+        """Commands that have no end yet, oldest first."""
+        statement = """
+            SELECT body FROM commands WHERE sendable_at IS NOT NULL ORDER BY created_at, position LIMIT ?
+        """
+        found = await self._database.read(lambda connection: connection.execute(statement, (limit,)).fetchall())
+        return [msgspec.json.decode(body, type=CommandRow) for (body,) in found]
+
+    async def reopen(self, subject: str, command_id: str) -> CommandRow | None:
+        """Make a command that ended as failed pending again, unsent and with no attempts; None when there is none such.
+
+        What it failed of stays its outcome until there is another.
+        """
+
+        def reopen(connection: sqlite3.Connection) -> CommandRow | None:
+            row = _load(connection, subject, command_id)
+            if row is None or row.state != "finished" or not isinstance(row.outcome, Failed):
+                return None
+            row = replace(row, state="pending", attempts=0, finished_at=None)
+            _save(connection, row, _AT_ONCE)
+            return row
+
+        return await self._database.write(reopen)
+
     async def mark_sent(self, subject: str, command_id: str, until: datetime) -> None:
         """The command is queued; it is sendable again only after ``until``, or once it was claimed and given back.
 

@@ -1,6 +1,6 @@
 """The embedded command queue: messages in a table of the store's file, with the promises of an Azure Storage queue.
 
-Owns visibility, dequeue counts, pop receipts and the poison list. Knows nothing of commands but their ids.
+Owns visibility, dequeue counts, pop receipts and what is set aside as poison. Knows nothing of commands but their ids.
 A message is delivered at least once: it is hidden when received, and comes back unless it is deleted in time.
 """
 
@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 from shared.adapters.moments import micros, moment
 from shared.adapters.sqlite_database import OnDatabase, SqliteDatabase
 from shared.domain.values import encode
-from shared.ports import Clock, ConflictError
+from shared.ports import Clock, ConflictError, PoisonMessage
 
 MICROSECONDS = 1_000_000
-POISON_LISTED_MAX = 1000
 POISON_KEPT_FOR = timedelta(days=30)
 
 _COLUMNS = "id, body, dequeue_count, inserted_at"
@@ -80,12 +79,16 @@ class SqliteQueue(OnDatabase):
         before = (micros(self._clock.now() - POISON_KEPT_FOR),)
         await self._database.write(lambda connection: connection.execute(statement, before))
 
-    async def poison(self) -> list[QueuedMessage]:
-        """The messages that were set aside, oldest first, at most ``POISON_LISTED_MAX``."""
-        statement = f"SELECT {_COLUMNS} FROM messages WHERE poisoned = 1 ORDER BY id LIMIT ?"  # noqa: S608 - a constant
-        limit = (POISON_LISTED_MAX,)
-        found = await self._database.read(lambda connection: connection.execute(statement, limit).fetchall())
-        return [_message(*row) for row in found]
+    async def poisoned(self, limit: int) -> list[PoisonMessage]:
+        """The messages that were set aside, oldest first. To look at them hides none."""
+        statement = "SELECT id, body, inserted_at FROM messages WHERE poisoned = 1 ORDER BY id LIMIT ?"
+        found = await self._database.read(lambda connection: connection.execute(statement, (limit,)).fetchall())
+        return [PoisonMessage(str(name), body, "", moment(inserted_at)) for name, body, inserted_at in found]
+
+    async def drop_poisoned(self, message: PoisonMessage) -> None:
+        """Remove a message that was set aside. Does nothing when it is gone."""
+        statement = "DELETE FROM messages WHERE id = ? AND poisoned = 1"
+        await self._database.write(lambda connection: connection.execute(statement, (message.id,)))
 
     async def _settle(self, change: str, message_id: str, pop_receipt: str) -> None:
         # The receipt is the dequeue count: the next receipt of the message has another one.

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from shared.cli import files, operate, policies, silences, watch
+from shared.cli import files, operate, policies, rejections, silences, watch
+from shared.cli import outbox as orders
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +25,8 @@ rejected = typer.Typer(
     rich_markup_mode=None,
     help="What was heard and could not be taken, kept so that nothing is lost.",
 )
+
+outbox = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
 silence = typer.Typer(
     no_args_is_help=True,
@@ -60,8 +63,13 @@ app.command("decide", short_help="What would be decided about raw payloads, and 
 app.command("status", short_help="What is happening: workloads, waits, newest decisions.")(watch.status)
 app.command("explain", short_help="Why did something happen, or not?")(watch.explain)
 app.command("approvals", short_help="Which questions wait for a person, and where to answer.")(watch.approvals)
-rejected.command("list", short_help="The newest first.")(watch.rejected_list)
+rejected.command("list", short_help="The newest first.")(rejections.listed)
+rejected.command("show", short_help="One of them, with its body.")(rejections.show)
+rejected.command("redrive", short_help="Try again, by today's parsers and policy.")(rejections.redrive)
 app.add_typer(rejected, name="rejected", short_help="What was heard and could not be taken.")
+outbox.callback()(orders.listed)
+outbox.command("redrive", short_help="Queue one again.")(orders.redrive)
+app.add_typer(outbox, name="outbox", short_help="What is ordered and not done, and what failed.")
 app.command("ask", short_help="Ask for a retraining, a rollback, or the end of a freeze.")(operate.ask)
 app.command("pause", short_help="Stop everything but rollback and notification.")(operate.pause)
 app.command("resume", short_help="End a pause.")(operate.resume)

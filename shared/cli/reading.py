@@ -15,6 +15,7 @@ from shared.rendering.shown import (
     Dashboard,
     ExplainedDecision,
     Explanation,
+    ShownAside,
     ShownHold,
     ShownTarget,
     ShownWorkload,
@@ -29,6 +30,10 @@ def print_dashboard(view: Dashboard) -> None:
         _print_workload(shown)
     for target in view.publishing:
         _print_target(target)
+    for waiting in view.aside:
+        _print_aside(waiting)
+    if view.overdue:
+        print_line(f"{len(view.overdue)} commands are overdue: outerloop outbox")
     if view.ledger:
         print_line("Newest decisions (outerloop explain ID says more):")
     for decision in (entry.decision for entry in view.ledger[:LEDGER_LINES]):
@@ -45,6 +50,13 @@ def _print_target(target: ShownTarget) -> None:
         print_line(f"FAILING since {since}, tried again at {again}: {target.reason}", 1)
     if target.given_up:
         print_line(f"{target.given_up} announcements were given up", 1)
+
+
+def _print_aside(waiting: ShownAside) -> None:
+    since = f" since {moment_text(waiting.since)}" if waiting.since else ""
+    print_line(f"telemetry of {waiting.deployment}: {waiting.rows} rows wait for its reference profile{since}")
+    if waiting.lost:
+        print_line(f"{waiting.lost} rows were too many or too old to be kept", 1)
 
 
 def _first(decision: Decision) -> str:

@@ -1,4 +1,4 @@
-"""Commands that look at a running loop: status, open questions, rejections, and why.
+"""Commands that look at a running loop: status, open questions, and why.
 
 Owns their arguments. What is seen is ``services.views``' and ``services.explain``'s, how it reads ``reading``'s.
 """
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shared.cli import reading
-from shared.cli.output import print_json, print_line, print_table
+from shared.cli.output import print_json, print_line
 from shared.cli.policies import AsJson
 from shared.cli.problems import CommandError, plainly
 from shared.cli.session import link_of, policy_of, with_application
@@ -18,11 +18,8 @@ from shared.services import explain as explanations
 from shared.services import views
 
 if TYPE_CHECKING:
-    from shared.domain.records import RejectedRow
     from shared.rendering.shown import Dashboard, Explanation, OpenQuestion
     from shared.runtime import Application
-
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many at most, newest first.")]
 
 
 def status(as_json: AsJson = False) -> None:  # noqa: FBT002  # typer
@@ -35,7 +32,9 @@ def status(as_json: AsJson = False) -> None:  # noqa: FBT002  # typer
 
     async def look(app: "Application") -> "Dashboard":
         view = await views.dashboard(app.store, await policy_of(app), app.clock.now(), link_of(app))
-        return dataclasses.replace(view, publishing=await app.announcer.standings())
+        overdue = tuple(each for each in await app.orders.unfinished() if each.overdue)
+        standings, aside = await app.announcer.standings(), await app.aggregator.aside.shown()
+        return dataclasses.replace(view, publishing=standings, overdue=overdue, aside=aside)
 
     with plainly():
         view = with_application(look)
@@ -94,26 +93,3 @@ def approvals(as_json: AsJson = False) -> None:  # noqa: FBT002  # typer
         print_line(question.link, 1)
     if not found:
         print_line("No question waits for an answer.")
-
-
-def rejected_list(limit: Limit = 20, as_json: AsJson = False) -> None:  # noqa: FBT002  # typer
-    """List what could not be taken, newest first; with --json also the raw bodies.
-
-    \b
-    Example:
-      outerloop rejected list --limit 5
-    """  # noqa: D301
-
-    async def look(app: "Application") -> "list[RejectedRow]":
-        return await views.rejected(app.store, limit)
-
-    with plainly():
-        found = with_application(look)
-    if as_json:
-        print_json(found)
-        return
-    if not found:
-        print_line("Nothing was rejected.")
-        return
-    rows = [(moment_text(row.received_at), row.channel, row.reason, row.detail, row.times) for row in found]
-    print_table(("received", "channel", "reason", "detail", "times"), rows)

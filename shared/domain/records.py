@@ -25,7 +25,11 @@ class SignalRow(Part, frozen=True, kw_only=True):
 
 
 class RejectedRow(Part, frozen=True, kw_only=True):
-    """Something that was heard and could not be taken, with its raw body, so that nothing is lost."""
+    """Something that was heard and could not be taken, with its raw body, so that nothing is lost.
+
+    ``index`` is its place in the body. ``whole``: of a message of telemetry nothing else was counted, so that it can be
+    counted later. ``redriven_at``: when it was taken after all, which removes it from the list.
+    """
 
     id: str
     channel: str
@@ -34,6 +38,9 @@ class RejectedRow(Part, frozen=True, kw_only=True):
     received_at: datetime
     body: bytes
     times: int = 1
+    index: int = 0
+    whole: bool = False
+    redriven_at: datetime | None = None
 
 
 class CommandRow(Part, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ Times are UTC; traffic is in percent.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from shared.domain.decisions import Decision, Reason
@@ -180,10 +180,31 @@ class ShownTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownCommand:
+    """An order as far as it has come. ``overdue``: its next try is past, and nobody took it."""
+
+    row: CommandRow
+    age: timedelta
+    next_try: datetime | None
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAside:
+    """Rows of a deployment that wait for its reference profile, since when, and how many were too many or too old."""
+
+    deployment: str
+    rows: int
+    since: datetime | None
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dashboard:
     """Everything on one page, newest first. Bodies of rejections are left out: they may hold telemetry.
 
-    ``publishing`` is empty where nothing is published.
+    ``publishing`` is empty where nothing is published; ``overdue`` are the commands that are stuck,
+    ``aside`` is the telemetry that waits for a reference profile.
     """
 
     at: datetime
@@ -191,6 +212,8 @@ class Dashboard:
     ledger: tuple[LedgerEntry, ...]
     rejected: tuple[RejectedRow, ...]
     publishing: tuple[ShownTarget, ...] = ()
+    overdue: tuple[ShownCommand, ...] = ()
+    aside: tuple[ShownAside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from itertools import chain, islice
 
 from shared.domain.durations import format_duration
 from shared.domain.ids import derive
-from shared.domain.observations import DeploymentRef, Telemetry, TrafficSample
+from shared.domain.observations import DeploymentRef, RowsCollected, Telemetry, TrafficSample
 from shared.domain.outcomes import Failed, Outcome, Succeeded
 from shared.domain.policy import Policy
 from shared.domain.policy_environments import Environment
@@ -20,8 +20,10 @@ from shared.domain.references import deployment_name
 from shared.domain.signals import WindowClosed
 from shared.parsing import read_message
 from shared.ports import Clock, ConflictError, PolicySource, Store, Stored, StoredDelta
+from shared.services.aside import AsideRows
 from shared.services.closing import MOVED, WATERMARK, WindowCloser
 from shared.telemetry.accumulate import accumulate
+from shared.telemetry.aside import set_aside
 from shared.telemetry.encoding import decode_delta, encode_delta
 from shared.telemetry.fold import WindowState, decode_window, encode_window, fold
 from shared.telemetry.partials import TrafficPartial, WindowKey, latest
@@ -51,6 +53,7 @@ class Aggregator:
 
     def __init__(self, store: Store, clock: Clock, policies: PolicySource) -> None:
         self._store, self._clock, self._policies = store, clock, policies
+        self.aside = AsideRows(store, clock)
         self._profiles: dict[str, ReferenceProfile] = {}
         self._closer = WindowCloser(store, policies)
         self._kept: dict[tuple[str, int], int] = {}
@@ -98,11 +101,13 @@ class Aggregator:
         policy, now = (await self._policies.current()).policy, self._clock.now()
         await self._load_profiles(messages)
         first, *others = _data_windows(policy, messages)
+        aside = set_aside(messages, self._profiles, first)
         bucket, accepted = format_duration(policy.traffic_bucket), (EPOCH, now + CLOCK_SKEW_MAX)
         delta = accumulate(messages, self._profiles, first, bucket, accepted)
         rows = [Telemetry(rows=message.rows) for message in messages] if others else []
         more = [accumulate(rows, self._profiles, windows, bucket, accepted).partials for windows in others]
-        return encode_delta(dataclasses.replace(delta, partials=(*delta.partials, *chain.from_iterable(more))))
+        partials = (*delta.partials, *chain.from_iterable(more))
+        return encode_delta(dataclasses.replace(delta, partials=partials, kept=aside.kept, lost=aside.lost))
 
     async def _load_profiles(self, messages: Iterable[Telemetry]) -> None:
         wanted = {rows.deployment.key for message in messages for rows in message.rows}
@@ -127,6 +132,7 @@ class Aggregator:
                         received_at=now,
                         body=body,
                         times=refused.count,
+                        whole=not message.rows and not message.requests,
                     )
                     await self._store.add_rejected(row)
 
@@ -138,8 +144,8 @@ class Aggregator:
         known: dict[str, Stored[bytes]] = {}
         states: dict[WindowKey, WindowState] = {}
         marks: dict[str, datetime] = {}
-        for stored in deltas:
-            delta = decode_delta(stored.body)
+        read = [(stored, decode_delta(stored.body)) for stored in deltas]
+        for stored, delta in read:
             for partial in delta.partials:
                 if partial.key not in states:
                     await self._read_window(partial.key, known, states)
@@ -147,11 +153,22 @@ class Aggregator:
             marks = latest(marks, delta.watermarks)
         rows = {_name(key): Stored(encode_window(state), _etag(known, _name(key))) for key, state in states.items()}
         rows.update(await self._watermark_rows(marks))
+        rows.update(await self.aside.keep(read))
         try:
             await self._store.save_fold(rows, deltas)
         except ConflictError:
             return 0  # somebody else folded them, or will
         return len(deltas)
+
+    async def count_aside(self) -> int:
+        """Count rows whose profile has come since; how many batches. The next fold brings them into their windows."""
+        return await self.aside.count_in(self._late_delta)
+
+    async def _late_delta(self, rows: Sequence[RowsCollected]) -> bytes | None:
+        message = Telemetry(rows=tuple(rows))
+        await self._load_profiles([message])
+        known = all(each.deployment.key in self._profiles for each in rows)
+        return await self._delta([message]) if known else None
 
     async def _read_window(
         self, key: WindowKey, known: dict[str, Stored[bytes]], states: dict[WindowKey, WindowState]

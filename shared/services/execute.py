@@ -16,7 +16,6 @@ from shared.domain.commands import (
     RecordReference,
     Retrain,
     RollBackTraffic,
-    SetTraffic,
     kind_of,
 )
 from shared.domain.effects import AnyCommand, EndpointWrite, Message, WorkspaceCommand
@@ -40,7 +39,7 @@ from shared.ports import (
     StoreUnavailableError,
     Workspace,
 )
-from shared.services import reservations
+from shared.services import attempts, reservations
 from shared.services.aggregate import Aggregator
 from shared.services.decide import Decider
 from shared.services.lease import end_lease, take_lease
@@ -103,13 +102,30 @@ class Executor:
             return None  # the claim expired and another took over: its record counts
         return outcome
 
+    async def poisoned(self, subject: str, command_id: str, owner: str) -> Outcome | None:
+        """Record that the queue gave up on a message about a command: an attempt of which nobody knows what it did.
+
+        It is tried again with a backoff, or ended as failed, as after any such attempt. None when the command is finished,
+        not due, or somebody's: then its next message tells.
+        """
+        now = self._clock.now()
+        row = await self._store.claim(subject, command_id, owner, now, now + CLAIM_FOR)
+        if row is None:
+            return None
+        outcome = Unknown(reason="poison: the queue gave up on its message; the log of the app says why")
+        try:
+            await self._record(row, owner, outcome)
+        except ConflictError:
+            return None
+        return outcome
+
     async def _wait_out_pause(self, subject: str, command_id: str, now: datetime) -> Skipped | None:
         """Leave what a pause holds to ``sweep``, a little later. It is not claimed, so waiting counts towards no giving up,
         and not queued here: each delivery of a duplicate would breed another message.
         """
         facts = (await self._store.facts(subject)).value
         row = await self._store.command(subject, command_id) if facts.paused else None
-        if row is None or not _may_begin(row, now):
+        if row is None or not attempts.may_begin(row, now):
             return None  # what Azure has begun is still followed to its end
         why = waits(row.command, facts)
         if not why:
@@ -143,7 +159,7 @@ class Executor:
         # Asked under the lease, and also after a crash in mid-call: a repeat now would undo the rollback just as well.
         why = stale(command, (await self._store.facts(row.subject)).value)
         if why:
-            return _left(row, f"stale plan: {why}")
+            return attempts.left(row, f"stale plan: {why}")
         if isinstance(command, EndpointWrite) and self._clock.now() > now + LEASE_FOR - CALL_MAX:
             return Skipped(
                 reason="lease", until=now
@@ -221,7 +237,7 @@ class Executor:
             await self._again(row, owner, outcome, now + _backoff(row))
 
     async def _again(self, row: CommandRow, owner: str, outcome: Outcome, not_before: datetime) -> None:
-        await self._store.release(row.subject, row.command.id, owner, _kept(row, outcome), not_before)
+        await self._store.release(row.subject, row.command.id, owner, attempts.kept(row, outcome), not_before)
         await self._send_again(row, not_before)
 
     async def _send_again(self, row: CommandRow, not_before: datetime) -> None:
@@ -234,7 +250,7 @@ class Executor:
             dedup_key=derive("signal", "finished", command.id),
             occurred_at=now,
             subject=row.subject,
-            depth=_depth_after(row, outcome),
+            depth=attempts.depth_after(row, outcome),
             workload=workload_of(row.subject),
             command_id=command.id,
             command_kind=kind_of(command),
@@ -248,38 +264,6 @@ class Executor:
         if isinstance(command, Retrain) and not isinstance(outcome, Succeeded):
             await reservations.release(self._store, command)
         await self._decider.decide_new(loaded, told)
-
-
-def _may_begin(row: CommandRow, now: datetime) -> bool:
-    """Whether a claim would begin (or repeat) the effect, and not look after one that is under way."""
-    left = row.state == "claimed" and row.claimed_until is not None and row.claimed_until <= now
-    return (row.state == "pending" or left) and not isinstance(row.outcome, Started)
-
-
-def _depth_after(row: CommandRow, outcome: Final) -> int:
-    """An order that a limit refused was no action of ours: what is ordered in its place lies no deeper than it did."""
-    refused = isinstance(outcome, Skipped) and outcome.refusals
-    return max(row.depth - 1, 0) if refused else row.depth + 1
-
-
-def _left(row: CommandRow, reason: str) -> Skipped | Failed:
-    """The end of a command that is not wanted any more. Traffic that it may have set all the same is for the rules to mend."""
-    begun = row.state == "claimed" or isinstance(row.outcome, Unknown)
-    if begun and isinstance(row.command, SetTraffic):
-        reason = f"{reason}; whether it was done before is unknown"
-        return Failed(retryable=False, reason=reason, data={"traffic": "unknown"})
-    return Skipped(reason=reason)
-
-
-def _kept(row: CommandRow, outcome: Outcome) -> Outcome:
-    """What a command that is given back is remembered by: a wait must not hide an operation, or that it may be done."""
-    if isinstance(row.outcome, Started) and not isinstance(outcome, Failed):
-        return row.outcome
-    if isinstance(outcome, Skipped) and row.state == "claimed":
-        return Unknown(reason="a crash left it unknown whether this was done")
-    if isinstance(outcome, Skipped) and isinstance(row.outcome, Unknown):
-        return row.outcome
-    return outcome
 
 
 def _given_up(row: CommandRow, now: datetime) -> bool:

@@ -26,7 +26,16 @@ class Receipt:
     repeated: int = 0
     rejected: int = 0
     undecided: int = 0
+    elements: int = 1
     validations: list[SubscriptionValidation] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A signal that is in the inbox. ``new``: this offer put it there. ``decided``: nothing of it is left to ``sweep``."""
+
+    new: bool
+    decided: bool
 
 
 class Ingest:
@@ -37,7 +46,7 @@ class Ingest:
 
     async def take(self, channel: str, body: bytes, parsed: Sequence[Signal | Rejected]) -> Receipt:
         """Store each element of a delivery and decide what is new; one bad element never takes its neighbours down."""
-        receipt = Receipt()
+        receipt = Receipt(elements=len(parsed))
         for position, element in enumerate(parsed):
             if isinstance(element, SubscriptionValidation):
                 receipt.validations.append(element)
@@ -66,22 +75,32 @@ class Ingest:
             detail=rejected.detail,
             received_at=self._clock.now(),
             body=kept,
+            index=rejected.index,
+            whole=receipt.elements == 1,
         )
         await self._store.add_rejected(row)
         receipt.rejected += 1
 
     async def _accept(self, channel: str, body: bytes, signal: Signal, receipt: Receipt, position: int) -> None:
+        offered = await self.offer(signal)
+        if isinstance(offered, Rejected):
+            await self._reject(channel, body, replace(offered, index=position), receipt)
+            return
+        receipt.accepted += offered.new
+        receipt.repeated += not offered.new
+        receipt.undecided += not offered.decided
+
+    async def offer(self, signal: Signal) -> Offered | Rejected:
+        """Accept a signal and decide it, also when an earlier delivery left it undecided; or why it is out of scope.
+
+        Stores no rejection: that is its caller's to do.
+        """
         loaded = await self._policies.current()
         refusal = routing.out_of_scope(loaded.policy, signal)
         if refusal:
-            await self._reject(channel, body, replace(refusal, index=position), receipt)
-            return
+            return refusal
         row = self._decider.routed(loaded, SignalRow(signal=signal, received_at=self._clock.now()))
         if await self._store.insert_signal(row):
-            receipt.accepted += 1
-            receipt.undecided += not await self._decider.decide_new(loaded, row)
-            return
-        receipt.repeated += 1
+            return Offered(new=True, decided=await self._decider.decide_new(loaded, row))
         known = await self._store.signal(signal.dedup_key)
-        if known and not known.decided:
-            receipt.undecided += not await self._decider.decide(known)
+        return Offered(new=False, decided=known is None or known.decided or await self._decider.decide(known))

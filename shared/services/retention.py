@@ -44,6 +44,7 @@ class Retention:
             "rejected": lambda now: store.forget_rejected(now - kept.rejected, BATCH_MAX),
             "ledger": lambda now: store.forget_decisions(now - kept.ledger, BATCH_MAX),
             "windows": lambda now: aggregator.forget_closed(now - kept.ledger),
+            "aside": lambda _now: aggregator.aside.forget_old(),
             "traffic": lambda _now: aggregator.forget_old_traffic(),
             "leftovers": lambda now: store.tidy(now - LEFT_OVER_AFTER),
         }

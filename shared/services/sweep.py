@@ -15,6 +15,7 @@ from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.ingest import Ingest
 from shared.services.outbox import send_row
+from shared.services.poison import PoisonKeeper
 from shared.services.reservations import free_left
 from shared.services.retention import Retention
 from shared.services.schedules import Schedules
@@ -38,6 +39,7 @@ class Swept:
     announced: int = 0
     scheduled: int = 0
     forgotten: int = 0
+    poisoned: int = 0
 
 
 class Sweeper:
@@ -54,19 +56,22 @@ class Sweeper:
         announcer: Announcer,
         schedules: Schedules,
         retention: Retention,
+        poison: PoisonKeeper | None = None,  # nobody gives up on messages where nothing executes them
     ) -> None:
         self._store, self._queue, self._clock = store, queue, clock
         self._decider, self._ingest, self._aggregator, self._announcer = decider, ingest, aggregator, announcer
-        self._schedules, self._retention = schedules, retention
+        self._schedules, self._retention, self._poison = schedules, retention, poison
 
     async def run(self) -> Swept:
         """One round of every chore. Raises StoreUnavailableError; another fault ends only the chore that it is in."""
         swept = Swept()
         swept.decided = await self._do(self._decide_left_behind)
+        await self._do(self._aggregator.count_aside)
         swept.folded = await self._do(self._aggregator.fold)
         swept.closed = await self._do(self._close_windows)
         swept.scheduled = await self._do(self._fire_schedules)
         swept.woken = await self._do(self._wake)
+        swept.poisoned = await self._do(self._poison.record) if self._poison else 0
         swept.sent = await self._do(self._send_unsent)
         swept.freed = await self._do(self._free_reservations)
         swept.forgotten = sum([await self._do(chore) for chore in self._retention.due()])

@@ -10,7 +10,6 @@ from shared.domain.decisions import Decision, Hold, Reason
 from shared.domain.facts import ApprovalAsked, Facts, Rollout
 from shared.domain.ids import derive
 from shared.domain.policy import Policy, Workload
-from shared.domain.records import RejectedRow
 from shared.domain.routing import subject_of, workload_of
 from shared.domain.signals import HoldElapsed
 from shared.domain.values import replace
@@ -54,7 +53,7 @@ async def dashboard(store: Store, policy: Policy, now: datetime, link: Link) -> 
     """Everything on one page. Raises StoreUnavailableError."""
     shown = await workloads(store, policy, link, now)
     newest = await ledger(store, None, LEDGER_SHOWN)
-    refused = [replace(row, body=b"") for row in await rejected(store, REJECTED_SHOWN)]
+    refused = [replace(row, body=b"") for row in await store.rejected(REJECTED_SHOWN)]
     return Dashboard(now, tuple(shown), tuple(newest), tuple(refused))
 
 
@@ -257,8 +256,3 @@ async def ledger(store: Store, subject: str | None, limit: int) -> list[LedgerEn
 async def entry_of(store: Store, decision: Decision) -> LedgerEntry:
     """A decision with its commands as far as they have come."""
     return LedgerEntry(decision, tuple(await store.commands(decision.id, decision.subject)))
-
-
-async def rejected(store: Store, limit: int) -> list[RejectedRow]:
-    """The newest rejections first."""
-    return await store.rejected(limit)

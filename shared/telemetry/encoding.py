@@ -66,6 +66,8 @@ class _StoredDelta(msgspec.Struct, frozen=True, array_like=True):
     traffic_watermarks: dict[str, datetime]
     refused: dict[str, int]
     aside: dict[str, int]
+    kept: dict[str, bytes] = {}  # an earlier build wrote neither of these
+    lost: dict[str, int] = {}
 
 
 def encode_delta(delta: Delta) -> bytes:
@@ -78,6 +80,8 @@ def encode_delta(delta: Delta) -> bytes:
             traffic_watermarks=dict(delta.traffic_watermarks),
             refused=dict(delta.refused),
             aside=dict(delta.aside),
+            kept=dict(delta.kept),
+            lost=dict(delta.lost),
         )
     )
 
@@ -93,6 +97,8 @@ def decode_delta(stored: bytes) -> Delta:
         traffic_watermarks=found.traffic_watermarks,
         refused=found.refused,
         aside=found.aside,
+        kept=found.kept,
+        lost=found.lost,
     )
 
 

@@ -99,6 +99,14 @@ class AgingContract:
         await store.add_rejected(rejected_row("r"))
         assert [row.times for row in await store.rejected(10)] == [1]
 
+    async def test_a_redriven_rejection_is_forgotten_as_any(self, store: Store) -> None:
+        for minute in (1, 2, 3):
+            await store.add_rejected(rejected_row(f"r-{minute}", minute))
+        await store.mark_redriven("r-1", at(5))
+        assert await store.forget_rejected(at(3), 10) == 2
+        assert await store.rejection("r-1") is None
+        assert [row.id for row in await store.rejected(10)] == ["r-3"]
+
     async def test_an_old_decision_leaves_with_its_finished_commands(self, store: Store) -> None:
         await order(store, "n", "m")
         await commit(store, evaluation("newer", minute=1))

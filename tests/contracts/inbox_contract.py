@@ -81,3 +81,46 @@ class InboxContract:
         for minute in (2, 3, 1):
             await store.add_rejected(rejected_row(f"at-{minute}", minute))
         assert [row.id for row in await store.rejected(2)] == ["at-3", "at-2"]
+
+    async def test_the_list_goes_on_behind_a_rejection_also_among_those_of_one_moment(self, store: Store) -> None:
+        rows = [
+            rejected_row(f"{name}", minute) for minute in (2, 1) for name in (f"a{minute}", f"a{minute}0", "b" * minute)
+        ]
+        for row in reversed(rows):
+            await store.add_rejected(row)
+        seen: list[str] = []
+        page = await store.rejected(2)
+        while page:
+            seen += [row.id for row in page]
+            page = await store.rejected(2, page[-1])
+        assert seen == [row.id for row in rows]
+
+    async def test_one_rejection_is_found_by_its_id(self, store: Store) -> None:
+        await store.add_rejected(rejected_row("r"))
+        assert await store.rejection("r") == rejected_row("r")
+        assert await store.rejection("nobody") is None
+
+    async def test_a_redriven_rejection_leaves_the_list_and_is_kept(self, store: Store) -> None:
+        for minute in (1, 2, 3):
+            await store.add_rejected(rejected_row(f"at-{minute}", minute))
+        for _ in range(2):
+            await store.mark_redriven("at-2", at(5))
+        assert [row.id for row in await store.rejected(2)] == ["at-3", "at-1"]
+        assert await store.rejection("at-2") == replace(rejected_row("at-2", 2), redriven_at=at(5))
+
+    async def test_the_list_goes_on_behind_a_rejection_that_was_redriven_meanwhile(self, store: Store) -> None:
+        for minute in (1, 2, 3):
+            await store.add_rejected(rejected_row(f"at-{minute}", minute))
+        await store.mark_redriven("at-2", at(5))
+        assert [row.id for row in await store.rejected(9, rejected_row("at-2", 2))] == ["at-1"]
+
+    async def test_a_redriven_rejection_that_comes_again_is_listed_anew(self, store: Store) -> None:
+        await store.add_rejected(rejected_row("r", 1))
+        await store.add_rejected(rejected_row("newer", 2))
+        await store.mark_redriven("r", at(5))
+        await store.add_rejected(rejected_row("r", 6))
+        assert await store.rejected(9) == [replace(rejected_row("r", 6), times=2), rejected_row("newer", 2)]
+
+    async def test_marking_an_unknown_rejection_does_nothing(self, store: Store) -> None:
+        await store.mark_redriven("nobody", at(5))
+        assert await store.rejected(9) == []

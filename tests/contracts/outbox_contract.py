@@ -187,6 +187,42 @@ class ClaimContract:
         assert (await stored(store)).outcome == DONE
 
 
+class ReopeningContract:
+    async def test_what_has_no_end_is_listed_oldest_first_whatever_its_state(self, store: Store) -> None:
+        for minute, name in enumerate(("pending", "claimed", "started", "finished")):
+            await order(store, name, minute=minute)
+        for name in ("claimed", "started", "finished"):
+            await store.claim(SUBJECT, name, "me", at(5), at(9))
+        await store.record_started(SUBJECT, "started", "me", STARTED)
+        await store.finish(SUBJECT, "finished", "me", DONE, finished_row("finished"))
+        assert [row.command.id for row in await store.unfinished(9)] == ["pending", "claimed", "started"]
+        assert [row.command.id for row in await store.unfinished(2)] == ["pending", "claimed"]
+
+    async def test_a_failed_command_is_reopened_with_no_attempts_and_can_end_again(self, store: Store) -> None:
+        failed = Failed(retryable=False, reason="400")
+        await order(store, "c")
+        await claimed(store)
+        await store.finish(SUBJECT, "c", "me", failed, finished_row("c", minute=2))
+        reopened = await store.reopen(SUBJECT, "c")
+        assert reopened == await stored(store) == replace(PENDING, outcome=failed)
+        assert await sendable_ids(store, 0) == ["c"]
+        assert (await claimed(store, "other")).attempts == 1
+        await store.finish(SUBJECT, "c", "other", DONE, finished_row("c", minute=3))
+        assert (await stored(store)).outcome == DONE
+        assert await store.signal("finished-c") == finished_row("c", minute=2)
+        assert await store.unfinished(9) == []
+
+    async def test_nothing_else_is_reopened(self, store: Store) -> None:
+        await order(store, "c")
+        assert await store.reopen(SUBJECT, "c") is None
+        await claimed(store)
+        assert await store.reopen(SUBJECT, "c") is None
+        await store.finish(SUBJECT, "c", "me", DONE, finished_row("c"))
+        assert await store.reopen(SUBJECT, "c") is None
+        assert await store.reopen(SUBJECT, "nobody") is None
+        assert (await stored(store)).state == "finished"
+
+
 class SendingContract:
     async def test_what_was_committed_and_never_sent_is_sendable(self, store: Store) -> None:
         await order(store, "c")
@@ -271,5 +307,5 @@ class SendingContract:
         assert await sendable_ids(store, 5, limit=2) == ["first", "second"]
 
 
-class OutboxContract(ClaimContract, SendingContract):
+class OutboxContract(ClaimContract, ReopeningContract, SendingContract):
     """Commands from their order to their outcome."""

@@ -73,7 +73,9 @@ class QueueContract:
         await queue.move_to_poison(message.id, message.pop_receipt)
         await wait(HIDDEN_SECONDS + 0.2)
         assert list(await queue.receive(1, HIDDEN_SECONDS)) == []
-        assert len(await queue.poison()) == 1
+        (aside,) = await queue.poisoned(10)
+        assert json.loads(aside.body) == {"subject": SUBJECT, "command_id": "bad"}
+        assert aside.inserted_at.tzinfo is not None
         with pytest.raises(ConflictError):
             await queue.move_to_poison(message.id, message.pop_receipt)
 
@@ -84,7 +86,18 @@ class QueueContract:
         await received(queue)
         with pytest.raises(ConflictError):
             await queue.move_to_poison(first.id, first.pop_receipt)
-        assert await queue.poison() == []
+        assert await queue.poisoned(10) == []
+
+    async def test_what_was_set_aside_stays_until_it_is_dropped(self, queue):
+        for name in "ab":
+            await queue.send(SUBJECT, name)
+        for message in await queue.receive(2, 30):
+            await queue.move_to_poison(message.id, message.pop_receipt)
+        (first,) = await queue.poisoned(1)
+        await queue.drop_poisoned(first)
+        await queue.drop_poisoned(first)
+        (second,) = await queue.poisoned(10)
+        assert command_ids([first, second]) == ["a", "b"]
 
     async def test_the_same_command_may_be_queued_twice(self, queue):
         await queue.send(SUBJECT, "c")

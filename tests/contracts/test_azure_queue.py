@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from shared.adapters.azure_queue import DELAY_SECONDS_MAX, AzureQueue
-from shared.adapters.azure_storage_account import CLIENT_OPTIONS, Addresses, AzureStorageAccount, Wire
+from shared.adapters.azure_storage_account import CLIENT_OPTIONS, POISON, Addresses, AzureStorageAccount, Wire
 from shared.adapters.azure_storage_failures import PAUSES_SECONDS
 from shared.ports import CommandQueue, StoreUnavailableError
 from tests.contracts.faulty_transport import ANSWER_LOST, NOT_SENT, FaultyTransport
@@ -91,4 +91,10 @@ async def test_text_that_is_no_json_is_set_aside_as_it_is(queue, account):
     await account.queue().send_message("<no json>")
     (message,) = await queue.receive(1, 1)
     await queue.move_to_poison(message.id, message.pop_receipt)
-    assert await queue.poison() == ["<no json>"]
+    assert [message.body for message in await queue.poisoned(10)] == ["<no json>"]
+
+
+async def test_what_is_looked_at_is_hidden_from_other_looks(queue, account):
+    await account.queue(POISON).send_message("x")
+    assert len(await queue.poisoned(100)) == 1
+    assert await AzureQueue(account).poisoned(10) == []

@@ -117,7 +117,7 @@ async def test_a_message_that_fails_comes_again_until_it_is_poison(tmp_path: Pat
         async with listening(lambda invoker: QueueListener(function, queue, invoker, host_json)):
             await eventually(lambda: len(noted(function)) == 3)
         assert noted(function) == [("bad-1", 1), ("bad-1", 2), ("bad-1", 3)]
-        assert [json.loads(message.body)["command_id"] for message in await queue.poison()] == ["bad-1"]
+        assert [json.loads(message.body)["command_id"] for message in await queue.poisoned(10)] == ["bad-1"]
 
 
 async def test_a_message_that_took_the_host_down_too_often_is_poison_without_a_call(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ async def test_a_message_that_took_the_host_down_too_often_is_poison_without_a_c
         async with listening(lambda invoker: QueueListener(function, queue, invoker, host_json)):
             await eventually(lambda: noted(function))
         assert noted(function) == [("c-2", 1)]
-        assert len(await queue.poison()) == 1
+        assert len(await queue.poisoned(10)) == 1
 
 
 async def test_no_more_messages_at_once_than_host_json_allows(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ async def test_a_message_carries_json_that_any_queue_can_carry(queue: SqliteQueu
 
 async def test_an_empty_queue_gives_nothing(queue: SqliteQueue) -> None:
     assert await queue.receive(10, 30) == []
-    assert await queue.poison() == []
+    assert await queue.poisoned(10) == []
 
 
 async def test_messages_come_in_the_order_of_their_visibility(queue: SqliteQueue, clock: SetClock) -> None:
@@ -159,7 +159,7 @@ async def test_a_poisoned_message_is_set_aside_with_its_count(queue: SqliteQueue
     clock.pass_seconds(30)
     bad, _ = await queue.receive(2, 30)
     await queue.move_to_poison(bad.id, bad.pop_receipt)
-    assert await queue.poison() == [bad]
+    assert [message.id for message in await queue.poisoned(10)] == [bad.id]
     assert bad.dequeue_count == 2
     clock.pass_seconds(30)
     assert command_ids(await queue.receive(10, 30)) == ["good"]
@@ -175,7 +175,7 @@ async def test_a_message_is_poisoned_once_and_only_by_its_receiver(queue: Sqlite
         await queue.move_to_poison(message.id, message.pop_receipt)
     with pytest.raises(ConflictError):
         await queue.delete(message.id, message.pop_receipt)
-    assert await queue.poison() == [message]
+    assert [each.id for each in await queue.poisoned(10)] == [message.id]
 
 
 async def test_the_same_command_may_be_queued_twice(queue: SqliteQueue) -> None:
@@ -213,5 +213,5 @@ async def test_what_was_set_aside_a_month_ago_goes_when_the_next_message_is(
         message = await received(queue)
         await queue.move_to_poison(message.id, message.pop_receipt)
         if command_id == "second":
-            assert command_ids(await queue.poison()) == ["first", "second"]
-    assert command_ids(await queue.poison()) == ["second", "third"]
+            assert command_ids(await queue.poisoned(10)) == ["first", "second"]
+    assert command_ids(await queue.poisoned(10)) == ["second", "third"]

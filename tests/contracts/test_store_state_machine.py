@@ -109,6 +109,10 @@ class Stores(RuleBasedStateMachine):
     def reject(self, key, minute):
         self.both(lambda store, _: store.add_rejected(rejected_row(key, minute)))
 
+    @rule(key=keys, minute=minutes)
+    def redrive(self, key, minute):
+        self.both(lambda store, _: store.mark_redriven(key, at(minute)))
+
     @rule(
         subject=subjects,
         age=ages,
@@ -166,6 +170,10 @@ class Stores(RuleBasedStateMachine):
     def mark_sent(self, subject, name, minute):
         self.both(lambda store, _: store.mark_sent(subject, name, at(minute)))
 
+    @rule(subject=subjects, name=names)
+    def reopen(self, subject, name):
+        self.both(lambda store, _: store.reopen(subject, name))
+
     @rule(name=document_names, body=bodies, age=ages)
     def save_document(self, name, body, age):
         self.note(name, lambda store: store.document(name))
@@ -208,6 +216,8 @@ class Stores(RuleBasedStateMachine):
             for name in ("c1", "c2", "c3"):
                 self.both(lambda store, _, subject=subject, name=name: store.command(subject, name))
         self.both(lambda store, _: store.subjects())
+        self.both(lambda store, _: store.rejected(9))
+        self.both(lambda store, _: _unfinished(store))
         self.both(lambda store, _: store.decisions(None, 5))
         self.both(lambda store, _: store.documents("leases/"))
         for target in ("topic", "hub"):
@@ -227,6 +237,12 @@ async def _ordered(store, listed, moment, minute):
     found = await getattr(store, listed)(at(minute), 100)
     moments = [getattr(each, moment) for each in found]
     assert moments == sorted(moments)
+    return sorted(found, key=repr)
+
+
+async def _unfinished(store):
+    found = await store.unfinished(100)
+    assert [each.created_at for each in found] == sorted(each.created_at for each in found)
     return sorted(found, key=repr)
 
 

@@ -18,13 +18,14 @@ from shared.domain.ids import derive
 from shared.domain.policy import Policy
 from shared.domain.signals import Signal
 from shared.parsing.policy_file import policy_digest
-from shared.ports import LoadedPolicy, StoreUnavailableError
+from shared.ports import LoadedPolicy, PoisonMessage, StoreUnavailableError
 from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.execute import CLAIM_FOR, Executor, Hands, Loop
 from shared.services.ingest import Ingest
 from shared.services.lease import Lease, lease_name
+from shared.services.poison import PoisonKeeper
 from shared.services.retention import Kept, Retention
 from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
@@ -101,6 +102,13 @@ class UnreliableQueue:
     def __init__(self, world: "World") -> None:
         self._world = world
 
+    async def poisoned(self, limit: int) -> list[PoisonMessage]:  # noqa: ARG002 - a promise of the port
+        """Nothing: this queue gives up on no message."""
+        return []
+
+    async def drop_poisoned(self, message: PoisonMessage) -> None:
+        """Nothing."""
+
     async def send(self, subject: str, command_id: str, delay_seconds: float = 0.0) -> None:
         """Queue one command."""
         world = self._world
@@ -140,6 +148,7 @@ class Instance:
             silent,
             Schedules(store, clock, policies),
             Retention(store, clock, self.aggregator, Kept()),
+            PoisonKeeper(store, queue, clock, self.executor),
         )
 
 

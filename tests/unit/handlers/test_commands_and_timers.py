@@ -57,6 +57,15 @@ async def test_a_message_that_makes_no_sense_raises_and_ends_in_the_poison_queue
         await execute_command(message(body))
 
 
+async def test_the_sweep_finds_what_the_host_gave_up_on(app):
+    await app.queue.send(SUBJECT, "no-such-command")
+    (received,) = await app.queue.receive(1, 30.0)
+    await app.queue.move_to_poison(received.id, received.pop_receipt)
+    await sweep(Timer())
+    assert [row.channel for row in await app.store.rejected(10)] == ["command_queue"]
+    assert await app.queue.poisoned(10) == []
+
+
 async def test_the_timer_wakes_what_is_due_and_sends_what_was_not_sent(app, commit):
     await commit(decided("cause", notify(), holds=[hold()]))
     await sweep(Timer())

@@ -45,6 +45,8 @@ def test_times_are_iso_8601_in_utc_inside_dataclasses_too():
         "ledger": [],
         "rejected": [],
         "publishing": [],
+        "overdue": [],
+        "aside": [],
     }
 
 

@@ -20,6 +20,9 @@ from shared.services.answers import AnswerPage
 from shared.services.decide import Decider
 from shared.services.execute import Executor, Hands, Loop
 from shared.services.ingest import Ingest
+from shared.services.orders import Orders
+from shared.services.poison import PoisonKeeper
+from shared.services.redrive import Redriver
 from shared.services.retention import Kept, Retention
 from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
@@ -60,12 +63,18 @@ class FakeQueue:
     """Records what is sent; while it is ``down`` it takes nothing."""
 
     def __init__(self):
-        self.sent, self.down = [], False
+        self.sent, self.down, self.poison = [], False, []
 
     async def send(self, subject, command_id, delay_seconds=0.0):
         if self.down:
             raise StoreUnavailableError("the queue is down")
         self.sent.append(Sent(subject, command_id, delay_seconds))
+
+    async def poisoned(self, limit):
+        return self.poison[:limit]
+
+    async def drop_poisoned(self, message):
+        self.poison.remove(message)
 
     @property
     def ids(self):
@@ -284,7 +293,10 @@ class World:
             self.announcer,
             Schedules(store, clock, policies),
             Retention(store, clock, self.aggregator, Kept()),
+            PoisonKeeper(store, queue, clock, self.executor),
         )
+        self.orders = Orders(store, queue, clock)
+        self.redriver = Redriver(store, queue, clock, self.ingest, self.aggregator)
         self.answers = AnswerPage(store, policies, clock)
 
     def another(self, store=None):

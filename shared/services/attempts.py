@@ -1,0 +1,42 @@
+"""What is known of a command's earlier attempts, and what that means for the next one.
+
+Owns these judgements on a row. Reads and writes nothing: ``execute`` does.
+"""
+
+from datetime import datetime
+
+from shared.domain.commands import SetTraffic
+from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Unknown
+from shared.domain.records import CommandRow
+
+
+def may_begin(row: CommandRow, now: datetime) -> bool:
+    """Whether a claim would begin (or repeat) the effect, and not look after one that is under way."""
+    left = row.state == "claimed" and row.claimed_until is not None and row.claimed_until <= now
+    return (row.state == "pending" or left) and not isinstance(row.outcome, Started)
+
+
+def depth_after(row: CommandRow, outcome: Final) -> int:
+    """An order that a limit refused was no action of ours: what is ordered in its place lies no deeper than it did."""
+    refused = isinstance(outcome, Skipped) and outcome.refusals
+    return max(row.depth - 1, 0) if refused else row.depth + 1
+
+
+def left(row: CommandRow, reason: str) -> Skipped | Failed:
+    """The end of a command that is not wanted any more. Traffic that it may have set all the same is for the rules to mend."""
+    begun = row.state == "claimed" or isinstance(row.outcome, Unknown)
+    if begun and isinstance(row.command, SetTraffic):
+        reason = f"{reason}; whether it was done before is unknown"
+        return Failed(retryable=False, reason=reason, data={"traffic": "unknown"})
+    return Skipped(reason=reason)
+
+
+def kept(row: CommandRow, outcome: Outcome) -> Outcome:
+    """What a command that is given back is remembered by: a wait must not hide an operation, or that it may be done."""
+    if isinstance(row.outcome, Started) and not isinstance(outcome, Failed):
+        return row.outcome
+    if isinstance(outcome, Skipped) and row.state == "claimed":
+        return Unknown(reason="a crash left it unknown whether this was done")
+    if isinstance(outcome, Skipped) and isinstance(row.outcome, Unknown):
+        return row.outcome
+    return outcome
