@@ -28,7 +28,7 @@ def test_the_same_seed_is_the_same_run():
 
 
 def test_the_runs_meet_every_kind_of_fault_and_effect():
-    runs = [play(seed) for seed in range(12)]
+    runs = [play(seed) for seed in range(24)]
     faults = {name for run in runs for name in run.faults}
     effects = {name for run in runs for name in run.effects}
     reasons = {name for run in runs for name in run.reasons}
