@@ -30,6 +30,7 @@ class Settings:
     queues: str = field(default="", repr=False)
     arm_url: str = ""
     poll_seconds: float = 15.0
+    call_seconds: float = 60.0
     teams_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     smtp_host: str = ""
     smtp_port: int = 587
@@ -67,6 +68,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         signing_key=_text(values, "SIGNING_KEY"),
         arm_url=_text(values, "ARM_URL").rstrip("/"),
         poll_seconds=_number(values, "POLL_SECONDS", 15.0),
+        call_seconds=_number(values, "CALL_SECONDS", 60.0),
         teams_urls={key.removeprefix(TEAMS).lower(): url for key, url in values.items() if key.startswith(TEAMS)},
         smtp_host=_text(values, "SMTP_HOST"),
         smtp_port=int(_number(values, "SMTP_PORT", 587)),
