@@ -88,7 +88,7 @@ class Executor:
         self._decider, self._aggregator = loop.decider, loop.aggregator
         self._workspace, self._prober, self._messenger = hands.workspace, hands.prober, hands.messenger
         self._call_max = hands.call_max
-        self._claim_for, self._lease_for = CLAIM_CALLS * hands.call_max, LEASE_CALLS * hands.call_max
+        self._claim, self._lease = CLAIM_CALLS * hands.call_max, LEASE_CALLS * hands.call_max
 
     async def run(self, subject: str, command_id: str, owner: str) -> Outcome | None:
         """Claim and carry out one step of a command; None when there is nothing to do or somebody else does it."""
@@ -96,7 +96,7 @@ class Executor:
         pause = await self._wait_out_pause(subject, command_id, now)
         if pause:
             return pause
-        row = await self._store.claim(subject, command_id, owner, now, now + self._claim_for)
+        row = await self._store.claim(subject, command_id, owner, now, now + self._claim)
         if row is None:
             return None
         outcome = await self._guarded_step(row)
@@ -136,9 +136,7 @@ class Executor:
         command, now = row.command, self._clock.now()
         if isinstance(command, Retrain) and row.state == "claimed":
             await reservations.keep(self._store, command)  # what a crash left in mid-call may be done
-        if isinstance(command, EndpointWrite) and not await take_lease(
-            self._store, command, now, now + self._lease_for
-        ):
+        if isinstance(command, EndpointWrite) and not await take_lease(self._store, command, now, now + self._lease):
             return Skipped(reason="lease", until=now + LEASE_RETRY)
         if isinstance(row.outcome, Started) and isinstance(command, WorkspaceCommand):
             return await self._workspace.look(command, row.outcome.operation, now)
@@ -150,7 +148,7 @@ class Executor:
         why = stale(command, (await self._store.facts(row.subject)).value)
         if why:
             return _left(row, f"stale plan: {why}")
-        if isinstance(command, EndpointWrite) and self._clock.now() > now + self._lease_for - self._call_max:
+        if isinstance(command, EndpointWrite) and self._clock.now() > now + self._lease - self._call_max:
             return Skipped(
                 reason="lease", until=now
             )  # this process stood still for long: its lease may end before the call
@@ -180,7 +178,7 @@ class Executor:
         """Room within the limits that span workloads, for a call that ends while reservation and claim are in force."""
         now = self._clock.now()
         refused = await reservations.reserve(self._store, (await self._policies.current()).policy, command, now)
-        ends = self._clock.now() + CALL_MAX
+        ends = self._clock.now() + self._call_max
         if refused or (ends <= now + ACT_WITHIN and row.claimed_until and ends <= row.claimed_until):
             return refused
         return Skipped(reason=reservations.CONTENDED, until=self._clock.now())  # this process stood still for long

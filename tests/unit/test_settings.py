@@ -144,6 +144,12 @@ def test_a_number_that_is_none_is_named(name, value):
         read_settings({**LEAST, name: value})
 
 
+@pytest.mark.parametrize("value", ["0.5", "61", "3600"])
+def test_a_call_is_given_neither_less_than_a_second_nor_more_than_what_is_reserved_for_it(value):
+    with pytest.raises(SettingsError, match=r"OUTERLOOP_CALL_SECONDS .* from 1 to 60"):
+        read_settings({**LEAST, "OUTERLOOP_CALL_SECONDS": value})
+
+
 @pytest.mark.parametrize(
     ("name", "field", "default"),
     [

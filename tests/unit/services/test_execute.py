@@ -290,6 +290,12 @@ async def test_where_calls_are_shorter_a_claim_expires_sooner_and_still_outlasts
     assert await quick.run(deploy(), "second") == Succeeded()
 
 
+async def test_where_calls_are_shorter_a_retraining_begins_all_the_same(world):
+    quick = World(world.store, world.clock, call_max=timedelta(seconds=8))
+    await quick.order(retrain())
+    assert await quick.run(retrain()) == Succeeded()
+
+
 async def test_after_a_crash_while_looking_it_is_looked_at_again(world):
     world.workspace.answers("Retrain", started(world), ProcessDied(), Succeeded())
     await world.order(retrain())
