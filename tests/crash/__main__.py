@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import logging
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -24,6 +25,8 @@ SHOWN_MAX = 20
 def main() -> int:
     """Run both; returns the exit code."""
     options = _options()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))  # so that what was started is stopped, as after Ctrl-C
     logging.basicConfig(level=logging.ERROR)
     folder = Path(tempfile.mkdtemp(prefix="outerloop-crash-"))
     began = time.monotonic()
