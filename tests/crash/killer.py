@@ -1,9 +1,10 @@
-"""Who kills the host: mostly while the store itself shows that a command is claimed, sometimes at any moment.
+"""Who kills the host: mostly while the store itself shows that a command is claimed, sometimes as it answers a source.
 
 Owns when. The host is frozen first, then the store is asked: so a kill that is counted as one within a claim was one.
 """
 
 import asyncio
+import contextlib
 import random
 import signal
 import time
@@ -15,7 +16,7 @@ from shared.domain.commands import kind_of
 from shared.domain.records import CommandRow
 from tests.crash.world import World
 
-ANY_MOMENT_EVERY = 10  # kills
+AT_AN_ANSWER_EVERY, FIRST_AT_AN_ANSWER = 6, 2  # kills
 PATIENCE_SECONDS = 30.0  # for a claim; then the host is killed without one
 LINGER_SECONDS_MAX = 1.5  # from the sight of a claim to the blow, so that it falls before, in and after the call
 SETTLE_SECONDS = 0.1  # what the frozen host has sent before reaches the store
@@ -36,10 +37,12 @@ class Killer:
         self.interrupted = Counter[str]()  # how often each command was claimed when the host or the storage went away
         self.storage_stops = 0
 
-    async def strike(self) -> None:
-        """Wait for the moment, kill, see that it is dead, and start it again."""
-        if (self.kills + 1) % ANY_MOMENT_EVERY == 0:
-            await asyncio.sleep(self._random.uniform(0.0, LINGER_SECONDS_MAX))
+    async def strike(self, answered: asyncio.Event) -> None:
+        """Wait for the moment, kill, see that it is dead, and start it again. ``answered`` is set at each 2xx to a source."""
+        if self.kills % AT_AN_ANSWER_EVERY == FIRST_AT_AN_ANSWER:
+            answered.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(answered.wait(), PATIENCE_SECONDS)
             await self._freeze()
         else:
             await self._freeze_within_claim()

@@ -55,7 +55,7 @@ async def killed(load: Load, folder: Path, seed: int, patience_seconds: float, s
                 scene.sources.send(delivery)
             if number % STORAGE_STOPS_EVERY == STORAGE_STOPS_EVERY // 2:
                 await killer.take_storage_away()
-            await killer.strike()
+            await killer.strike(scene.sources.answered)
             if killer.kills % SAID_EVERY == 0:
                 taken = scene.sources.signals
                 say(f"{killer.kills} kills, {killer.within_claim} of them within a claim; {taken} signals in")

@@ -24,6 +24,7 @@ class Sources:
         self._door, self._random = door, random.Random(seed)
         self._client = httpx.AsyncClient(timeout=ANSWER_SECONDS_MAX, trust_env=False, headers=HEADERS)
         self._tasks: list[asyncio.Task[None]] = []
+        self.answered = asyncio.Event()  # at each delivery that was taken
         self.signals = self.refused = self.repeated = 0
 
     def send(self, delivery: Delivery) -> None:
@@ -54,6 +55,7 @@ class Sources:
         while not await self._taken(delivery):
             self.refused += 1
             await asyncio.sleep(AGAIN_SECONDS)
+        self.answered.set()
 
     async def _taken(self, delivery: Delivery) -> bool:
         try:

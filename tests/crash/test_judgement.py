@@ -169,6 +169,8 @@ class TestSources:
         async with served(app) as url:
             sources = Sources(lambda _: url, seed=ONCE)
             sources.send(Delivery("alerts", "first", Delivery("alerts", "second")))
+            await asyncio.wait_for(sources.answered.wait(), 10)
+            assert seen == [b'"first"'] * 3
             await sources.done()
             await sources.close()
         assert seen == [b'"first"'] * 3 + [b'"second"']
