@@ -16,7 +16,7 @@ from shared.domain.commands import kind_of
 from shared.domain.records import CommandRow
 from tests.crash.world import World
 
-AT_AN_ANSWER_EVERY, FIRST_AT_AN_ANSWER = 6, 2  # kills
+AT_AN_ANSWER_EVERY, FIRST_AT_AN_ANSWER = 10, 2  # kills
 PATIENCE_SECONDS = 30.0  # for a claim; then the host is killed without one
 LINGER_SECONDS_MAX = 1.5  # from the sight of a claim to the blow, so that it falls before, in and after the call
 SETTLE_SECONDS = 0.1  # what the frozen host has sent before reaches the store
