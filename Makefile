@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STATE ?= .state/run
 STORAGE ?= file
+KILLS ?= 300
 SEEDS ?= 2000
 FIRST ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev azurite test test-mutations simulate lint types imports check bench requirements schema docs clean
+.PHONY: help install run dev azurite test test-mutations simulate crash lint types imports check bench requirements schema docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,14 +34,18 @@ dev: install  ## the same, and leave it running with its page
 azurite: install  ## install Azurite (npm), so that the tests of the store on Azure storage are not skipped
 	$(BIN)/python -m local.azurite install
 
-test: install  ## every test but the mutations
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not mutation"
+test: install  ## every test but the mutations and the kills
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not mutation and not crash"
 
 test-mutations: install  ## break the product on purpose; the story has to notice (some minutes)
 	$(BIN)/python -m pytest -m mutation
 
 simulate: install  ## play thousands of bad days on virtual time, from seeds (SEEDS=2000 FIRST=0)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
+
+crash: install  ## kill the host under load, again and again, and compare what is left with a run that nobody disturbed (KILLS=300)
+	$(BIN)/python -m local.azurite install
+	$(BIN)/python -m tests.crash --kills $(KILLS)
 
 lint: install  ## ruff
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

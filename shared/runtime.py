@@ -41,8 +41,9 @@ from shared.signing import ApprovalLinks
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-CALL_TIMEOUT_SECONDS = 60.0
-POST_TIMEOUT_SECONDS = 20.0
+POST_TIMEOUT_SECONDS = 20.0  # or that of any call, when that is shorter
+PROBE_CALLS = 4.0  # a probe may take so many calls' time-outs: less than a claim lasts
+CALL_MAX_CALLS = 2.0  # a call's time-out bounds each of its requests: what they take together stays below this
 DATA_TIMEOUT_SECONDS = 20.0  # below the half minute after which Event Grid sends again
 
 
@@ -127,24 +128,26 @@ async def _state(settings: Settings, clock: Clock) -> tuple[Store, CommandQueue]
 
 def azure_machine_learning(settings: Settings) -> AzureMachineLearning:
     """Azure Machine Learning under the process's own identity."""
-    return AzureMachineLearning(_credential, _cloud(settings), settings.poll_seconds, CALL_TIMEOUT_SECONDS)
+    return AzureMachineLearning(_credential, _cloud(settings), settings.poll_seconds, settings.call_seconds)
 
 
 def _hands(settings: Settings, clock: Clock, links: ApprovalLinks, workspace: AzureMachineLearning) -> Hands:
+    post_seconds = min(POST_TIMEOUT_SECONDS, settings.call_seconds)
     server = SmtpServer(
         host=settings.smtp_host,
         port=settings.smtp_port,
         sender=settings.mail_sender,
         user=settings.smtp_user,
         password=settings.smtp_password,
-        timeout_seconds=POST_TIMEOUT_SECONDS,
+        timeout_seconds=post_seconds,
     )
     messenger = ChannelMessenger(
-        TeamsWebhooks(settings.teams_urls, POST_TIMEOUT_SECONDS) if settings.teams_urls else None,
+        TeamsWebhooks(settings.teams_urls, post_seconds) if settings.teams_urls else None,
         SmtpMail(server, clock) if settings.smtp_host else None,
         links.for_message,
     )
-    return Hands(workspace, EndpointProber(workspace.clients), messenger)
+    prober = EndpointProber(workspace.clients, PROBE_CALLS * settings.call_seconds)
+    return Hands(workspace, prober, messenger, timedelta(seconds=CALL_MAX_CALLS * settings.call_seconds))
 
 
 def _targets(settings: Settings) -> dict[str, Publisher]:

@@ -12,6 +12,7 @@ from pathlib import Path
 PREFIX = "OUTERLOOP_"
 TEAMS = f"{PREFIX}TEAMS_"
 LEDGER_DAYS_MIN = 30
+CALL_SECONDS_MAX = 60.0  # what is reserved for a call is reckoned with none longer
 
 
 class SettingsError(RuntimeError):
@@ -30,6 +31,7 @@ class Settings:
     queues: str = field(default="", repr=False)
     arm_url: str = ""
     poll_seconds: float = 15.0
+    call_seconds: float = CALL_SECONDS_MAX
     teams_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     smtp_host: str = ""
     smtp_port: int = 587
@@ -67,6 +69,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         signing_key=_text(values, "SIGNING_KEY"),
         arm_url=_text(values, "ARM_URL").rstrip("/"),
         poll_seconds=_number(values, "POLL_SECONDS", 15.0),
+        call_seconds=_call_seconds(values),
         teams_urls={key.removeprefix(TEAMS).lower(): url for key, url in values.items() if key.startswith(TEAMS)},
         smtp_host=_text(values, "SMTP_HOST"),
         smtp_port=int(_number(values, "SMTP_PORT", 587)),
@@ -143,6 +146,13 @@ def _number(values: Mapping[str, str], name: str, default: float) -> float:
     if not 0 < number < math.inf:
         raise SettingsError(f"{PREFIX}{name} is {text!r}: write a number above 0")
     return number
+
+
+def _call_seconds(values: Mapping[str, str]) -> float:
+    seconds = _number(values, "CALL_SECONDS", CALL_SECONDS_MAX)
+    if not 1 <= seconds <= CALL_SECONDS_MAX:
+        raise SettingsError(f"{PREFIX}CALL_SECONDS is {seconds:g}: write a number from 1 to {CALL_SECONDS_MAX:g}")
+    return seconds
 
 
 def _needed(values: Mapping[str, str], name: str, meaning: str) -> str:

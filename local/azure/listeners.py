@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 _FAREWELL_SECONDS = 0.5
 
@@ -40,9 +40,7 @@ class _Quiet(uvicorn.Server):
 class Listener:
     """One application served on one socket, with TLS when it has a certificate."""
 
-    def __init__(
-        self, app: Starlette, bound: socket.socket, chain: Path | None = None, key: Path | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, bound: socket.socket, chain: Path | None = None, key: Path | None = None) -> None:
         config = uvicorn.Config(
             app,
             log_level="warning",

@@ -43,14 +43,21 @@ class ComponentFile(_Part):
 
 
 class EndpointSeed(_Part):
-    """An empty online endpoint, which infrastructure code would have made."""
+    """An online endpoint, which infrastructure code would have made.
+
+    ``traffic`` names deployments of an earlier time and their shares; nothing serves behind these.
+    """
 
     workspace: str
     name: str
+    traffic: dict[str, int] = Field(default_factory=dict)
 
 
 class Seed(_Part):
-    """The whole file. ``environments`` are names or ``name:version``; ``hubs`` are names, with 2 partitions each."""
+    """The whole file. ``environments`` are names or ``name:version``; ``hubs`` are names, with 2 partitions each.
+
+    ``answer_seconds`` is how long each answer takes, half of it before what is asked for is done.
+    """
 
     workspaces: list[str]
     registries: list[str] = Field(default_factory=list)
@@ -63,6 +70,7 @@ class Seed(_Part):
     hubs: list[str] = Field(default_factory=lambda: ["telemetry"], min_length=1)
     channels: list[str] = Field(default_factory=list)
     location: str = "westeurope"
+    answer_seconds: float = Field(default=0.0, ge=0.0)
 
 
 def read_seed(path: Path) -> Seed:

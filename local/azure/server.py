@@ -26,7 +26,7 @@ from local.azure.deployment_api import DeploymentApi
 from local.azure.deployments import Deployments
 from local.azure.effects import Effects
 from local.azure.endpoint_api import EndpointApi
-from local.azure.endpoints import Endpoint, Endpoints
+from local.azure.endpoints import Deployment, Endpoint, Endpoints
 from local.azure.event_grid import EventGrid
 from local.azure.event_hubs import EventHubsServer
 from local.azure.identity import ManagedIdentity
@@ -37,6 +37,7 @@ from local.azure.journal import Journal
 from local.azure.listeners import Listener, bind_loopback, port_of
 from local.azure.mlflow_api import MlflowApi
 from local.azure.operations import Operations
+from local.azure.pace import Paced
 from local.azure.references import parse_scope
 from local.azure.registry import RegistryApi
 from local.azure.router import ScoringRouter
@@ -112,7 +113,10 @@ class LocalAzure:
                 "kind": "Managed",
                 "properties": {"authMode": "Key"},
             }
-            self._endpoints.add(Endpoint(owner.key, each.name, key, document, state="Succeeded"))
+            deployments = {name: Deployment(name, {"properties": {}}, "Succeeded") for name in each.traffic}
+            self._endpoints.add(
+                Endpoint(owner.key, each.name, key, document, dict(each.traffic), deployments, "Succeeded")
+            )
 
     def _compose_scoring(self) -> None:
         hub = self._seed.hubs[0]
@@ -160,7 +164,7 @@ class LocalAzure:
         inside = Starlette(routes=[*self._identity.routes, *Control(behind).routes()])
         files = self._certificates
         self._listeners = [
-            Listener(outside, self._https, files.chain_file, files.key_file),
+            Listener(Paced(outside, self._seed.answer_seconds), self._https, files.chain_file, files.key_file),
             Listener(inside, self._http),
         ]
         await asyncio.gather(*(listener.start() for listener in self._listeners))

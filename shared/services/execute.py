@@ -47,9 +47,10 @@ from shared.services.outbox import send_row
 
 log = logging.getLogger(__name__)
 
-CLAIM_FOR = timedelta(minutes=5)  # longer than any single call may take
-LEASE_FOR = timedelta(minutes=10)  # longer than the claim: a lease outlasts every call made under it
 CALL_MAX = timedelta(minutes=2)  # no single call outlasts it: its client has a shorter time-out
+CLAIM_CALLS, LEASE_CALLS = 2.5, 5.0  # so many of them: longer than any single call, and longer than the claim
+CLAIM_FOR = CLAIM_CALLS * CALL_MAX
+LEASE_FOR = LEASE_CALLS * CALL_MAX  # a lease outlasts every call made under it
 TRIES_MAX = 8
 TRY_FOR = timedelta(minutes=30)  # an endpoint may be busy with somebody else's deployment for a while
 AGE_MAX = timedelta(hours=24)  # of an operation that never ends
@@ -60,11 +61,12 @@ PAUSE_LOOK = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """Everything that commands act on."""
+    """Everything that commands act on, and the time that no single call of theirs outlasts."""
 
     workspace: Workspace
     prober: Prober
     messenger: Messenger
+    call_max: timedelta = CALL_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Executor:
         self._store, self._queue, self._clock, self._policies = store, queue, clock, policies
         self._decider, self._aggregator = loop.decider, loop.aggregator
         self._workspace, self._prober, self._messenger = hands.workspace, hands.prober, hands.messenger
+        self._call_max = hands.call_max
+        self._claim, self._lease = CLAIM_CALLS * hands.call_max, LEASE_CALLS * hands.call_max
 
     async def run(self, subject: str, command_id: str, owner: str) -> Outcome | None:
         """Claim and carry out one step of a command; None when there is nothing to do or somebody else does it."""
@@ -91,7 +95,7 @@ class Executor:
         pause = await self._wait_out_pause(subject, command_id, now)
         if pause:
             return pause
-        row = await self._store.claim(subject, command_id, owner, now, now + CLAIM_FOR)
+        row = await self._store.claim(subject, command_id, owner, now, now + self._claim)
         if row is None:
             return None
         outcome = await self._guarded_step(row)
@@ -109,7 +113,7 @@ class Executor:
         not due, or somebody's: then its next message tells.
         """
         now = self._clock.now()
-        row = await self._store.claim(subject, command_id, owner, now, now + CLAIM_FOR)
+        row = await self._store.claim(subject, command_id, owner, now, now + self._claim)
         if row is None:
             return None
         outcome = Unknown(reason="poison: the queue gave up on its message; the log of the app says why")
@@ -148,7 +152,7 @@ class Executor:
         command, now = row.command, self._clock.now()
         if isinstance(command, Retrain) and row.state == "claimed":
             await reservations.keep(self._store, command)  # what a crash left in mid-call may be done
-        if isinstance(command, EndpointWrite) and not await take_lease(self._store, command, now, now + LEASE_FOR):
+        if isinstance(command, EndpointWrite) and not await take_lease(self._store, command, now, now + self._lease):
             return Skipped(reason="lease", until=now + LEASE_RETRY)
         if isinstance(row.outcome, Started) and isinstance(command, WorkspaceCommand):
             return await self._workspace.look(command, row.outcome.operation, now)
@@ -160,10 +164,9 @@ class Executor:
         why = stale(command, (await self._store.facts(row.subject)).value)
         if why:
             return attempts.left(row, f"stale plan: {why}")
-        if isinstance(command, EndpointWrite) and self._clock.now() > now + LEASE_FOR - CALL_MAX:
-            return Skipped(
-                reason="lease", until=now
-            )  # this process stood still for long: its lease may end before the call
+        if isinstance(command, EndpointWrite) and self._clock.now() > now + self._lease - self._call_max:
+            # This process stood still for long: its lease may end before the call does.
+            return Skipped(reason="lease", until=now)
         if isinstance(command, Retrain):
             refused = await self._reserve(command, row)
             if refused:
@@ -190,7 +193,7 @@ class Executor:
         """Room within the limits that span workloads, for a call that ends while reservation and claim are in force."""
         now = self._clock.now()
         refused = await reservations.reserve(self._store, (await self._policies.current()).policy, command, now)
-        ends = self._clock.now() + CALL_MAX
+        ends = self._clock.now() + self._call_max
         if refused or (ends <= now + ACT_WITHIN and row.claimed_until and ends <= row.claimed_until):
             return refused
         return Skipped(reason=reservations.CONTENDED, until=self._clock.now())  # this process stood still for long

@@ -84,6 +84,7 @@ def test_every_setting_has_its_place():
             "OUTERLOOP_SIGNING_KEY": "key",
             "OUTERLOOP_ARM_URL": "https://arm.example/",
             "OUTERLOOP_POLL_SECONDS": "0.5",
+            "OUTERLOOP_CALL_SECONDS": "4",
             "OUTERLOOP_SMTP_HOST": "mail.example",
             "OUTERLOOP_SMTP_PORT": "25",
             "OUTERLOOP_SMTP_USER": "user",
@@ -95,7 +96,7 @@ def test_every_setting_has_its_place():
     assert settings.overlay == Path("fast.yaml")
     assert settings.store == "/data/store.db"
     assert (settings.public_url, settings.arm_url) == ("https://outerloop.example", "https://arm.example")
-    assert (settings.signing_key, settings.poll_seconds) == ("key", 0.5)
+    assert (settings.signing_key, settings.poll_seconds, settings.call_seconds) == ("key", 0.5, 4.0)
     assert (settings.smtp_host, settings.smtp_port) == ("mail.example", 25)
     assert (settings.smtp_user, settings.smtp_password) == ("user", "password")
     assert settings.mail_sender == "loop@contoso.com"
@@ -143,10 +144,17 @@ def test_a_number_that_is_none_is_named(name, value):
         read_settings({**LEAST, name: value})
 
 
+@pytest.mark.parametrize("value", ["0.5", "61", "3600"])
+def test_a_call_is_given_neither_less_than_a_second_nor_more_than_what_is_reserved_for_it(value):
+    with pytest.raises(SettingsError, match=r"OUTERLOOP_CALL_SECONDS .* from 1 to 60"):
+        read_settings({**LEAST, "OUTERLOOP_CALL_SECONDS": value})
+
+
 @pytest.mark.parametrize(
     ("name", "field", "default"),
     [
         ("OUTERLOOP_POLL_SECONDS", "poll_seconds", 15.0),
+        ("OUTERLOOP_CALL_SECONDS", "call_seconds", 60.0),
         ("OUTERLOOP_SMTP_PORT", "smtp_port", 587),
         ("OUTERLOOP_STORE", "store", ".state/outerloop.db"),
         ("OUTERLOOP_PUBLIC_URL", "public_url", "http://127.0.0.1:7071"),

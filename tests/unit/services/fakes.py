@@ -18,7 +18,7 @@ from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
 from shared.services.answers import AnswerPage
 from shared.services.decide import Decider
-from shared.services.execute import Executor, Hands, Loop
+from shared.services.execute import CALL_MAX, Executor, Hands, Loop
 from shared.services.ingest import Ingest
 from shared.services.orders import Orders
 from shared.services.poison import PoisonKeeper
@@ -274,6 +274,7 @@ class World:
     messenger: FakeMessenger = field(default_factory=FakeMessenger)
     targets: dict[str, FakePublisher] = field(default_factory=dict)
     datasets: FakeDatasets = field(default_factory=FakeDatasets)
+    call_max: timedelta = CALL_MAX
 
     def __post_init__(self):
         store, queue, clock, policies = self.store, self.queue, self.clock, self.policies
@@ -281,7 +282,8 @@ class World:
         self.announcer = Announcer(store, clock, self.targets)
         self.decider = Decider(store, queue, clock, policies, self.aggregator, self.announcer, self.datasets)
         self.ingest = Ingest(store, clock, policies, self.decider)
-        hands, loop = Hands(self.workspace, self.prober, self.messenger), Loop(self.decider, self.aggregator)
+        hands = Hands(self.workspace, self.prober, self.messenger, self.call_max)
+        loop = Loop(self.decider, self.aggregator)
         self.executor = Executor(store, queue, clock, policies, loop, hands)
         self.sweeper = Sweeper(
             store,

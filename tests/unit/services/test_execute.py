@@ -278,6 +278,24 @@ async def test_after_a_crash_in_mid_call_the_same_command_begins_again(world):
     assert world.workspace.journal == [("begin", "deploy-1")] * 2
 
 
+async def test_where_calls_are_shorter_a_claim_expires_sooner_and_still_outlasts_a_call(world):
+    quick = World(world.store, world.clock, call_max=timedelta(seconds=8))
+    await quick.order(deploy())
+    quick.workspace.answers("DeployModel", ProcessDied())
+    with pytest.raises(ProcessDied):
+        await quick.run(deploy(), "first")
+    world.clock.pass_seconds(19)
+    assert await quick.run(deploy(), "second") is None
+    world.clock.pass_seconds(1)
+    assert await quick.run(deploy(), "second") == Succeeded()
+
+
+async def test_where_calls_are_shorter_a_retraining_begins_all_the_same(world):
+    quick = World(world.store, world.clock, call_max=timedelta(seconds=8))
+    await quick.order(retrain())
+    assert await quick.run(retrain()) == Succeeded()
+
+
 async def test_after_a_crash_while_looking_it_is_looked_at_again(world):
     world.workspace.answers("Retrain", started(world), ProcessDied(), Succeeded())
     await world.order(retrain())
