@@ -1,32 +1,13 @@
-"""Mutations of the product and of the example: each breaks one thing that matters, and the story has to notice.
+"""Mutations of the product and of the example: each breaks one thing that matters, and the story has to notice."""
 
-A mutation is one replacement in a copy of the repository; the text that it replaces must stand there exactly once, so that
-a mutation cannot quietly stop mutating.
-"""
-
-import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-
+from tests.mutation import Mutation, mutated_copy
 
 PARTS = ["shared", "handlers", "local", "emitter", "examples", "function_app.py", "host.json", "pyproject.toml"]
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """``old`` becomes ``new`` in ``file``; ``noticed`` is what the story says about it."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    noticed: str
 
 
 MUTATIONS = [
@@ -69,22 +50,10 @@ MUTATIONS = [
 ]
 
 
-def mutated_copy(folder: Path, mutation: Mutation) -> Path:
-    for part in PARTS:
-        source = ROOT / part
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / part)
-    target = folder / mutation.file
-    text = target.read_text(encoding="utf-8")
-    assert text.count(mutation.old) == 1, f"{mutation.file} no longer holds what {mutation.name} replaces"
-    target.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
-    return folder
-
-
 @pytest.mark.mutation
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_the_story_notices(tmp_path, environment, mutation):
-    copy = mutated_copy(tmp_path / "copy", mutation)
+    copy = mutated_copy(tmp_path / "copy", PARTS, mutation)
     command = [sys.executable, "-m", "local", "run", "--state", str(tmp_path / "run")]
     finished = subprocess.run(
         command, cwd=copy, capture_output=True, text=True, timeout=600, check=False, env=environment
@@ -97,4 +66,4 @@ def test_the_story_notices(tmp_path, environment, mutation):
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_mutation_still_replaces_what_it_names(mutation):
-    assert (ROOT / mutation.file).read_text(encoding="utf-8").count(mutation.old) == 1
+    assert mutation.places() == 1
