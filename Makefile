@@ -35,7 +35,7 @@ azurite: install  ## install Azurite (npm), so that the tests of the store on Az
 	$(BIN)/python -m local.azurite install
 
 test: install  ## every test but the mutations and the kills
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not mutation and not crash"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not mutation and not crash"
 
 test-mutations: install  ## break the product on purpose; the story has to notice (some minutes)
 	$(BIN)/python -m pytest -m mutation

@@ -40,13 +40,6 @@ MUTATIONS = [
         '"inference": "vectorised"}',
         "version 3 ended as serving",
     ),
-    Mutation(
-        "freeze ignored",
-        "shared/domain/budget_facts.py",
-        "return now < self.until and not self.lifted_by",
-        "return False",
-        "in vain for: WindowClosed: hold, because budget_freeze",
-    ),
 ]
 
 
