@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from shared.domain.platform_signals import AlertFired, AlertResolved, BudgetCrossed
-from shared.domain.signals import FeatureScore, ModelRegistered, MonitorBreached, OperatorAsked, Signal, WindowClosed
+from shared.domain.signals import ModelRegistered, MonitorBreached, OperatorAsked, Signal
+from shared.domain.telemetry_signals import FeatureScore, WindowClosed
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flight_delays" / "policy.yaml"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

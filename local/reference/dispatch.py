@@ -9,10 +9,11 @@ from types import UnionType
 from typing import Any, get_args
 
 from local.reference.sources import ROOT, Source, used
-from shared.domain import platform_signals, signals
+from shared.domain import platform_signals, signals, telemetry_signals
 
 EVALUATE = ROOT / "shared" / "domain" / "evaluate.py"
 KINDS: tuple[type[Any], ...] = get_args(signals.Signal)
+_WHERE = (signals, platform_signals, telemetry_signals)
 NAMES = frozenset(kind.__name__ for kind in KINDS)
 Judged = tuple[str, str]
 """The name of a signal, and the dotted name of a function of a rule."""
@@ -71,5 +72,5 @@ def _named(node: ast.AST) -> frozenset[str]:
 
 
 def _kinds(name: str) -> list[str]:
-    known = getattr(signals, name, None) or getattr(platform_signals, name, None)
+    known = next((found for where in _WHERE if (found := getattr(where, name, None))), None)
     return [kind.__name__ for kind in get_args(known)] if isinstance(known, UnionType) else [name] * (name in NAMES)

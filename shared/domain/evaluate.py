@@ -57,10 +57,10 @@ from shared.domain.signals import (
     ScheduleElapsed,
     SubscriptionValidation,
     TelemetryReceived,
-    WindowClosed,
 )
 from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.situation import Ruling, Setting, Situation, because, evaluation
+from shared.domain.telemetry_signals import WindowClosed
 
 
 def evaluate(situation: Situation) -> Evaluation:

@@ -11,8 +11,8 @@ from shared.domain.arrivals import Arrivals
 from shared.domain.budget_facts import BudgetFreeze, BudgetPeriod
 from shared.domain.image_facts import Image
 from shared.domain.lifecycle import VersionEvent, VersionState, move
-from shared.domain.signals import WindowVerdict
 from shared.domain.silences import Silence
+from shared.domain.telemetry_signals import WindowVerdict
 from shared.domain.values import Part, Value, replace
 
 VERSIONS_KEPT_MAX = 20

@@ -13,16 +13,9 @@ from shared.domain.outcomes import Skipped
 from shared.domain.platform_signals import DataArrived
 from shared.domain.policy import Retraining
 from shared.domain.policy_triggers import Requirements
-from shared.domain.signals import (
-    CommandFinished,
-    HoldElapsed,
-    MonitorBreached,
-    OperatorAsked,
-    ScheduleElapsed,
-    Signal,
-    WindowClosed,
-)
+from shared.domain.signals import CommandFinished, HoldElapsed, MonitorBreached, OperatorAsked, ScheduleElapsed, Signal
 from shared.domain.situation import Situation, because
+from shared.domain.telemetry_signals import WindowClosed
 from shared.domain.values import replace
 
 NEXT_LOOK = timedelta(hours=1)  # labels bring no event with them: somebody has to look

@@ -39,9 +39,9 @@ from shared.domain.signals import (
     Rejected,
     ScheduleElapsed,
     Signal,
-    WindowClosed,
 )
 from shared.domain.silences import SilenceAdded, SilenceExpired
+from shared.domain.telemetry_signals import WindowClosed
 
 UNMATCHED = "unmatched"
 

@@ -12,6 +12,7 @@ from shared.domain.heard import Heard
 from shared.domain.outcomes import Final
 from shared.domain.platform_signals import PlatformSignal
 from shared.domain.silences import SilenceAdded, SilenceExpired
+from shared.domain.telemetry_signals import WindowClosed
 from shared.domain.values import Part, Value
 
 DEPTH_MAX = 64  # hops of our own in a row; a whole promotion takes about 20: more is a storm, not a loop
@@ -91,37 +92,6 @@ class TelemetryReceived(Heard, frozen=True, kw_only=True):
 
     rows_by_category: dict[str, int]
     rejected_rows: int = 0
-
-
-PREDICTION = "prediction"  # scored like a feature, but an output: it does not count as a share of features
-
-
-class FeatureScore(Part, frozen=True, kw_only=True):
-    """How far one feature of a window lies from its reference."""
-
-    feature: str
-    score: float
-
-
-WindowVerdict = Literal["pass", "suspected", "detected", "no_data"]
-
-
-class WindowClosed(Heard, frozen=True, kw_only=True):
-    """A telemetry window of one deployment ended: its rows, its scores against the reference profile.
-
-    ``workspace``, ``endpoint`` and ``deployment`` name the deployment; ``start`` and ``end`` bound event time.
-    """
-
-    workspace: str
-    endpoint: str
-    deployment: str
-    window: str
-    start: datetime
-    end: datetime
-    rows: int
-    late_rows: int = 0
-    metric: str = "psi"
-    scores: tuple[FeatureScore, ...] = ()
 
 
 class OperatorAsked(Heard, frozen=True, kw_only=True):

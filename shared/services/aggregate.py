@@ -17,7 +17,7 @@ from shared.domain.policy import Policy
 from shared.domain.policy_environments import Environment
 from shared.domain.records import RejectedRow
 from shared.domain.references import deployment_name
-from shared.domain.signals import WindowClosed
+from shared.domain.telemetry_signals import WindowClosed
 from shared.parsing import read_message
 from shared.ports import Clock, ConflictError, PolicySource, Store, Stored, StoredDelta
 from shared.services.aside import AsideRows

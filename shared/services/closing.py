@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from shared.domain.policy import Policy
-from shared.domain.signals import WindowClosed
+from shared.domain.telemetry_signals import WindowClosed
 from shared.ports import PolicySource, Store, Stored
 from shared.telemetry.closing import closable, close
 from shared.telemetry.fold import WindowState, decode_window, encode_window, mark_closed

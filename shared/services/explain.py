@@ -10,14 +10,8 @@ from shared.domain.facts import Facts, Incident, Version
 from shared.domain.ids import decision_id, derive
 from shared.domain.records import SignalRow
 from shared.domain.requirements import described
-from shared.domain.signals import (
-    ApprovalAnswered,
-    CommandFinished,
-    HoldElapsed,
-    ModelRegistered,
-    Signal,
-    WindowClosed,
-)
+from shared.domain.signals import ApprovalAnswered, CommandFinished, HoldElapsed, ModelRegistered, Signal
+from shared.domain.telemetry_signals import WindowClosed
 from shared.ports import Store
 from shared.rendering.shown import ExplainedDecision, Explanation, ShownHold
 from shared.services.views import LOOK_BACK_MAX, entry_of, hold_or_cause, shown_holds

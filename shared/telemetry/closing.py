@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from shared.domain.ids import derive
-from shared.domain.signals import FeatureScore, WindowClosed
+from shared.domain.telemetry_signals import FeatureScore, WindowClosed
 from shared.telemetry.calendar import window_of
 from shared.telemetry.drift import psi
 from shared.telemetry.fold import WindowState

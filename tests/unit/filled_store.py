@@ -12,14 +12,8 @@ from shared.domain.ids import derive
 from shared.domain.outcomes import Succeeded
 from shared.domain.records import SignalRow
 from shared.domain.routing import subject_of
-from shared.domain.signals import (
-    ApprovalAnswered,
-    CommandFinished,
-    FeatureScore,
-    ModelRegistered,
-    OperatorAsked,
-    WindowClosed,
-)
+from shared.domain.signals import ApprovalAnswered, CommandFinished, ModelRegistered, OperatorAsked
+from shared.domain.telemetry_signals import FeatureScore, WindowClosed
 from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
 from shared.services.decide import Decider

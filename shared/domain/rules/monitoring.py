@@ -16,15 +16,9 @@ from shared.domain.policy_monitoring import DataDrift
 from shared.domain.rules import remedy, repeats
 from shared.domain.rules.annotation import annotate
 from shared.domain.rules.investigation import investigate
-from shared.domain.signals import (
-    PREDICTION,
-    FeatureScore,
-    MonitorBreached,
-    MonitorRecovered,
-    WindowClosed,
-    WindowVerdict,
-)
+from shared.domain.signals import MonitorBreached, MonitorRecovered
 from shared.domain.situation import Ruling, Situation, because, ignore
+from shared.domain.telemetry_signals import PREDICTION, FeatureScore, WindowClosed, WindowVerdict
 from shared.domain.values import replace
 
 RULE = "data_drift"

@@ -23,17 +23,16 @@ from shared.domain.signals import (
     ApprovalAnswered,
     Breach,
     CommandFinished,
-    FeatureScore,
     HoldElapsed,
     ModelRegistered,
     MonitorBreached,
     MonitorRecovered,
     OperatorAsked,
     ScheduleElapsed,
-    WindowClosed,
 )
 from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.situation import Situation
+from shared.domain.telemetry_signals import FeatureScore, WindowClosed
 from shared.parsing.policy_file import policy_digest, read_policy
 
 steady = settings(  # the same examples each time, however busy the machine

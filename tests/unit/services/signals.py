@@ -14,15 +14,14 @@ from shared.domain.commands import (
 from shared.domain.decisions import Hold
 from shared.domain.facts import Facts, Rollout, Version
 from shared.domain.signals import (
-    FeatureScore,
     HoldElapsed,
     JobStatusChanged,
     ModelDeployed,
     ModelRegistered,
     MonitorBreached,
     OperatorAsked,
-    WindowClosed,
 )
+from shared.domain.telemetry_signals import FeatureScore, WindowClosed
 from tests.unit.services.fakes import NOON, WORKLOAD
 
 RESOURCE_GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourcegroups/mlops"

@@ -6,7 +6,8 @@ from shared.domain.evaluate import evaluate
 from shared.domain.facts import WINDOWS_KEPT_MAX
 from shared.domain.policy_monitoring import DataDrift
 from shared.domain.rules.monitoring import judge_window
-from shared.domain.signals import PREDICTION, Breach, FeatureScore
+from shared.domain.signals import Breach
+from shared.domain.telemetry_signals import PREDICTION, FeatureScore
 from shared.domain.values import encode
 from tests.unit.domain.builders import (
     after,

@@ -1,0 +1,132 @@
+"""What our own telemetry says: windows that ended, performance once labels came, silence where there was traffic.
+
+Owns these signals and the measures that they carry. Knows nothing of how they are counted (``telemetry``), nor of limits:
+what a measure means is the rules' to say. ``workspace``, ``endpoint`` and ``deployment`` name the deployment, in lower case;
+``start`` and ``end`` bound event time.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from shared.domain.heard import Heard
+from shared.domain.values import Part
+
+PREDICTION = "prediction"  # scored like a feature, but an output: it does not count as a share of features
+
+WindowVerdict = Literal["pass", "suspected", "detected", "no_data", "error"]
+
+
+class FeatureScore(Part, frozen=True, kw_only=True):
+    """How far one feature of a window lies from its reference, and how sound its values were.
+
+    ``score`` is the population stability index. The other distances are None where they do not apply: ``ks`` only for numbers,
+    ``cramers_v`` only for categories. ``nulls``, ``type_errors`` and ``outside`` are shares of the window's rows (0 to 1);
+    ``outside`` is beyond the reference's range, or not among its categories. ``mean`` to ``max`` are of the numbers alone.
+    """
+
+    feature: str
+    score: float
+    jensen_shannon: float | None = None
+    ks: float | None = None
+    cramers_v: float | None = None
+    nulls: float = 0.0
+    type_errors: float = 0.0
+    outside: float = 0.0
+    mean: float | None = None
+    deviation: float | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+class TrafficMeasured(Part, frozen=True, kw_only=True):
+    """What one deployment served within a window: requests by how they ended, and how long they took.
+
+    ``client_errors`` are the caller's (400 to 404, 413), ``throttled`` 429, ``model_errors`` answers of 424 or a model status of
+    400 and more, ``server_errors`` 5xx; a request counts in the first of these that fits. ``delayed`` were held up by throttling,
+    for ``delay_ms_mean`` on average.
+    """
+
+    requests: int = 0
+    client_errors: int = 0
+    throttled: int = 0
+    model_errors: int = 0
+    server_errors: int = 0
+    latency_p50_ms: float = 0.0
+    latency_p90_ms: float = 0.0
+    latency_p95_ms: float = 0.0
+    latency_p99_ms: float = 0.0
+    delayed: int = 0
+    delay_ms_mean: float = 0.0
+
+
+class WindowClosed(Heard, frozen=True, kw_only=True):
+    """A telemetry window of one deployment ended: its rows, its scores against the reference profile.
+
+    ``fault`` says why it could not be scored; then it has no scores and its verdict is ``error``.
+    """
+
+    workspace: str
+    endpoint: str
+    deployment: str
+    window: str
+    start: datetime
+    end: datetime
+    rows: int
+    late_rows: int = 0
+    metric: str = "psi"
+    scores: tuple[FeatureScore, ...] = ()
+    traffic: TrafficMeasured | None = None
+    fault: str = ""
+
+
+class GroupMeasured(Part, frozen=True, kw_only=True):
+    """How a model does by one group of the sensitive column. ``metrics`` by name; those undefined are left out."""
+
+    group: str
+    rows: int
+    metrics: dict[str, float] = {}
+
+
+class PerformanceMeasured(Heard, frozen=True, kw_only=True):
+    """The labels of a window's predictions had their time to come: how good the predictions were.
+
+    ``pairs`` predictions met their label by correlation id, of a uniform sample of the window's; ``predictions`` and ``labels``
+    are how many there were in all. ``metrics`` by name (auc, accuracy, f1, mae, rmse, brier, …), those undefined left out;
+    ``lower`` and ``upper`` are 95 % confidence bounds where there are any. ``groups`` and ``disparities`` are there when the
+    policy names a sensitive column.
+    """
+
+    workspace: str
+    endpoint: str
+    deployment: str
+    window: str
+    start: datetime
+    end: datetime
+    predictions: int
+    labels: int
+    pairs: int
+    metrics: dict[str, float] = {}
+    lower: dict[str, float] = {}
+    upper: dict[str, float] = {}
+    sensitive: str = ""
+    groups: tuple[GroupMeasured, ...] = ()
+    disparities: dict[str, float] = {}
+    fault: str = ""
+
+
+class TelemetryFellSilent(Heard, frozen=True, kw_only=True):
+    """A deployment that a rule watches has said nothing since ``last_heard_at``, for longer than the rule allows."""
+
+    workspace: str
+    endpoint: str
+    deployment: str
+    last_heard_at: datetime
+
+
+class TelemetryResumed(Heard, frozen=True, kw_only=True):
+    """A deployment that had fallen silent speaks again."""
+
+    workspace: str
+    endpoint: str
+    deployment: str
+    silent_since: datetime
