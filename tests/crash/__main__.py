@@ -20,6 +20,7 @@ from tests.crash.verdict import Verdict, judge
 
 CLAIM_SHARE_MIN = 0.8
 SHOWN_MAX = 20
+PATIENCE_SECONDS, PATIENCE_SECONDS_A_KILL = 300.0, 3.0
 
 
 def main() -> int:
@@ -36,9 +37,10 @@ def main() -> int:
 
     say(f"everything is kept in {folder}")
     load = Load(options.kills)
-    quiet = asyncio.run(undisturbed(load, folder / "undisturbed", options.patience, say))
+    patience = options.patience or PATIENCE_SECONDS + PATIENCE_SECONDS_A_KILL * options.kills
+    quiet = asyncio.run(undisturbed(load, folder / "undisturbed", patience, say))
     say("the undisturbed run has ended")
-    broken, killer = asyncio.run(killed(load, folder / "killed", options.seed, options.patience, say))
+    broken, killer = asyncio.run(killed(load, folder / "killed", options.seed, patience, say))
     verdict = judge(quiet.evidence, broken.evidence, killer.interrupted)
     print(summary(quiet, broken, killer, verdict))
     hard = killer.within_claim >= CLAIM_SHARE_MIN * killer.kills
@@ -72,7 +74,11 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--kills", type=int, default=30, help="how often the host is killed")
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills, and of what is sent twice")
-    parser.add_argument("--patience", type=float, default=300.0, help="seconds for what a crash left, in the end")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        help="seconds until all is taken and done, in the end (more kills, more signals, more of it)",
+    )
     return parser.parse_args()
 
 

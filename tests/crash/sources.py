@@ -14,6 +14,7 @@ from tests.crash.load import Delivery, Door
 AGAIN_SECONDS = 0.3
 REPEATED_SHARE = 0.25
 ANSWER_SECONDS_MAX = 15.0
+UNDER_WAY_MAX = 24  # deliveries at once: a thousand of them would time each other out, and come again, and again
 HEADERS = {"aeg-event-type": "Notification"}
 
 
@@ -23,6 +24,7 @@ class Sources:
     def __init__(self, door: Callable[[Door], str], seed: int) -> None:
         self._door, self._random = door, random.Random(seed)
         self._client = httpx.AsyncClient(timeout=ANSWER_SECONDS_MAX, trust_env=False, headers=HEADERS)
+        self._under_way = asyncio.Semaphore(UNDER_WAY_MAX)
         self._tasks: list[asyncio.Task[None]] = []
         self.answered = asyncio.Event()  # at each delivery that was taken
         self.signals = self.refused = self.repeated = 0
@@ -59,7 +61,8 @@ class Sources:
 
     async def _taken(self, delivery: Delivery) -> bool:
         try:
-            answer = await self._client.post(self._door(delivery.door), json=delivery.body)
+            async with self._under_way:
+                answer = await self._client.post(self._door(delivery.door), json=delivery.body)
         except httpx.TransportError:
             return False
         if answer.status_code in {400, 401, 404, 413}:
