@@ -29,6 +29,7 @@ from shared.domain.observations import DeploymentRef, RowsCollected, Telemetry
 from shared.domain.values import encode
 from shared.ports import Stored
 from shared.telemetry.accumulate import accumulate
+from shared.telemetry.counting import RowCounter
 from shared.telemetry.fold import WindowState, encode_window
 from shared.telemetry.profiles import ReferenceProfile, encode_profile, profile_from_tags
 
@@ -106,7 +107,9 @@ def windows_among(workloads: int) -> Mapping[str, Stored[bytes]]:
     for number in range(workloads):
         ref = deployment_of(number)
         rows = RowsCollected(ref, NOW, "model_inputs", "c", [{"distance": 1.5}] * ROWS)
-        (partial,) = accumulate([Telemetry(rows=(rows,))], {ref.key: profile()}, {ref.key: WINDOW}, "1m").partials
+        (partial,) = accumulate(
+            [Telemetry(rows=(rows,))], {ref.key: RowCounter(profile())}, {ref.key: WINDOW}, "1m"
+        ).partials
         name = f"data/{ref.key}/{partial.start.isoformat()}/{WINDOW}/{profile().digest}"
         found[name] = Stored(encode_window(WindowState(partial, {"0": number})))
         found[f"watermark/{ref.key}"] = Stored(NOW.isoformat().encode())

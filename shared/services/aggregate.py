@@ -24,10 +24,11 @@ from shared.services.aside import AsideRows
 from shared.services.closing import MOVED, WATERMARK, WindowCloser
 from shared.telemetry.accumulate import accumulate
 from shared.telemetry.aside import set_aside
+from shared.telemetry.counting import RowCounter
 from shared.telemetry.encoding import decode_delta, encode_delta
 from shared.telemetry.fold import WindowState, decode_window, encode_window, fold
 from shared.telemetry.partials import TrafficPartial, WindowKey, latest
-from shared.telemetry.profiles import ProfileError, ReferenceProfile, decode_profile, encode_profile, profile_from_tags
+from shared.telemetry.profiles import ProfileError, decode_profile, encode_profile, profile_from_tags
 from shared.telemetry.traffic import summarise
 
 TRIES_MAX = 12
@@ -54,7 +55,7 @@ class Aggregator:
     def __init__(self, store: Store, clock: Clock, policies: PolicySource) -> None:
         self._store, self._clock, self._policies = store, clock, policies
         self.aside = AsideRows(store, clock)
-        self._profiles: dict[str, ReferenceProfile] = {}
+        self._counters: dict[str, RowCounter] = {}
         self._closer = WindowCloser(store, policies)
         self._kept: dict[tuple[str, int], int] = {}
 
@@ -101,20 +102,20 @@ class Aggregator:
         policy, now = (await self._policies.current()).policy, self._clock.now()
         await self._load_profiles(messages)
         first, *others = _data_windows(policy, messages)
-        aside = set_aside(messages, self._profiles, first)
+        aside = set_aside(messages, self._counters, first)
         bucket, accepted = format_duration(policy.traffic_bucket), (EPOCH, now + CLOCK_SKEW_MAX)
-        delta = accumulate(messages, self._profiles, first, bucket, accepted)
+        delta = accumulate(messages, self._counters, first, bucket, accepted)
         rows = [Telemetry(rows=message.rows) for message in messages] if others else []
-        more = [accumulate(rows, self._profiles, windows, bucket, accepted).partials for windows in others]
+        more = [accumulate(rows, self._counters, windows, bucket, accepted).partials for windows in others]
         partials = (*delta.partials, *chain.from_iterable(more))
         return encode_delta(dataclasses.replace(delta, partials=partials, kept=aside.kept, lost=aside.lost))
 
     async def _load_profiles(self, messages: Iterable[Telemetry]) -> None:
         wanted = {rows.deployment.key for message in messages for rows in message.rows}
-        for key in wanted - self._profiles.keys():
+        for key in wanted - self._counters.keys():
             stored = await self._store.document(f"profiles/{key}")
             if stored.value is not None:
-                self._profiles[key] = decode_profile(stored.value)
+                self._counters[key] = RowCounter(decode_profile(stored.value))
 
     async def _keep_refused(self, messages: Sequence[tuple[bytes, Telemetry]]) -> None:
         now = self._clock.now()
@@ -167,7 +168,7 @@ class Aggregator:
     async def _late_delta(self, rows: Sequence[RowsCollected]) -> bytes | None:
         message = Telemetry(rows=tuple(rows))
         await self._load_profiles([message])
-        known = all(each.deployment.key in self._profiles for each in rows)
+        known = all(each.deployment.key in self._counters for each in rows)
         return await self._delta([message]) if known else None
 
     async def _read_window(

@@ -8,16 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import reduce
 from itertools import chain
 from typing import Any, Literal
 
-import numpy as np
-
 from shared.domain.observations import DeploymentRef, RequestServed, RowsCollected, Telemetry
 from shared.telemetry.calendar import WindowFinder
-from shared.telemetry.columns import count_column, transpose
+from shared.telemetry.counting import Counted, RowCounter
 from shared.telemetry.partials import DataPartial, Delta, TrafficPartial
-from shared.telemetry.profiles import PREDICTION, Counts, ReferenceProfile
 from shared.telemetry.traffic import count_requests
 
 ALL_TIMES = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2970, 1, 1, tzinfo=UTC))
@@ -31,7 +29,6 @@ _ROLES: dict[str, Role] = {
     "inputs": "inputs",  # the collector's names before its general availability
     "outputs": "outputs",
 }
-Row = dict[str, Any]
 Slot = tuple[DeploymentRef, datetime]
 
 
@@ -40,7 +37,7 @@ class _Target:
     """A deployment whose rows we count: against what, and in which windows."""
 
     key: str
-    profile: ReferenceProfile
+    counter: RowCounter
     windows: WindowFinder
 
 
@@ -49,8 +46,8 @@ class _Gathered:
     """The rows of one deployment in one window, message by message."""
 
     target: _Target
-    inputs: list[Sequence[Row]] = field(default_factory=list)
-    outputs: list[Sequence[Row]] = field(default_factory=list)
+    inputs: list[Sequence[Any]] = field(default_factory=list)
+    outputs: list[Sequence[Any]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -70,23 +67,23 @@ class _Batch:
 
 def accumulate(
     messages: Sequence[Telemetry],
-    profiles: Mapping[str, ReferenceProfile],
+    counters: Mapping[str, RowCounter],
     data_windows: Mapping[str, str],
     traffic_bucket: str,
     accepted: tuple[datetime, datetime] = ALL_TIMES,
 ) -> Delta:
     """What a batch of messages adds to the windows of data and of traffic.
 
-    ``profiles`` and ``data_windows`` (lengths such as ``1mo``) are by deployment key; rows of a deployment that lacks
+    ``counters`` and ``data_windows`` (lengths such as ``1mo``) are by deployment key; rows of a deployment that lacks
     one are counted aside. ``accepted`` [first, end) bounds event time: one producer with a wrong clock must not move
     a watermark to the end of time. Never raises on what rows hold; raises ValueError for a length that cannot be read.
     """
 
     def find_target(deployment: DeploymentRef) -> _Target | None:
         key = deployment.key
-        if key not in profiles or key not in data_windows:
+        if key not in counters or key not in data_windows:
             return None
-        return _Target(key, profiles[key], WindowFinder(data_windows[key]))
+        return _Target(key, counters[key], WindowFinder(data_windows[key]))
 
     batch = _Batch(accepted, find_target, WindowFinder(traffic_bucket))
     for message in messages:
@@ -158,43 +155,34 @@ def _delta(batch: _Batch) -> Delta:
 
 def _data_partial(batch: _Batch, slot: Slot, gathered: _Gathered) -> DataPartial:
     deployment, start = slot
-    target = gathered.target
-    inputs, outputs = _objects(batch, gathered.inputs), _objects(batch, gathered.outputs)
+    counter = gathered.target.counter
+    input_rows, inputs = _counted(batch, gathered.inputs, counter.types.input_row, counter.inputs)
+    output_rows, outputs = _counted(batch, gathered.outputs, counter.types.output_row, counter.outputs)
+    counted = (inputs or counter.nothing()) if outputs is None else outputs.plus(inputs) if inputs else outputs
     return DataPartial(
         deployment=deployment,
         start=start,
-        length=target.windows.length,
-        digest=target.profile.digest,
-        rows=len(inputs),
-        predictions=len(outputs),
-        counts=_count_rows(target.profile, inputs, outputs),
+        length=gathered.target.windows.length,
+        digest=counter.profile.digest,
+        rows=input_rows,
+        predictions=output_rows,
+        counts=counted.counts,
+        moments=counted.moments,
     )
 
 
-def _objects(batch: _Batch, gathered: Sequence[Sequence[Row]]) -> list[Row]:
-    rows = list(chain.from_iterable(gathered))
-    objects = [row for row in rows if isinstance(row, dict)]
-    if len(objects) < len(rows):
-        batch.refused[NOT_AN_OBJECT] += len(rows) - len(objects)
-    return objects
-
-
-def _count_rows(profile: ReferenceProfile, inputs: list[Row], outputs: list[Row]) -> Counts:
-    counts = np.zeros(profile.size, dtype=np.int64)
-    if inputs and profile.inputs:
-        for name, column in zip(profile.inputs, transpose(inputs, profile.inputs, profile.pick_inputs), strict=True):
-            counts[profile.slices[name]] = count_column(column, profile.features[name])
-    if outputs and PREDICTION in profile.features:
-        predictions = [_prediction(row) for row in outputs]
-        counts[profile.slices[PREDICTION]] = count_column(predictions, profile.features[PREDICTION])
-    return counts
-
-
-def _prediction(row: Row) -> Any:
-    """The value under ``prediction``, else the row's first number, else null."""
-    if PREDICTION in row:
-        return row[PREDICTION]
-    return next((value for value in row.values() if isinstance(value, int | float)), None)
+def _counted(
+    batch: _Batch, gathered: Sequence[Sequence[Any]], typed: type, count: Callable[[list[Any]], Counted]
+) -> tuple[int, Counted | None]:
+    """How many rows there are, and their counts: those of the model's own type, and those that are objects."""
+    of_type = [rows for rows in gathered if rows and isinstance(rows[0], typed)]
+    others = [row for rows in gathered if not (rows and isinstance(rows[0], typed)) for row in rows]
+    objects = [row for row in others if isinstance(row, dict)]
+    if len(objects) < len(others):
+        batch.refused[NOT_AN_OBJECT] += len(others) - len(objects)
+    parts = [rows for rows in (list(chain.from_iterable(of_type)), objects) if rows]
+    counted = [count(rows) for rows in parts]
+    return sum(map(len, parts)), reduce(Counted.plus, counted) if counted else None
 
 
 def _latest_requests(requests: Mapping[Slot, Sequence[RequestServed]]) -> dict[str, datetime]:

@@ -1,6 +1,6 @@
-"""Columns of values that nobody checked, counted against a reference.
+"""Columns of values that nobody checked.
 
-Owns what a value counts as: a bin, a null, a type error. Each value is judged alone, so that how rows are batched
+Owns what a value counts as: a number, a category, a null, a type error. Each value is judged alone, so that how rows are batched
 never matters; the fast ways are only ways to judge many at once with the same result. Nothing here raises on a value.
 
 Numbers: numbers, booleans (0 and 1), and text that reads as a number. NaN, None and empty text are null. Infinities and
@@ -16,25 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from shared.telemetry.profiles import (
-    EXTRAS,
-    CategoricalReference,
-    Counts,
-    FeatureReference,
-    Floats,
-    NumericReference,
-)
+from shared.telemetry.profiles import EXTRAS, PREDICTION, CategoricalReference, Counts, Floats
 
 TEXT_LENGTH_MAX = 64  # longer text is no number: reading it would cost time that a stranger decides on
 _NULLS, _TYPE_ERRORS, _OUTSIDE = range(EXTRAS)
 _WHOLE_MAX = 2**53  # up to here a float tells whole numbers apart
-
-
-def count_column(column: Sequence[Any], feature: FeatureReference) -> Counts:
-    """The bins of a column, followed by its nulls, type errors and values outside the reference."""
-    if isinstance(feature, NumericReference):
-        return _count_numbers(column, feature)
-    return _count_categories(column, feature)
 
 
 def transpose(rows: Sequence[dict[str, Any]], names: Sequence[str], pick: Any) -> Sequence[Sequence[Any]]:
@@ -46,22 +32,7 @@ def transpose(rows: Sequence[dict[str, Any]], names: Sequence[str], pick: Any) -
     return [picked] if len(names) == 1 else list(zip(*picked, strict=True))
 
 
-def _count_numbers(column: Sequence[Any], feature: NumericReference) -> Counts:
-    values, type_errors = _numbers(column)
-    present = values[~np.isnan(values)]
-    outside = 0
-    if feature.min is not None:
-        outside += int(np.count_nonzero(present < feature.min))
-    if feature.max is not None:
-        outside += int(np.count_nonzero(present > feature.max))
-    counts = np.empty(feature.bins + EXTRAS, dtype=np.int64)
-    # An upper edge belongs to its bin, as where the reference was counted.
-    counts[:-EXTRAS] = np.bincount(feature.edges_array.searchsorted(present), minlength=feature.bins)
-    counts[-EXTRAS:] = (len(column) - len(present) - type_errors, type_errors, outside)
-    return counts
-
-
-def _numbers(column: Sequence[Any]) -> tuple[Floats, int]:
+def numbers_of(column: Sequence[Any]) -> tuple[Floats, int]:
     """The column with NaN for nulls and for type errors, and how many of the latter there are."""
     try:
         return _packed(column), 0
@@ -99,7 +70,15 @@ def _number_in_text(text: str) -> float | None:
         return None
 
 
-def _count_categories(column: Sequence[Any], feature: CategoricalReference) -> Counts:
+def prediction_of(row: dict[str, Any]) -> Any:
+    """The value under ``prediction``, else the row's first number, else null."""
+    if PREDICTION in row:
+        return row[PREDICTION]
+    return next((value for value in row.values() if isinstance(value, int | float)), None)
+
+
+def count_categories(column: Sequence[Any], feature: CategoricalReference) -> Counts:
+    """The bins of a column, followed by its nulls, type errors and values outside the reference."""
     counts = np.zeros(feature.bins + EXTRAS, dtype=np.int64)
     # Only text may be tallied by equality: to a dictionary 1, 1.0 and True are one key, and the first would name it.
     tally = Counter(column).items() if set(map(type, column)) <= {str, type(None)} else ((value, 1) for value in column)

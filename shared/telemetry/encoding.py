@@ -5,6 +5,7 @@ compressed with zlib. Knows nothing of where bytes are kept, and nothing of what
 """
 
 import zlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,8 @@ import numpy as np
 
 from shared.domain.observations import DeploymentRef
 from shared.telemetry.latency import BINS
-from shared.telemetry.partials import DataPartial, Delta, Partial, TrafficPartial
+from shared.telemetry.moments import Moments
+from shared.telemetry.partials import ENDED_NONE, ENDS, DataPartial, Delta, Partial, TrafficPartial
 from shared.telemetry.profiles import Counts
 
 FORMAT = 1
@@ -32,6 +34,15 @@ class Vector(msgspec.Struct, frozen=True, array_like=True):
     packed: bytes
 
 
+class StoredMoments(msgspec.Struct, frozen=True, array_like=True):
+    """``Moments``: extremes as floats, sums and squares as signed whole numbers of any width."""
+
+    lowest: bytes
+    highest: bytes
+    sums: Vector
+    squares: Vector
+
+
 class StoredData(msgspec.Struct, frozen=True, array_like=True, tag="data"):
     """A ``DataPartial``."""
 
@@ -42,6 +53,7 @@ class StoredData(msgspec.Struct, frozen=True, array_like=True, tag="data"):
     rows: int
     predictions: int
     counts: Vector
+    moments: StoredMoments | None = None  # an earlier build wrote none
 
 
 class StoredTraffic(msgspec.Struct, frozen=True, array_like=True, tag="traffic"):
@@ -54,6 +66,7 @@ class StoredTraffic(msgspec.Struct, frozen=True, array_like=True, tag="traffic")
     failed: int
     latency_sum_us: int
     latency_counts: Vector
+    ended: tuple[int, ...] = ENDED_NONE
 
 
 StoredPartial = StoredData | StoredTraffic
@@ -144,6 +157,7 @@ def store(partial: Partial) -> StoredPartial:
             rows=partial.rows,
             predictions=partial.predictions,
             counts=_vector(partial.counts),
+            moments=_stored_moments(partial.moments),
         )
     return StoredTraffic(
         **named,
@@ -151,6 +165,7 @@ def store(partial: Partial) -> StoredPartial:
         failed=partial.failed,
         latency_sum_us=partial.latency_sum_us,
         latency_counts=_vector(partial.latency_counts),
+        ended=partial.ended,
     )
 
 
@@ -169,6 +184,7 @@ def restore(stored: StoredPartial) -> Partial:
             rows=stored.rows,
             predictions=stored.predictions,
             counts=_counts(stored.counts),
+            moments=_moments(stored.moments),
         )
     latency_counts = _counts(stored.latency_counts)
     if len(latency_counts) != BINS:
@@ -179,7 +195,45 @@ def restore(stored: StoredPartial) -> Partial:
         failed=stored.failed,
         latency_sum_us=stored.latency_sum_us,
         latency_counts=latency_counts,
+        ended=_ended(stored.ended),
     )
+
+
+def _ended(stored: tuple[int, ...]) -> tuple[int, ...]:
+    if len(stored) != len(ENDS):
+        raise UnreadableState(f"{len(stored)} counts of how requests ended, only {len(ENDS)} are known")
+    return stored
+
+
+def _stored_moments(moments: Moments | None) -> StoredMoments | None:
+    if moments is None:
+        return None
+    lowest, highest = (ends.astype("<f8").tobytes() for ends in (moments.lowest, moments.highest))
+    return StoredMoments(lowest, highest, _wide_vector(moments.sums), _wide_vector(moments.squares))
+
+
+def _moments(stored: StoredMoments | None) -> Moments | None:
+    if stored is None:
+        return None
+    sums, squares = _wide_numbers(stored.sums), _wide_numbers(stored.squares)
+    if not len(stored.lowest) == len(stored.highest) == 8 * len(sums) == 8 * len(squares):
+        raise UnreadableState("sums and extremes of different numbers of features")
+    lowest, highest = (np.frombuffer(ends, dtype="<f8") for ends in (stored.lowest, stored.highest))
+    return Moments(lowest, highest, sums, squares)
+
+
+def _wide_vector(numbers: Sequence[int]) -> Vector:
+    """Sums have no greatest value: as wide as the widest of them needs."""
+    width = max((number.bit_length() // 8 + 1 for number in numbers), default=1)
+    return Vector(width, b"".join(number.to_bytes(width, "little", signed=True) for number in numbers))
+
+
+def _wide_numbers(vector: Vector) -> tuple[int, ...]:
+    width, packed = vector.bytes_each, vector.packed
+    if width < 1 or len(packed) % width:
+        raise UnreadableState(f"{len(packed)} bytes are not sums of {width} bytes each")
+    starts = range(0, len(packed), width)
+    return tuple(int.from_bytes(packed[start : start + width], "little", signed=True) for start in starts)
 
 
 def _vector(counts: Counts) -> Vector:

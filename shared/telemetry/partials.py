@@ -7,11 +7,16 @@ bit-identically whatever the partitioning or the order. Knows nothing of message
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import add
 from typing import Literal, NamedTuple, TypeVar
 
 from shared.domain.ids import derive
 from shared.domain.observations import DeploymentRef
+from shared.telemetry.moments import Moments
 from shared.telemetry.profiles import Counts
+
+ENDS = ("client_errors", "throttled", "model_errors", "server_errors", "delayed", "delay_sum_us")
+ENDED_NONE = (0,) * len(ENDS)
 
 K = TypeVar("K")
 
@@ -39,7 +44,8 @@ class WindowKey(NamedTuple):
 class DataPartial:
     """Rows of one deployment in one window, counted in the vector that the profile of that digest lays out.
 
-    ``rows`` are rows of model inputs, ``predictions`` rows of model outputs.
+    ``rows`` are rows of model inputs, ``predictions`` rows of model outputs. ``moments`` are None for a window to which
+    an earlier release, which kept none, has added.
     """
 
     deployment: DeploymentRef
@@ -49,6 +55,7 @@ class DataPartial:
     rows: int
     predictions: int
     counts: Counts
+    moments: Moments | None = None
 
     @property
     def key(self) -> WindowKey:
@@ -63,6 +70,7 @@ class DataPartial:
             rows=self.rows + other.rows,
             predictions=self.predictions + other.predictions,
             counts=self.counts + other.counts,
+            moments=self.moments.plus(other.moments) if self.moments and other.moments else None,
         )
 
 
@@ -70,7 +78,8 @@ class DataPartial:
 class TrafficPartial:
     """Requests of one deployment in one bucket. Latencies lie in the log bins of ``latency``, their sum in µs.
 
-    Requests whose duration is not a number are counted, but are in no latency bin.
+    Requests whose duration is not a number are counted, but are in no latency bin. How they ended and how long throttling held
+    them up is in ``ended``, in the order of ``ENDS``; an earlier release did not keep that.
     """
 
     deployment: DeploymentRef
@@ -80,6 +89,7 @@ class TrafficPartial:
     failed: int
     latency_sum_us: int
     latency_counts: Counts
+    ended: tuple[int, ...] = ENDED_NONE
 
     @property
     def key(self) -> WindowKey:
@@ -95,6 +105,7 @@ class TrafficPartial:
             failed=self.failed + other.failed,
             latency_sum_us=self.latency_sum_us + other.latency_sum_us,
             latency_counts=self.latency_counts + other.latency_counts,
+            ended=tuple(map(add, self.ended, other.ended)),
         )
 
 

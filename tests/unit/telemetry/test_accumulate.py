@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from shared.domain.observations import Telemetry
 from shared.telemetry.accumulate import accumulate
+from shared.telemetry.counting import RowCounter
 from shared.telemetry.encoding import encode_delta
 from shared.telemetry.partials import DataPartial, TrafficPartial
 from shared.telemetry.profiles import NumericReference, ReferenceProfile
@@ -25,6 +26,7 @@ from tests.unit.telemetry.telemetry_builders import (
 )
 
 MONTH = (datetime(2026, 3, 1, tzinfo=UTC), "1mo")
+COUNTER = RowCounter(PROFILE)
 
 scalars = (
     st.none()
@@ -44,8 +46,8 @@ hostile_rows = st.dictionaries(
 
 def add_up(*messages, window="1mo", bucket="1m", **options):
     """The delta of messages when both deployments have the same profile."""
-    profiles = {BLUE.key: PROFILE, GREEN.key: PROFILE}
-    return accumulate(messages, profiles, dict.fromkeys(profiles, window), bucket, **options)
+    counters = {BLUE.key: COUNTER, GREEN.key: COUNTER}
+    return accumulate(messages, counters, dict.fromkeys(counters, window), bucket, **options)
 
 
 def only_data(delta):
@@ -101,14 +103,14 @@ def test_inputs_and_outputs_of_one_window_share_a_partial():
 
 def test_outputs_without_a_profiled_prediction_are_rows_and_no_more():
     profile = ReferenceProfile(rows=1, features={"distance": PROFILE.features["distance"]})
-    delta = accumulate([outputs({"prediction": 1})], {BLUE.key: profile}, {BLUE.key: "1d"}, "1m")
+    delta = accumulate([outputs({"prediction": 1})], {BLUE.key: RowCounter(profile)}, {BLUE.key: "1d"}, "1m")
     assert delta.partials[0].predictions == 1
     assert not delta.partials[0].counts.any()
 
 
 def test_inputs_without_profiled_features_are_rows_and_no_more():
     profile = ReferenceProfile(rows=1, features={"prediction": NumericReference(edges=(0.5,), counts=(1, 1))})
-    delta = accumulate([inputs({"distance": 1})], {BLUE.key: profile}, {BLUE.key: "1d"}, "1m")
+    delta = accumulate([inputs({"distance": 1})], {BLUE.key: RowCounter(profile)}, {BLUE.key: "1d"}, "1m")
     assert (delta.partials[0].rows, delta.partials[0].counts.any()) == (1, False)
 
 

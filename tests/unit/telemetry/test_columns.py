@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.telemetry.columns import count_column, transpose
-from shared.telemetry.profiles import EXTRAS, CategoricalReference, NumericReference
+from shared.telemetry.columns import transpose
+from shared.telemetry.counting import RowCounter
+from shared.telemetry.profiles import EXTRAS, CategoricalReference, NumericReference, ReferenceProfile
 from tests.unit.telemetry.telemetry_builders import steady
 
 DISTANCE = NumericReference(edges=(1.0, 2.0, 3.0), counts=(1, 1, 1, 1), min=0.0, max=5.0)
@@ -24,6 +25,12 @@ hostile = st.recursive(
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=3), children, max_size=3),
     max_leaves=4,
 )
+
+
+def count_column(column, feature):
+    """The bins of a column, then its nulls, type errors and values outside, as rows of one feature are counted."""
+    counter = RowCounter(ReferenceProfile(rows=1, features={"it": feature}))
+    return counter.inputs([{"it": value} for value in column]).counts
 
 
 def numeric(*values, feature=DISTANCE):

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.telemetry.accumulate import accumulate
+from shared.telemetry.counting import RowCounter
 from shared.telemetry.encoding import decode_delta, encode_delta, encode_partial
 from shared.telemetry.fold import decode_window, encode_window, fold, mark_closed
 from shared.telemetry.partials import Delta, latest
@@ -23,7 +24,7 @@ from tests.unit.telemetry.telemetry_builders import (
     traffic,
 )
 
-PROFILES = {BLUE.key: PROFILE, GREEN.key: PROFILE}
+COUNTERS = dict.fromkeys((BLUE.key, GREEN.key), RowCounter(PROFILE))
 LENGTHS = {BLUE.key: "1mo", GREEN.key: "1d"}
 
 values = st.none() | st.booleans() | st.integers(-2, 7) | st.floats() | st.sampled_from(["AA", "UA", "2", "x", "1e400"])
@@ -44,7 +45,7 @@ messages = st.one_of(
 
 def delta_of(batch):
     """What a batch adds, after a round through its stored form."""
-    return decode_delta(encode_delta(accumulate(batch, PROFILES, LENGTHS, "1h")))
+    return decode_delta(encode_delta(accumulate(batch, COUNTERS, LENGTHS, "1h")))
 
 
 class Hub:
