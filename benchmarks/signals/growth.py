@@ -108,7 +108,7 @@ def windows_among(workloads: int) -> Mapping[str, Stored[bytes]]:
         ref = deployment_of(number)
         rows = RowsCollected(ref, NOW, "model_inputs", "c", [{"distance": 1.5}] * ROWS)
         (partial,) = accumulate(
-            [Telemetry(rows=(rows,))], {ref.key: RowCounter(profile())}, {ref.key: WINDOW}, "1m"
+            [Telemetry(rows=(rows,))], {ref.key: RowCounter(profile())}, {ref.key: (WINDOW,)}, "1m"
         ).partials
         name = f"data/{ref.key}/{partial.start.isoformat()}/{WINDOW}/{profile().digest}"
         found[name] = Stored(encode_window(WindowState(partial, {"0": number})))

@@ -1,7 +1,7 @@
 """One Event Hubs message into telemetry: the hot path.
 
 Owns how messages are wrapped, and that one bad record or line never hides its neighbours. Knows nothing of windows.
-First the whole message is decoded into its expected shape at once; only when anything in it is not as expected is it
+Rows whose type is known are decoded to it (``typed_events``). Else the whole message is decoded into its expected shape at once; only when anything in it is not as expected is it
 read again, element by element, with keys in any case. Both ways give the same telemetry for what both can read.
 """
 
@@ -19,6 +19,7 @@ from shared.parsing.diagnostic_records import TRAFFIC_LOG, DiagnosticRecord, Tra
 from shared.parsing.documents import BODY_BYTES_MAX, Element, elements
 from shared.parsing.fields import FieldError, object_in, shown
 from shared.parsing.message_content import MessageContent
+from shared.parsing.typed_events import FindDecoder, read_typed
 
 
 class _Item(CollectorEvent, frozen=True, gc=False):
@@ -41,12 +42,14 @@ _RECORD_NAMES = _names(DiagnosticRecord)
 _COLUMN_NAMES = _names(TrafficProperties)
 
 
-def read_message(body: bytes) -> Telemetry:
+def read_message(body: bytes, find: FindDecoder | None = None) -> Telemetry:
     """Everything that one message holds: requests, rows, and by reason what was refused. Never raises.
 
+    Rows of a deployment for which ``find`` knows a decoder have its types, when all of them fit; else rows are objects.
     Logs and metrics that are not aggregated are none of these; ``read_content`` counts them.
     """
-    return read_content(body).telemetry()
+    typed = read_typed(body, find) if find is not None and len(body) <= BODY_BYTES_MAX else None
+    return Telemetry(rows=typed) if typed is not None else read_content(body).telemetry()
 
 
 def read_content(body: bytes) -> MessageContent:

@@ -1,15 +1,15 @@
 """From parsed messages to the delta that they add: the hot path.
 
 Owns which rows count, for which window, and why the others do not. Knows nothing of bytes, of storage or of verdicts.
-Rows are gathered by deployment and window across all messages of a batch, then counted column by column.
+Rows are gathered by deployment and window across the messages of a batch, and counted as soon as there are enough of them
+to be counted at once: rows that wait long have left the processor's caches.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import reduce
-from itertools import chain
+from itertools import zip_longest
 from typing import Any, Literal
 
 from shared.domain.observations import DeploymentRef, RequestServed, RowsCollected, Telemetry
@@ -21,6 +21,7 @@ from shared.telemetry.traffic import count_requests
 ALL_TIMES = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2970, 1, 1, tzinfo=UTC))
 TOO_OLD, FROM_THE_FUTURE = "too_old", "from_the_future"
 UNUSED_COLLECTION, NOT_AN_OBJECT = "unused_collection", "row_not_an_object"
+GATHERED_MAX, INPUTS_GATHERED_MAX = 512, 2048  # rows of one slot, before they are counted
 
 Role = Literal["inputs", "outputs"]
 _ROLES: dict[str, Role] = {
@@ -29,7 +30,7 @@ _ROLES: dict[str, Role] = {
     "inputs": "inputs",  # the collector's names before its general availability
     "outputs": "outputs",
 }
-Slot = tuple[DeploymentRef, datetime]
+Slot = tuple[DeploymentRef, datetime, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,154 +39,185 @@ class _Target:
 
     key: str
     counter: RowCounter
-    windows: WindowFinder
-
-
-@dataclass(frozen=True, slots=True)
-class _Gathered:
-    """The rows of one deployment in one window, message by message."""
-
-    target: _Target
-    inputs: list[Sequence[Any]] = field(default_factory=list)
-    outputs: list[Sequence[Any]] = field(default_factory=list)
+    windows: tuple[WindowFinder, ...]
 
 
 @dataclass(slots=True)
-class _Batch:
-    """What was gathered so far. ``rows`` and ``requests`` are by deployment and window start."""
+class _Gathered:
+    """The rows of one deployment in one window: those counted already, and those that wait, of the model's types or objects."""
 
-    accepted: tuple[datetime, datetime]
-    find_target: Callable[[DeploymentRef], _Target | None]
-    bucket: WindowFinder
-    targets: dict[DeploymentRef, _Target | None] = field(default_factory=dict)
-    rows: dict[Slot, _Gathered] = field(default_factory=dict)
-    requests: dict[Slot, list[RequestServed]] = field(default_factory=lambda: defaultdict(list))
-    watermarks: dict[str, datetime] = field(default_factory=dict)
-    refused: Counter[str] = field(default_factory=Counter)
-    aside: Counter[str] = field(default_factory=Counter)
+    counter: RowCounter
+    counted: Counted | None = None
+    rows: int = 0
+    predictions: int = 0
+    waiting: int = 0
+    typed_inputs: list[Any] = field(default_factory=list)
+    typed_outputs: list[Any] = field(default_factory=list)
+    input_objects: list[dict[str, Any]] = field(default_factory=list)
+    output_objects: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, role: Role, rows: Sequence[Any]) -> int:
+        """Take rows of one event; returns how many of them are neither of the model's type nor objects."""
+        types = self.counter.types
+        typed = isinstance(rows[0], types.input_row if role == "inputs" else types.output_row)
+        objects = () if typed else [row for row in rows if isinstance(row, dict)]
+        taken = rows if typed else objects
+        if role == "inputs":
+            self.rows += len(taken)
+            (self.typed_inputs if typed else self.input_objects).extend(taken)
+        else:
+            self.predictions += len(taken)
+            (self.typed_outputs if typed else self.output_objects).extend(taken)
+        self.waiting += len(taken)
+        # Outputs follow their inputs: then both are counted in one step.
+        if self.waiting >= (GATHERED_MAX if role == "outputs" else INPUTS_GATHERED_MAX):
+            self.count()
+        return len(rows) - len(taken)
+
+    def count(self) -> Counted:
+        """Count the rows that wait; returns all that was counted."""
+        inputs = [rows for rows in (self.typed_inputs, self.input_objects) if rows]
+        outputs = [rows for rows in (self.typed_outputs, self.output_objects) if rows]
+        for some, others in zip_longest(inputs, outputs, fillvalue=()):
+            counted = self.counter.count(some, others)
+            self.counted = counted if self.counted is None else self.counted.plus(counted)
+        for rows in (*inputs, *outputs):
+            rows.clear()
+        self.waiting = 0
+        return self.counted if self.counted is not None else self.counter.nothing()
 
 
-def accumulate(
-    messages: Sequence[Telemetry],
-    counters: Mapping[str, RowCounter],
-    data_windows: Mapping[str, str],
-    traffic_bucket: str,
-    accepted: tuple[datetime, datetime] = ALL_TIMES,
-) -> Delta:
-    """What a batch of messages adds to the windows of data and of traffic.
+class Batch:
+    """What some messages add to the windows of data and of traffic.
 
     ``counters`` and ``data_windows`` (lengths such as ``1mo``) are by deployment key; rows of a deployment that lacks
     one are counted aside. ``accepted`` [first, end) bounds event time: one producer with a wrong clock must not move
     a watermark to the end of time. Never raises on what rows hold; raises ValueError for a length that cannot be read.
     """
 
-    def find_target(deployment: DeploymentRef) -> _Target | None:
-        key = deployment.key
-        if key not in counters or key not in data_windows:
-            return None
-        return _Target(key, counters[key], WindowFinder(data_windows[key]))
+    def __init__(
+        self,
+        counters: Mapping[str, RowCounter],
+        data_windows: Mapping[str, Collection[str]],
+        traffic_bucket: str,
+        accepted: tuple[datetime, datetime] = ALL_TIMES,
+    ) -> None:
+        self._counters, self._data_windows = counters, data_windows
+        self._accepted = max(accepted[0], ALL_TIMES[0]), min(accepted[1], ALL_TIMES[1])
+        self._bucket = WindowFinder(traffic_bucket)
+        self._targets: dict[DeploymentRef, _Target | None] = {}
+        self._rows: dict[Slot, _Gathered] = {}
+        self._requests: dict[tuple[DeploymentRef, datetime], list[RequestServed]] = defaultdict(list)
+        self._watermarks: dict[str, datetime] = {}
+        self._refused: Counter[str] = Counter()
+        self._aside: Counter[str] = Counter()
 
-    batch = _Batch(accepted, find_target, WindowFinder(traffic_bucket))
-    for message in messages:
+    def add(self, message: Telemetry) -> None:
+        """Take one message."""
         for refused in message.refused:
-            batch.refused[refused.reason] += refused.count
+            self._refused[refused.reason] += refused.count
         for collected in message.rows:
-            _gather_rows(batch, collected)
-        _gather_requests(batch, message.requests)
-    return _delta(batch)
+            self._add_rows(collected)
+        self._add_requests(message.requests)
+
+    def counts(self, deployment: DeploymentRef) -> bool:
+        """Whether rows of a deployment are counted, and not counted aside."""
+        return self._target(deployment) is not None
+
+    def delta(self) -> Delta:
+        """What all messages add, in partials of one order."""
+        data = [_data_partial(slot, gathered) for slot, gathered in self._rows.items()]
+        traffic = [
+            count_requests(deployment, start, self._bucket.length, requests)
+            for (deployment, start), requests in self._requests.items()
+        ]
+        partials: list[DataPartial | TrafficPartial] = [*data, *traffic]
+        return Delta(
+            partials=tuple(sorted(partials, key=lambda partial: partial.key)),
+            watermarks={key: at.astimezone(UTC) for key, at in self._watermarks.items()},
+            traffic_watermarks=_latest_requests(self._requests),
+            refused=dict(self._refused),
+            aside=dict(self._aside),
+        )
+
+    def _add_rows(self, collected: RowsCollected) -> None:
+        role, count = _ROLES.get(collected.collection), len(collected.rows)
+        if role is None:
+            self._refused[UNUSED_COLLECTION] += count
+            return
+        target = self._target(collected.deployment)
+        if target is None:
+            self._aside[collected.deployment.key] += count
+            return
+        at = _in_utc(collected.at)
+        if refusal := self._refusal(at):
+            self._refused[refusal] += count
+            return
+        if at > self._watermarks.get(target.key, ALL_TIMES[0]):
+            self._watermarks[target.key] = at
+        for windows in target.windows if count else ():
+            slot = (collected.deployment, windows.start_of(at), windows.length)
+            gathered = self._rows.get(slot) or self._rows.setdefault(slot, _Gathered(target.counter))
+            strangers = gathered.add(role, collected.rows)
+            if strangers and windows is target.windows[0]:
+                self._refused[NOT_AN_OBJECT] += strangers
+
+    def _target(self, deployment: DeploymentRef) -> _Target | None:
+        if deployment not in self._targets:
+            key, target = deployment.key, None
+            if key in self._counters and self._data_windows.get(key):
+                target = _Target(key, self._counters[key], tuple(map(WindowFinder, self._data_windows[key])))
+            self._targets[deployment] = target
+        return self._targets[deployment]
+
+    def _add_requests(self, requests: Iterable[RequestServed]) -> None:
+        for request in requests:
+            at = _in_utc(request.at)
+            if refusal := self._refusal(at):
+                self._refused[refusal] += 1
+            else:
+                self._requests[request.deployment, self._bucket.start_of(at)].append(request)
+
+    def _refusal(self, at: datetime) -> str:
+        if at < self._accepted[0]:
+            return TOO_OLD
+        return FROM_THE_FUTURE if at >= self._accepted[1] else ""
 
 
-def _gather_rows(batch: _Batch, collected: RowsCollected) -> None:
-    role, count = _ROLES.get(collected.collection), len(collected.rows)
-    if role is None:
-        batch.refused[UNUSED_COLLECTION] += count
-        return
-    deployment = collected.deployment
-    if deployment not in batch.targets:
-        batch.targets[deployment] = batch.find_target(deployment)
-    target = batch.targets[deployment]
-    if target is None:
-        batch.aside[deployment.key] += count
-        return
-    at = _in_utc(collected.at)
-    if refusal := _refusal(at, batch.accepted):
-        batch.refused[refusal] += count
-        return
-    if at > batch.watermarks.get(target.key, ALL_TIMES[0]):
-        batch.watermarks[target.key] = at
-    slot = (deployment, target.windows.start_of(at))
-    gathered = batch.rows.get(slot) or batch.rows.setdefault(slot, _Gathered(target))
-    (gathered.inputs if role == "inputs" else gathered.outputs).append(collected.rows)
-
-
-def _gather_requests(batch: _Batch, requests: Iterable[RequestServed]) -> None:
-    for request in requests:
-        at = _in_utc(request.at)
-        if refusal := _refusal(at, batch.accepted):
-            batch.refused[refusal] += 1
-        else:
-            batch.requests[request.deployment, batch.bucket.start_of(at)].append(request)
+def accumulate(
+    messages: Iterable[Telemetry],
+    counters: Mapping[str, RowCounter],
+    data_windows: Mapping[str, Collection[str]],
+    traffic_bucket: str,
+    accepted: tuple[datetime, datetime] = ALL_TIMES,
+) -> Delta:
+    """What all of some messages add (``Batch``). They may be read one by one, as they are asked for."""
+    batch = Batch(counters, data_windows, traffic_bucket, accepted)
+    for message in messages:
+        batch.add(message)
+    return batch.delta()
 
 
 def _in_utc(at: datetime) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-def _refusal(at: datetime, accepted: tuple[datetime, datetime]) -> str:
-    if at < max(accepted[0], ALL_TIMES[0]):
-        return TOO_OLD
-    return FROM_THE_FUTURE if at >= min(accepted[1], ALL_TIMES[1]) else ""
-
-
-def _delta(batch: _Batch) -> Delta:
-    data = [_data_partial(batch, slot, gathered) for slot, gathered in batch.rows.items()]
-    traffic = [
-        count_requests(deployment, start, batch.bucket.length, requests)
-        for (deployment, start), requests in batch.requests.items()
-    ]
-    partials: list[DataPartial | TrafficPartial] = [*data, *traffic]
-    return Delta(
-        partials=tuple(sorted(partials, key=lambda partial: partial.key)),
-        watermarks={key: at.astimezone(UTC) for key, at in batch.watermarks.items()},
-        traffic_watermarks=_latest_requests(batch.requests),
-        refused=dict(batch.refused),
-        aside=dict(batch.aside),
-    )
-
-
-def _data_partial(batch: _Batch, slot: Slot, gathered: _Gathered) -> DataPartial:
-    deployment, start = slot
-    counter = gathered.target.counter
-    input_rows, inputs = _counted(batch, gathered.inputs, counter.types.input_row, counter.inputs)
-    output_rows, outputs = _counted(batch, gathered.outputs, counter.types.output_row, counter.outputs)
-    counted = (inputs or counter.nothing()) if outputs is None else outputs.plus(inputs) if inputs else outputs
+def _data_partial(slot: Slot, gathered: _Gathered) -> DataPartial:
+    deployment, start, length = slot
+    counted = gathered.count()
     return DataPartial(
         deployment=deployment,
         start=start,
-        length=gathered.target.windows.length,
-        digest=counter.profile.digest,
-        rows=input_rows,
-        predictions=output_rows,
+        length=length,
+        digest=gathered.counter.profile.digest,
+        rows=gathered.rows,
+        predictions=gathered.predictions,
         counts=counted.counts,
         moments=counted.moments,
     )
 
 
-def _counted(
-    batch: _Batch, gathered: Sequence[Sequence[Any]], typed: type, count: Callable[[list[Any]], Counted]
-) -> tuple[int, Counted | None]:
-    """How many rows there are, and their counts: those of the model's own type, and those that are objects."""
-    of_type = [rows for rows in gathered if rows and isinstance(rows[0], typed)]
-    others = [row for rows in gathered if not (rows and isinstance(rows[0], typed)) for row in rows]
-    objects = [row for row in others if isinstance(row, dict)]
-    if len(objects) < len(others):
-        batch.refused[NOT_AN_OBJECT] += len(others) - len(objects)
-    parts = [rows for rows in (list(chain.from_iterable(of_type)), objects) if rows]
-    counted = [count(rows) for rows in parts]
-    return sum(map(len, parts)), reduce(Counted.plus, counted) if counted else None
-
-
-def _latest_requests(requests: Mapping[Slot, Sequence[RequestServed]]) -> dict[str, datetime]:
+def _latest_requests(requests: Mapping[tuple[DeploymentRef, datetime], Sequence[RequestServed]]) -> dict[str, datetime]:
     watermarks: dict[str, datetime] = {}
     for (deployment, _), served in requests.items():
         at = max(_in_utc(request.at) for request in served).astimezone(UTC)

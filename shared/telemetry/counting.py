@@ -7,6 +7,7 @@ Knows nothing of windows, deployments or messages.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from operator import itemgetter
 from typing import Any
 
@@ -41,124 +42,133 @@ class Counted:
         return Counted(self.counts + other.counts, self.moments.plus(other.moments))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """Some rows as columns: numbers (NaN where there is none), places of categories, and categories as they came.
+
+    ``type_errors`` counts, number by number, those that are NaN although something was there; it may be empty.
+    """
+
+    numbers: Floats
+    places: Floats
+    loose: Sequence[Sequence[Any]] = ()
+    type_errors: Sequence[int] = ()
+
+
 class RowCounter:
-    """Counts rows of one model. Making one takes about a millisecond and some kilobytes: keep it as long as the profile."""
+    """Counts rows of one model. Making one takes about a millisecond and some kilobytes: keep it as long as the profile.
+
+    ``numbers`` are the numeric features in the order of the moments: the inputs' first, then the prediction.
+    """
 
     def __init__(self, profile: ReferenceProfile) -> None:
         self.profile, self.types = profile, RowTypes(profile)
         features = profile.features
         self._starts = {name: where.start for name, where in profile.slices.items()}
-        self._numbers = [each for name in self.types.numbers if isinstance(each := features[name], NumericReference)]
-        self._grid = self._grid_of(self.types.numbers, self._numbers)
-        self._listed = [(name, _listed(features[name])) for name in (*self.types.places, *self.types.loose)]
+        self.numbers = (*self.types.numbers, *((PREDICTION,) if PREDICTION in features else ()))
+        numeric = [each for name in self.numbers if isinstance(each := features[name], NumericReference)]
+        self._grid = Grid(numeric, [self._starts[name] for name in self.numbers], profile.size)
+        names = (*self.types.places, *self.types.loose)
+        self._listed = [(name, each) for name in names if isinstance(each := features[name], CategoricalReference)]
         self._place_starts = np.array([self._starts[name] for name in self.types.places], dtype=np.int64)[:, None]
-        prediction = features.get(PREDICTION)
-        self._prediction = prediction if isinstance(prediction, NumericReference) else None
-        self._predictions = self._grid_of((PREDICTION,), [self._prediction]) if self._prediction else None
-        self.numbers = (*self.types.numbers, *((PREDICTION,) if self._prediction else ()))
-        self._units = self._grid.units if self._predictions is None else self._grid.units.then(self._predictions.units)
-        self._no_prediction = no_moments(len(self.numbers) - len(self._numbers))
-        self._no_numbers = no_moments(len(self._numbers))
-
-    def _grid_of(self, names: Sequence[str], features: Sequence[NumericReference]) -> Grid:
-        return Grid(features, [self._starts[name] for name in names], self.profile.size)
+        self._inputs, self._outputs = len(self.types.numbers), len(self.numbers) - len(self.types.numbers)
 
     def nothing(self) -> Counted:
         """What no rows add."""
         return Counted(np.zeros(self.profile.size, dtype=np.int64), no_moments(len(self.numbers)))
 
-    def inputs(self, rows: Sequence[Any]) -> Counted:
-        """Rows of model inputs, all of ``types.input_row`` or all of them objects."""
-        typed = bool(rows) and isinstance(rows[0], self.types.input_row)
-        total = self.nothing()
-        for some in _chunks(rows):
-            counted = self._typed(some) if typed else self._objects(some)
-            total = total.plus(counted)
-        return total
+    def count(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> Counted:
+        """Rows of model inputs and of model outputs: those of either all of the profile's own type, or all objects.
 
-    def outputs(self, rows: Sequence[Any]) -> Counted:
-        """Rows of model outputs, all of ``types.output_row`` or all of them objects: only the prediction counts, where the profile has one."""
-        total = self.nothing()
-        if self._predictions is None or self._prediction is None:
-            return total
-        typed = bool(rows) and isinstance(rows[0], self.types.output_row)
-        for some in _chunks(rows):
-            column = self.types.predictions(some) if typed else [prediction_of(row) for row in some]
-            values, type_errors = numbers_of(column)
-            counts, moments = self._predictions.count(values[None, :])
-            self._tell_apart(counts, PREDICTION, self._prediction, type_errors)
-            total = total.plus(Counted(counts, self._no_numbers.then(moments)))
-        return total
+        Of outputs only the prediction counts, where the profile has one. As many outputs as inputs are counted in one step.
+        """
+        if not self._outputs:
+            outputs = ()
+        if len(inputs) == len(outputs):
+            pairs = zip(_chunks(inputs), _chunks(outputs), strict=True)
+            parts = [self._count_both(self._read(some), self._read_outputs(others)) for some, others in pairs]
+        else:
+            parts = [self._count_inputs(self._read(some)) for some in _chunks(inputs)]
+            parts += [self._count_outputs(self._read_outputs(some)) for some in _chunks(outputs)]
+        return reduce(Counted.plus, parts) if parts else self.nothing()
 
     def spread(self, counted: Counted) -> dict[str, Spread]:
         """Mean, deviation and range of each number that was there."""
         found = {}
         for position, name in enumerate(self.numbers):
             present = int(counted.counts[self.profile.slices[name]][:-EXTRAS].sum())
-            spread = self._units.spread(counted.moments, position, present)
+            spread = self._grid.units.spread(counted.moments, position, present)
             if spread is not None:
                 found[name] = spread
         return found
 
-    def _typed(self, rows: Sequence[Any]) -> Counted:
+    def _count_both(self, inputs: _Read, outputs: _Read) -> Counted:
+        counts, moments = self._grid.count(np.concatenate([inputs.numbers, outputs.numbers]))
+        self._settle(counts, inputs)
+        self._tell_apart(counts, (PREDICTION,), outputs.type_errors)
+        return Counted(counts, moments)
+
+    def _count_inputs(self, inputs: _Read) -> Counted:
+        counts, moments = self._grid.count(inputs.numbers)
+        self._settle(counts, inputs)
+        return Counted(counts, moments.then(no_moments(self._outputs)))
+
+    def _count_outputs(self, outputs: _Read) -> Counted:
+        counts, moments = self._grid.count(outputs.numbers, first=self._inputs)
+        self._tell_apart(counts, (PREDICTION,), outputs.type_errors)
+        return Counted(counts, no_moments(self._inputs).then(moments))
+
+    def _read(self, rows: Sequence[Any]) -> _Read:
+        if not isinstance(rows[0], self.types.input_row):
+            return self._read_objects(rows)
         columns = self.types.columns(rows)
-        if columns is None:
-            return self._in_parts(rows)
-        matrix, loose = columns
-        numbers = len(self._numbers)
-        counts, moments = self._grid.count(matrix[:numbers])
-        self._count_places(counts, matrix[numbers:])
-        self._count_loose(counts, loose)
-        return Counted(counts, moments.then(self._no_prediction))
-
-    def _in_parts(self, rows: Sequence[Any]) -> Counted:
+        if columns is not None:
+            matrix, loose = columns
+            return _Read(matrix[: self._inputs], matrix[self._inputs :], loose)
         numbers, places, loose = self.types.parts(rows)
-        counts, moments = self._count_numbers(numbers, len(rows))
-        self._count_places(counts, np.array(places, dtype=np.float64).reshape(len(places), len(rows)))
-        self._count_loose(counts, loose)
-        return Counted(counts, moments.then(self._no_prediction))
+        return _read_numbers(numbers, np.array(places, dtype=np.float64).reshape(len(places), len(rows)), loose)
 
-    def _objects(self, rows: Sequence[Any]) -> Counted:
+    def _read_objects(self, rows: Sequence[Any]) -> _Read:
         names = (*self.types.numbers, *(name for name, _ in self._listed))
         columns = transpose(rows, names, itemgetter(*names)) if names else []
-        numbers = len(self._numbers)
-        counts, moments = self._count_numbers(columns[:numbers], len(rows))
-        for (name, feature), column in zip(self._listed, columns[numbers:], strict=True):
+        return _read_numbers(columns[: self._inputs], np.empty((0, len(rows))), columns[self._inputs :])
+
+    def _read_outputs(self, rows: Sequence[Any]) -> _Read:
+        typed = isinstance(rows[0], self.types.output_row)
+        column = self.types.predictions(rows) if typed else [prediction_of(row) for row in rows]
+        return _read_numbers([column], np.empty((0, len(rows))), ())
+
+    def _settle(self, counts: Counts, inputs: _Read) -> None:
+        """Add what the grid does not know of."""
+        self._tell_apart(counts, self.types.numbers, inputs.type_errors)
+        if len(inputs.places):
+            self._count_places(counts, inputs.places)
+        for (name, feature), column in zip(reversed(self._listed), reversed(inputs.loose), strict=False):
             counts[self.profile.slices[name]] += count_categories(column, feature)
-        return Counted(counts, moments.then(self._no_prediction))
 
-    def _count_numbers(self, columns: Sequence[Sequence[Any]], rows: int) -> tuple[Counts, Moments]:
-        matrix, wrong = np.empty((len(columns), rows)), list[int]()
-        for position, column in enumerate(columns):
-            matrix[position], type_errors = numbers_of(column)
-            wrong.append(type_errors)
-        counts, moments = self._grid.count(matrix)
-        for name, feature, type_errors in zip(self.types.numbers, self._numbers, wrong, strict=True):
-            self._tell_apart(counts, name, feature, type_errors)
-        return counts, moments
-
-    def _tell_apart(self, counts: Counts, name: str, feature: NumericReference, type_errors: int) -> None:
+    def _tell_apart(self, counts: Counts, names: Sequence[str], type_errors: Sequence[int]) -> None:
         """Type errors were counted as nulls: to the grid, both are no number."""
-        nulls = self._starts[name] + feature.bins
-        counts[nulls] -= type_errors
-        counts[nulls + 1] += type_errors
+        for name, wrong in zip(names, type_errors, strict=False):
+            if wrong:
+                nulls = self._starts[name] + self.profile.features[name].bins
+                counts[nulls] -= wrong
+                counts[nulls + 1] += wrong
 
     def _count_places(self, counts: Counts, places: Floats) -> None:
         found = places.astype(np.int64)
         found += self._place_starts
         counts += np.bincount(found.ravel(), minlength=len(counts))
         for name, feature in self._listed[: len(self.types.places)]:
-            start = self._starts[name] + feature.bins
-            counts[start + EXTRAS - 1] += counts[start - 1]
-
-    def _count_loose(self, counts: Counts, loose: Sequence[Sequence[Any]]) -> None:
-        for (name, feature), column in zip(self._listed[len(self.types.places) :], loose, strict=True):
-            counts[self.profile.slices[name]] += count_categories(column, feature)
+            extras = self._starts[name] + feature.bins
+            counts[extras + EXTRAS - 1] += counts[extras - 1]  # what is not listed is outside
 
 
-def _listed(feature: object) -> CategoricalReference:
-    assert isinstance(feature, CategoricalReference)  # noqa: S101
-    return feature
+def _read_numbers(columns: Sequence[Sequence[Any]], places: Floats, loose: Sequence[Sequence[Any]]) -> _Read:
+    matrix, type_errors = np.empty((len(columns), places.shape[1])), list[int]()
+    for position, column in enumerate(columns):
+        matrix[position], wrong = numbers_of(column)
+        type_errors.append(wrong)
+    return _Read(matrix, places, loose, type_errors)
 
 
 def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -57,40 +57,41 @@ class Grid:
         rounded: Floats = self.units.rounded(edges)[position]
         return rounded
 
-    def count(self, values: Floats) -> tuple[Counts, Moments]:
+    def count(self, values: Floats, first: int = 0) -> tuple[Counts, Moments]:
         """A matrix (features x rows, NaN for what is not there; ``moments.ROWS_MAX`` rows at most): the whole vector, and the moments.
 
-        Values that are not there count as nulls. The vector's places of other features stay 0.
+        The matrix may hold some of the features only, in order, from the ``first`` on; the vector's places of all others stay 0.
+        Values that are not there count as nulls.
         """
+        here = slice(first, first + len(values))
         missing = np.isnan(values) if _any_nan(values) else None
-        present = values if missing is None else np.where(missing, self.units.centres[:, None], values)
-        units = self.units.rounded(present)
+        present = values if missing is None else np.where(missing, self.units.centres[here, None], values)
+        units = self.units.rounded(present, here)
         moments = moments_of(units, values)
-        places = self._places(units, present)
+        places = self._places(units, present, here)
         if missing is not None:
-            places[missing] = np.broadcast_to(self._nulls[:, None], places.shape)[missing]
+            places[missing] = np.broadcast_to(self._nulls[here, None], places.shape)[missing]
         counts = np.bincount(places.ravel(), minlength=self._size)
-        self._count_outside(values, moments, counts)
+        self._count_outside(values, moments, counts, here)
         return counts, moments
 
-    def _places(self, units: Floats, values: Floats) -> Places:
+    def _places(self, units: Floats, values: Floats, here: slice) -> Places:
         cells = units.astype(np.int64)
         cells >>= self._shift
         cells += self._cells // 2
         np.maximum(cells, 0, out=cells)
         np.minimum(cells, self._cells - 1, out=cells)
-        cells += self._rows_of_table
+        cells += self._rows_of_table[here]
         places: Places = self._first.take(cells)
         for _ in range(self._deepest):
             places += self._edge_at.take(places) < values
         return places
 
-    def _count_outside(self, values: Floats, moments: Moments, counts: Counts) -> None:
-        beyond = (moments.lowest < self._least) | (moments.highest > self._greatest)
-        for position in np.flatnonzero(beyond):
-            column = values[position]
-            below, above = column < self._least[position], column > self._greatest[position]
-            counts[self._nulls[position] + 2] += np.count_nonzero(below) + np.count_nonzero(above)
+    def _count_outside(self, values: Floats, moments: Moments, counts: Counts, here: slice) -> None:
+        least, greatest = self._least[here], self._greatest[here]
+        for position in np.flatnonzero((moments.lowest < least) | (moments.highest > greatest)):
+            below, above = values[position] < least[position], values[position] > greatest[position]
+            counts[self._nulls[here][position] + 2] += np.count_nonzero(below) + np.count_nonzero(above)
 
 
 def _limits(known: Sequence[float | None], otherwise: float) -> Floats:

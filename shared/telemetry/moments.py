@@ -18,6 +18,7 @@ from shared.telemetry.profiles import Floats, NumericReference
 SPAN_BITS = 15  # units between the outer edges, as a power of two
 REACH = 2.0**20
 ROWS_MAX = 4096  # at a time: so many squares of REACH are still exact in a float
+ALL = slice(None)
 _EXPONENT_MAX = 960  # beyond that 2.0 ** exponent, or its inverse, is no float
 
 
@@ -83,15 +84,11 @@ class Units:
         centres = np.array([low / 2.0 + high / 2.0 for low, high in spans], dtype=np.float64)
         return cls(centres, np.array([2.0**exponent for exponent in limited], dtype=np.float64))
 
-    def then(self, more: "Units") -> "Units":
-        """The numbers of this one, followed by other numbers."""
-        return Units(np.concatenate([self.centres, more.centres]), np.concatenate([self.per_unit, more.per_unit]))
-
-    def rounded(self, values: Floats) -> Floats:
-        """Values (one row for each number) as whole units from its centre, at most ``REACH``."""
+    def rounded(self, values: Floats, here: slice = ALL) -> Floats:
+        """Values (one row for each of the numbers ``here``) as whole units from its centre, at most ``REACH``."""
         with np.errstate(over="ignore"):  # what becomes infinite is cut off next
-            units = values - self.centres[:, None]
-            units *= self.per_unit[:, None]
+            units = values - self.centres[here, None]
+            units *= self.per_unit[here, None]
         np.maximum(units, -REACH, out=units)
         np.minimum(units, REACH, out=units)
         return np.rint(units, out=units)

@@ -6,11 +6,11 @@ as who reads objects (``columns``), only sooner; a row that does not fit the typ
 Knows nothing of bytes or messages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 from functools import partial
 from itertools import starmap
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from struct import Struct, error
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from shared.telemetry.profiles import PREDICTION, CategoricalReference, Floats, 
 Number = float | bool | str | None  # text: a number in quotes, or something that is none
 Loose = str | int | float | bool | None
 NAN = float("nan")
+UNLISTED = "(another)"  # what a category that the reference does not list is called
 
 _WORDS = frozenset({"true", "false"})
 
@@ -64,6 +65,7 @@ class RowTypes:
         ]
         self.input_row = _struct("InputRow", fields)
         self.output_row = _struct("OutputRow", [(PREDICTION, Number, msgspec.NODEFAULT)])
+        self._fields = {name: f"f{number}" for number, (name, _, _) in enumerate(fields)}
         packed = len(self.numbers) + len(self.places)
         self._pack = Struct(f"{packed}d").pack
         self._packed: Any = itemgetter(slice(packed)) if self.loose else None
@@ -81,6 +83,18 @@ class RowTypes:
         matrix = np.frombuffer(packed, dtype=np.float64).reshape(len(rows), -1)
         loose = list(zip(*values, strict=True))[-len(self.loose) :] if self.loose else ()
         return np.ascontiguousarray(matrix.T), loose
+
+    def column(self, rows: Sequence[Any], name: str) -> list[Any]:
+        """One input feature of rows of ``input_row``, as it came; a category that is not listed is ``UNLISTED``, null is None."""
+        read = attrgetter(self._fields[name])
+        values = [read(row) for row in rows]
+        return [_text(value) for value in values] if name in self.places else values
+
+    def objects(self, rows: Sequence[Any], names: Collection[str]) -> list[dict[str, Any]]:
+        """Rows of ``input_row`` as objects of these features; those that the profile does not have are left out."""
+        known = [name for name in names if name in self._fields]
+        columns = [self.column(rows, name) for name in known]
+        return [dict(zip(known, values, strict=True)) for values in zip(*columns, strict=True)] or [{} for _ in rows]
 
     def predictions(self, rows: Sequence[Any]) -> Sequence[Any]:
         """The one column of rows of ``output_row``, as it came."""
@@ -112,6 +126,12 @@ def _place_type(feature: CategoricalReference) -> Any:
     members = {f"v{place}": (place, text) for text, place in feature.index.items()}
     make: Any = _Listed  # an Enum with a base of its own is called to make another
     return make("Place", {**members, "UNLISTED": (feature.bins - 1, unlisted)})
+
+
+def _text(place: Any) -> str | None:
+    if place is None:
+        return None
+    return UNLISTED if place.name == "UNLISTED" else str(place.value)
 
 
 def _reads_as_number(text: str) -> bool:

@@ -8,7 +8,8 @@ from shared.adapters.sqlite_store import SqliteStore
 from shared.domain.observations import TrafficSample
 from shared.domain.outcomes import Failed
 from shared.ports import ConflictError, StoreUnavailableError
-from shared.services.aggregate import KEPT_REFUSALS_MAX, TRAFFIC_KEPT_FOR, TRIES_MAX
+from shared.services.aggregate import TRAFFIC_KEPT_FOR, TRIES_MAX
+from shared.services.intake import KEPT_REFUSALS_MAX
 from shared.telemetry.encoding import decode_delta
 from tests.unit.services.fakes import NOON, SUBJECT, World
 from tests.unit.services.signals import serving

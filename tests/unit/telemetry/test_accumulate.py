@@ -47,7 +47,7 @@ hostile_rows = st.dictionaries(
 def add_up(*messages, window="1mo", bucket="1m", **options):
     """The delta of messages when both deployments have the same profile."""
     counters = {BLUE.key: COUNTER, GREEN.key: COUNTER}
-    return accumulate(messages, counters, dict.fromkeys(counters, window), bucket, **options)
+    return accumulate(messages, counters, dict.fromkeys(counters, (window,)), bucket, **options)
 
 
 def only_data(delta):
@@ -103,14 +103,14 @@ def test_inputs_and_outputs_of_one_window_share_a_partial():
 
 def test_outputs_without_a_profiled_prediction_are_rows_and_no_more():
     profile = ReferenceProfile(rows=1, features={"distance": PROFILE.features["distance"]})
-    delta = accumulate([outputs({"prediction": 1})], {BLUE.key: RowCounter(profile)}, {BLUE.key: "1d"}, "1m")
+    delta = accumulate([outputs({"prediction": 1})], {BLUE.key: RowCounter(profile)}, {BLUE.key: ("1d",)}, "1m")
     assert delta.partials[0].predictions == 1
     assert not delta.partials[0].counts.any()
 
 
 def test_inputs_without_profiled_features_are_rows_and_no_more():
     profile = ReferenceProfile(rows=1, features={"prediction": NumericReference(edges=(0.5,), counts=(1, 1))})
-    delta = accumulate([inputs({"distance": 1})], {BLUE.key: RowCounter(profile)}, {BLUE.key: "1d"}, "1m")
+    delta = accumulate([inputs({"distance": 1})], {BLUE.key: RowCounter(profile)}, {BLUE.key: ("1d",)}, "1m")
     assert (delta.partials[0].rows, delta.partials[0].counts.any()) == (1, False)
 
 
@@ -140,7 +140,7 @@ def test_the_watermark_is_the_latest_row_and_requests_have_their_own():
     assert delta.traffic_watermarks == {BLUE.key: NOON + timedelta(days=2)}
 
 
-@pytest.mark.parametrize("known", [({}, {BLUE.key: "1d"}), ({BLUE.key: PROFILE}, {})])
+@pytest.mark.parametrize("known", [({}, {BLUE.key: ("1d",)}), ({BLUE.key: PROFILE}, {})])
 def test_rows_of_a_deployment_without_profile_or_window_are_counted_aside(known):
     delta = accumulate([inputs({}, {}), outputs({})], *known, "1m")
     assert delta.aside == {BLUE.key: 3}

@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 def windows_of(*messages, profile=PROFILE, length="1d"):
     keys = (BLUE.key, GREEN.key)
     return fold(
-        {}, "0", 0, accumulate(messages, dict.fromkeys(keys, RowCounter(profile)), dict.fromkeys(keys, length), "1m")
+        {}, "0", 0, accumulate(messages, dict.fromkeys(keys, RowCounter(profile)), dict.fromkeys(keys, (length,)), "1m")
     )
 
 
@@ -124,7 +124,7 @@ def test_a_profile_of_other_edges_is_refused():
 def test_a_deployment_that_got_a_new_model_has_two_windows_to_report():
     other = ReferenceProfile(rows=1, features={"carrier": CategoricalReference(counts={"AA": 1})})
     windows = windows_of(inputs({}))
-    windows = fold(windows, "0", 1, accumulate([inputs({})], {BLUE.key: RowCounter(other)}, {BLUE.key: "1d"}, "1m"))
+    windows = fold(windows, "0", 1, accumulate([inputs({})], {BLUE.key: RowCounter(other)}, {BLUE.key: ("1d",)}, "1m"))
     assert len(windows) == 2
     keys = {
         close(state, profile).dedup_key

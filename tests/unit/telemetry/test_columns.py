@@ -30,7 +30,7 @@ hostile = st.recursive(
 def count_column(column, feature):
     """The bins of a column, then its nulls, type errors and values outside, as rows of one feature are counted."""
     counter = RowCounter(ReferenceProfile(rows=1, features={"it": feature}))
-    return counter.inputs([{"it": value} for value in column]).counts
+    return counter.count([{"it": value} for value in column], ()).counts
 
 
 def numeric(*values, feature=DISTANCE):

@@ -25,7 +25,7 @@ from tests.unit.telemetry.telemetry_builders import (
 )
 
 COUNTERS = dict.fromkeys((BLUE.key, GREEN.key), RowCounter(PROFILE))
-LENGTHS = {BLUE.key: "1mo", GREEN.key: "1d"}
+LENGTHS = {BLUE.key: ("1mo",), GREEN.key: ("1d",)}
 
 values = st.none() | st.booleans() | st.integers(-2, 7) | st.floats() | st.sampled_from(["AA", "UA", "2", "x", "1e400"])
 rows = st.lists(
