@@ -39,7 +39,7 @@ def _readable(files: list[Path] | None) -> list[Path]:
 
 
 Files = Annotated[
-    list[Path] | None, typer.Argument(metavar="[FILE]...", callback=_readable, help="CSV or JSON lines, also gzipped.")
+    list[Path] | None, typer.Argument(metavar="FILE", callback=_readable, help="CSV or JSON lines, also gzipped.")
 ]
 Names = list[str] | None
 Categorical = Annotated[Names, typer.Option(metavar="COL", help="Count its values, though they may be numbers.")]
