@@ -10,7 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from shared.cli import app
-from shared.telemetry.profiles import decode_profile, profile_from_tags
+from shared.parsing import read_message
+from shared.telemetry.accumulate import accumulate
+from shared.telemetry.counting import RowCounter
+from shared.telemetry.profiles import decode_profile, profile_from_tags, recounted
 from tests.unit.filled_store import POLICY, opened
 from tests.unit.reference_store import BLUE, PROFILE, day, keep_profile, keep_window
 
@@ -183,6 +186,16 @@ def test_rows_of_two_deployments_have_to_be_told_apart(outerloop, tmp_path):
     assert f"choose with --deployment, of {BLUE.key}, {green.key}" in refused.stderr
     done = outerloop("build", "c.jsonl", "--deployment", green.key.upper(), "--json")
     assert json.loads(done.stdout)["profile"]["features"]["distance"]["min"] == 5.0
+
+
+def test_what_a_period_became_is_what_its_window_counts_of_the_same_lines(outerloop, tmp_path):
+    lines = collected(3, 1.0)
+    (tmp_path / "c.jsonl").write_text(lines, encoding="utf-8")
+    outerloop("build", "c.jsonl", "--out", "march.json")
+    profile = decode_profile((tmp_path / "march.json").read_bytes())
+    messages = [read_message(line.encode()) for line in lines.splitlines()]
+    [window] = accumulate(messages, {BLUE.key: RowCounter(profile)}, {BLUE.key: "1mo"}, "1m").partials
+    assert recounted(profile, window.rows, window.counts) == profile
 
 
 # A production period, from the store
