@@ -107,6 +107,10 @@ def test_a_constant_feature_shows_any_change_of_its_value(value):
     assert psi(found.bin_counts, count_column([value] * 7, found)[: found.bins]) == 0
 
 
+def test_the_edges_around_zero_are_no_numbers_that_some_processes_take_for_zero():
+    assert feature([0.0] * 5).edges == (-np.finfo(np.float64).tiny, 0.0)
+
+
 def test_a_feature_of_ones_and_zeros_has_two_bins():
     assert feature([True, False, 1, 0, "1"]).counts == (2, 3)
 
