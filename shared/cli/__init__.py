@@ -12,6 +12,7 @@ import typer
 
 from shared.cli import files, operate, policies, rejections, silences, watch
 from shared.cli import outbox as orders
+from shared.cli import reference as references
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +28,12 @@ rejected = typer.Typer(
 )
 
 outbox = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+
+reference = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Reference profiles: what the training data looked like, feature by feature, in counts. Drift is measured against them.",
+)
 
 silence = typer.Typer(
     no_args_is_help=True,
@@ -77,6 +84,10 @@ silence.command("add", short_help="Ask for quiet about something.")(silences.add
 silence.command("list", short_help="What is silenced, by whom, why, until when.")(silences.listed)
 silence.command("expire", short_help="End a silence before its time.")(silences.expire)
 app.add_typer(silence, name="silence", short_help="Quiet about something, for a time.")
+reference.command("build", short_help="From training data, or from a production period.")(references.build)
+reference.command("show", short_help="One of them, as a table.")(references.show)
+reference.command("compare", short_help="How far two of them are apart, feature by feature.")(references.compare)
+app.add_typer(reference, name="reference", short_help="Reference profiles: what drift is measured against.")
 app.command("schema", short_help="The JSON Schema of the policy file, or of the announcements.")(policies.schema)
 
 

@@ -6,17 +6,16 @@ over byte for byte when somebody asks for that. What becomes of a body is ``serv
 
 import sys
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from shared.cli.moments import moment_of
 from shared.cli.output import print_json, print_line, print_table
 from shared.cli.policies import AsJson
 from shared.cli.problems import EXIT_REFUSED, CommandError, plainly
 from shared.cli.session import with_application
-from shared.domain.durations import parse_duration
 from shared.rendering.pages import moment_text
 
 if TYPE_CHECKING:
@@ -175,21 +174,4 @@ def _print_tried(tried: "list[Redriven]") -> None:
 def _wanted(app: "Application", reason: str, channel: str, since: str) -> "Wanted":
     from shared.services.redrive import Wanted  # noqa: PLC0415  # numpy takes its time
 
-    return Wanted(reason, channel, _moment(app.clock.now(), since))
-
-
-def _moment(now: datetime, text: str) -> datetime | None:
-    """The moment that a text means: a duration ago, or a date and time, in UTC unless it says otherwise."""
-    if not text:
-        return None
-    try:
-        return now - parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandError(
-            f"--since {text!r} is neither a duration such as 2h nor a time such as 2026-03-01T12:00"
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return Wanted(reason, channel, moment_of(since, app.clock.now(), "--since"))

@@ -20,12 +20,14 @@ import numpy.typing as npt
 
 from shared.domain.ids import derive
 from shared.domain.values import Part
+from shared.telemetry.tag_parts import TAGS_MAX, fits, gather, spread
 
 TAG = "outerloop.reference"
 PREDICTION = "prediction"  # the pseudo-feature that prediction drift is measured on
 FEATURES_MAX = 500
 EDGES_MAX = 64
 CATEGORIES_MAX = 256
+_PART = f"{TAG}.part"
 EXTRAS = 3  # after the bins of a feature: nulls, type errors, values outside the reference
 
 Counts = npt.NDArray[np.int64]
@@ -168,15 +170,39 @@ class ReferenceProfile(Part, frozen=True, kw_only=True, dict=True):
 
 class _Summary(msgspec.Struct, frozen=True):
     rows: Count
-    features: list[str]
+    features: list[str] = []
+    parts: Count = 0  # when the features are told in parts, since they are too many or too long for a tag each
+
+
+def profile_to_tags(profile: ReferenceProfile) -> dict[str, str]:
+    """The tags that a training run leaves, within what a run keeps: the way back is ``profile_from_tags``.
+
+    One readable tag for each feature where they fit; otherwise the whole profile compressed in as few tags as it takes.
+    Raises ProfileError when it takes too many.
+    """
+    features = {name: profile.features[name] for name in profile.slices}
+    tags = {TAG: _json({"rows": profile.rows, "features": list(profile.inputs)})}
+    tags |= {f"{TAG}.{name}": _json(feature) for name, feature in features.items()}
+    if fits(tags):
+        return tags
+    parts = spread(_PART, encode_profile(profile))
+    if len(parts) >= TAGS_MAX:
+        raise ProfileError(
+            f"The reference profile of {len(features)} features takes {len(parts) + 1} tags, a run keeps {TAGS_MAX} for"
+            " it: use fewer bins, or leave features out."
+        )
+    return {TAG: _json({"rows": profile.rows, "parts": len(parts)}), **parts}
 
 
 def profile_from_tags(tags: Mapping[str, str]) -> ReferenceProfile:
     """The profile in a training run's tags: ``outerloop.reference`` names the features, one more tag tells of each.
 
-    Raises ProfileError. A tag for ``prediction`` is optional and not named in the list.
+    Raises ProfileError. A tag for ``prediction`` is optional and not named in the list. Or ``outerloop.reference``
+    names a number of ``parts``, and the tags ``outerloop.reference.part1`` and so on hold the profile compressed.
     """
     summary = _read(tags, TAG, _Summary)
+    if summary.parts:
+        return _from_parts(tags, summary.parts)
     if len(summary.features) > FEATURES_MAX:
         raise ProfileError(f"The tag {TAG} names {len(summary.features)} features, at most {FEATURES_MAX} are allowed.")
     if PREDICTION in summary.features:
@@ -199,6 +225,31 @@ def decode_profile(stored: bytes) -> ReferenceProfile:
         return _checked(msgspec.json.decode(stored, type=ReferenceProfile))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProfileError(f"The stored reference profile cannot be read: {error}.") from error
+
+
+def recounted(profile: ReferenceProfile, rows: int, counts: Counts) -> ReferenceProfile:
+    """A profile of the same edges, so of the same digest, over what a vector of counts holds. Raises ProfileError."""
+    features: dict[str, FeatureReference] = {}
+    for name, counted in profile.feature_counts(counts).items():
+        feature, bins = profile.features[name], [int(count) for count in counted.bins]
+        if isinstance(feature, NumericReference):
+            features[name] = msgspec.structs.replace(feature, counts=tuple(bins), nulls=counted.nulls)
+        else:
+            listed = dict(zip(feature.index, bins[:-1], strict=True))
+            features[name] = msgspec.structs.replace(feature, counts=listed, other=bins[-1], nulls=counted.nulls)
+    return _checked(ReferenceProfile(rows=rows, features=features))
+
+
+def _from_parts(tags: Mapping[str, str], parts: int) -> ReferenceProfile:
+    try:
+        content = gather(_PART, parts, tags)
+    except ValueError as error:
+        raise ProfileError(f"The reference profile {error}.") from error
+    return decode_profile(content)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value, order="deterministic").decode()
 
 
 def _read(tags: Mapping[str, str], tag: str, shape: Any) -> Any:

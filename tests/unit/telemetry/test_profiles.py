@@ -13,7 +13,10 @@ from shared.telemetry.profiles import (
     decode_profile,
     encode_profile,
     profile_from_tags,
+    profile_to_tags,
+    recounted,
 )
+from shared.telemetry.tag_parts import fits, spread
 from tests.unit.telemetry.telemetry_builders import PROFILE, steady
 
 NUMERIC = {"kind": "numeric", "edges": [1, 2.5], "counts": [3, 4, 5], "nulls": 1, "min": 0.5, "max": 9}
@@ -152,3 +155,84 @@ def test_features_lie_side_by_side_in_the_vector_of_counts():
 def test_the_prediction_is_not_an_input():
     assert PROFILE.inputs == ("carrier", "distance")
     assert ReferenceProfile(rows=1, features={"prediction": PROFILE.features["prediction"]}).inputs == ()
+
+
+# Tags that a profile leaves
+
+
+def large(features=120, edges=10):
+    """A profile that no workspace would keep with one tag for each feature."""
+    random = np.random.default_rng(5)
+    return ReferenceProfile(
+        rows=1000,
+        features={
+            f"feature {number}": NumericReference(
+                edges=tuple(sorted(random.normal(size=edges).tolist())),
+                counts=tuple(random.integers(1, 1000, size=edges + 1).tolist()),
+            )
+            for number in range(features)
+        },
+    )
+
+
+@pytest.mark.parametrize("profile", [PROFILE, profile_from_tags(tags()), large(5), large(120)])
+def test_a_profile_comes_back_from_the_tags_that_it_leaves(profile):
+    left = profile_to_tags(profile)
+    assert profile_from_tags(left) == profile
+    assert profile_from_tags({**left, "mlflow.user": "someone"}).digest == profile.digest
+    assert fits(left)
+
+
+def test_a_usual_profile_leaves_one_readable_tag_for_each_feature():
+    left = profile_to_tags(PROFILE)
+    assert json.loads(left["outerloop.reference"]) == {"rows": 100, "features": ["carrier", "distance"]}
+    assert json.loads(left["outerloop.reference.carrier"])["counts"] == {"AA": 60, "UA": 40}
+    assert len(left) == 4
+
+
+def test_twenty_bins_of_any_numbers_are_readable_in_one_tag():
+    assert len(profile_to_tags(large(features=1, edges=19))) == 2
+
+
+@pytest.mark.parametrize("name", ["naïve", "a//b", "x" * 90, "price (EUR)", "price: net"])
+def test_a_feature_whose_name_may_be_no_tag_travels_in_parts(name):
+    profile = ReferenceProfile(rows=1, features={name: NumericReference(edges=(), counts=(1,))})
+    left = profile_to_tags(profile)
+    assert set(left) == {"outerloop.reference", "outerloop.reference.part1"}
+    assert profile_from_tags(left) == profile
+
+
+def test_a_feature_called_like_a_part_is_a_feature():
+    profile = ReferenceProfile(rows=1, features={"part1": NumericReference(edges=(), counts=(1,))})
+    assert profile_from_tags(profile_to_tags(profile)) == profile
+
+
+def test_a_profile_that_takes_more_tags_than_a_run_keeps_is_refused_with_what_to_do():
+    with pytest.raises(ProfileError, match=r"of 500 features takes \d+ tags, a run keeps 40 for it: use fewer bins"):
+        profile_to_tags(large(features=500, edges=19))
+
+
+def test_damaged_parts_are_refused_with_a_sentence():
+    left = profile_to_tags(large(120))
+    with pytest.raises(ProfileError, match=r"^The reference profile has no tag outerloop.reference.part2\.$"):
+        profile_from_tags({key: value for key, value in left.items() if not key.endswith("part2")})
+    with pytest.raises(ProfileError, match="cannot be read"):
+        profile_from_tags({"outerloop.reference": '{"rows":1,"parts":1}', **spread("outerloop.reference.part", b"{}")})
+
+
+# The same edges, counted again
+
+
+def test_a_profile_counted_again_keeps_its_edges_and_so_its_digest():
+    again = recounted(PROFILE, 7, np.arange(PROFILE.size))
+    assert again.digest == PROFILE.digest
+    assert again.rows == 7
+    assert again.features["carrier"] == CategoricalReference(counts={"AA": 0, "UA": 1}, other=2, nulls=3)
+    told_apart = again.feature_counts(np.arange(PROFILE.size))
+    assert again.features["distance"].bin_counts.tolist() == told_apart["distance"].bins.tolist()
+    assert again.features["distance"].max == PROFILE.features["distance"].max
+
+
+def test_a_profile_that_counted_nothing_of_a_feature_is_refused():
+    with pytest.raises(ProfileError, match="counted no value"):
+        recounted(PROFILE, 0, np.zeros(PROFILE.size, dtype=np.int64))
