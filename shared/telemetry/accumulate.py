@@ -21,7 +21,7 @@ from shared.telemetry.traffic import count_requests
 ALL_TIMES = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2970, 1, 1, tzinfo=UTC))
 TOO_OLD, FROM_THE_FUTURE = "too_old", "from_the_future"
 UNUSED_COLLECTION, NOT_AN_OBJECT = "unused_collection", "row_not_an_object"
-GATHERED_MAX, INPUTS_GATHERED_MAX = 512, 2048  # rows of one slot, before they are counted
+GATHERED_MAX, INPUTS_GATHERED_MAX = 1024, 2048  # rows of one slot, before they are counted
 
 Role = Literal["inputs", "outputs"]
 _ROLES: dict[str, Role] = {

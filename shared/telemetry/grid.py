@@ -7,7 +7,6 @@ greater value into a lower cell, so what the table says is exact. Knows nothing 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,45 +16,62 @@ from shared.telemetry.profiles import Counts, Floats, NumericReference
 
 Places = npt.NDArray[np.int64]
 
-EDGES_IN_A_CELL = 2  # more are allowed, but are worth a finer table
+CUTS_IN_A_CELL = 2  # more are allowed, but are worth a finer table
 _SHIFTS = range(9, 3, -1)  # from 128 cells to 4,096
 
 
 class Grid:
-    """Numeric features, and where the bins of each begin in the vector of counts."""
+    """Numeric features, and where the bins of each begin in the vector of counts.
+
+    Inside, the outer bins are cut once more, at the reference's least and greatest value, so that what lies outside is counted
+    on the way: the inner vector has ``_MORE`` bins more for each feature, and no extras but nulls.
+    """
 
     def __init__(self, features: Sequence[NumericReference], starts: Sequence[int], size: int) -> None:
         self._features, self._size = tuple(features), size
         self.units = Units.of(features)
-        self._nulls = np.array(
-            [start + each.bins for each, start in zip(features, starts, strict=True)], dtype=np.int64
-        )
-        self._least = _limits([each.min for each in features], -np.inf)
-        self._greatest = _limits([each.max for each in features], np.inf)
-        self._edge_at = np.full(size, np.inf)  # the edge above the bin at each place of the vector
-        for feature, start in zip(features, starts, strict=True):
-            self._edge_at[start : start + feature.bins - 1] = feature.edges_array
-        self._lay_table(starts)
+        cuts = [_cuts(feature) for feature in features]
+        widths = [len(each) + 2 for each in cuts]  # one bin more than cuts, and nulls
+        inner = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
+        self._nulls, self._inner_size = inner[1:] - 1, int(inner[-1])
+        self._cut_at = np.full(self._inner_size, np.inf)  # the cut above the bin at each place of the inner vector
+        for each, start in zip(cuts, inner.tolist(), strict=False):
+            self._cut_at[start : start + len(each)] = each
+        self._lay_table(cuts, inner[:-1])
+        self._lay_out(starts, inner[:-1])
 
-    def _lay_table(self, starts: Sequence[int]) -> None:
-        units = [self._rounded_edges(position) for position in range(len(self._features))]
+    def _lay_table(self, cuts: Sequence[Floats], inner: Places) -> None:
         for shift in _SHIFTS:
             cells = 1 << (SPAN_BITS + 1 - shift)
-            within = [_cells(edges, shift, cells) for edges in units]
-            self._deepest = max((int(np.bincount(each).max(initial=0)) for each in within), default=0)
-            if self._deepest <= EDGES_IN_A_CELL:
+            within = [self._cells_of(each, position, shift) for position, each in enumerate(cuts)]
+            self._deepest = max((int(np.bincount(each, minlength=1).max()) for each in within), default=0)
+            if self._deepest <= CUTS_IN_A_CELL:
                 break
         self._shift, self._cells = shift, cells
         below = [np.searchsorted(each, np.arange(cells), side="left") for each in within]
-        first = [start + each for start, each in zip(starts, below, strict=True)]
-        self._first = np.concatenate([*first, np.empty(0, dtype=np.int64)]).astype(np.int64)
-        self._rows_of_table = np.arange(len(units), dtype=np.int64)[:, None] * cells
+        self._first = np.concatenate(
+            [start + each for start, each in zip(inner.tolist(), below, strict=True)] or [inner]
+        )
+        self._rows_of_table = np.arange(len(cuts), dtype=np.int64)[:, None] * cells
 
-    def _rounded_edges(self, position: int) -> Floats:
-        edges = np.zeros((len(self._features), len(self._features[position].edges)))
-        edges[position] = self._features[position].edges_array
-        rounded: Floats = self.units.rounded(edges)[position]
-        return rounded
+    def _cells_of(self, cuts: Floats, position: int, shift: int) -> Places:
+        rounded = self.units.rounded(cuts[None, :], slice(position, position + 1))[0].astype(np.int64)
+        half = 1 << (SPAN_BITS - shift)
+        cells: Places = np.clip((rounded >> shift) + half, 0, 2 * half - 1)
+        return cells
+
+    def _lay_out(self, starts: Sequence[int], inner: Places) -> None:
+        """Which places of the inner vector make up which of the whole one."""
+        into, out = list[int](), list[int]()
+        for feature, start, begin in zip(self._features, starts, inner.tolist(), strict=True):
+            last = start + feature.bins - 1
+            bins = [start, *range(start, last + 1), last]  # below the least, the bins, above the greatest
+            into += [*bins, last + 1]  # and nulls
+            out += range(begin, begin + len(bins) + 1)
+            outside = [begin] * (feature.min is not None) + [begin + len(bins) - 1] * (feature.max is not None)
+            into += [last + 3] * len(outside)  # once more
+            out += outside
+        self._into, self._out = np.array(into, dtype=np.int64), np.array(out, dtype=np.int64)
 
     def count(self, values: Floats, first: int = 0) -> tuple[Counts, Moments]:
         """A matrix (features x rows, NaN for what is not there; ``moments.ROWS_MAX`` rows at most): the whole vector, and the moments.
@@ -64,43 +80,32 @@ class Grid:
         Values that are not there count as nulls.
         """
         here = slice(first, first + len(values))
-        missing = np.isnan(values) if _any_nan(values) else None
+        lowest = values.min(axis=1, initial=np.inf)
+        missing = np.isnan(values) if np.isnan(lowest).any() else None
         present = values if missing is None else np.where(missing, self.units.centres[here, None], values)
         units = self.units.rounded(present, here)
-        moments = moments_of(units, values)
         places = self._places(units, present, here)
         if missing is not None:
             places[missing] = np.broadcast_to(self._nulls[here, None], places.shape)[missing]
-        counts = np.bincount(places.ravel(), minlength=self._size)
-        self._count_outside(values, moments, counts, here)
-        return counts, moments
+        inner = np.bincount(places.ravel(), minlength=self._inner_size)
+        # Exact: numbers of rows are far below 2**53.
+        counts = np.bincount(self._into, weights=inner.take(self._out), minlength=self._size).astype(np.int64)
+        return counts, moments_of(units, values, lowest)
 
     def _places(self, units: Floats, values: Floats, here: slice) -> Places:
-        cells = units.astype(np.int64)
+        cells = units.astype(np.int32)
         cells >>= self._shift
         cells += self._cells // 2
         np.maximum(cells, 0, out=cells)
         np.minimum(cells, self._cells - 1, out=cells)
-        cells += self._rows_of_table[here]
-        places: Places = self._first.take(cells)
+        places: Places = self._first.take(cells + self._rows_of_table[here])
         for _ in range(self._deepest):
-            places += self._edge_at.take(places) < values
+            places += self._cut_at.take(places) < values
         return places
 
-    def _count_outside(self, values: Floats, moments: Moments, counts: Counts, here: slice) -> None:
-        least, greatest = self._least[here], self._greatest[here]
-        for position in np.flatnonzero((moments.lowest < least) | (moments.highest > greatest)):
-            below, above = values[position] < least[position], values[position] > greatest[position]
-            counts[self._nulls[here][position] + 2] += np.count_nonzero(below) + np.count_nonzero(above)
 
-
-def _limits(known: Sequence[float | None], otherwise: float) -> Floats:
-    return np.array([otherwise if each is None else each for each in known], dtype=np.float64)
-
-
-def _any_nan(values: Floats) -> bool:
-    return bool(np.isnan(values.min(initial=np.inf)))  # the least of numbers of which one is NaN is NaN
-
-
-def _cells(units: Floats, shift: int, cells: int) -> Any:
-    return np.clip((units.astype(np.int64) >> shift) + cells // 2, 0, cells - 1)
+def _cuts(feature: NumericReference) -> Floats:
+    """The edges, with one before them for the least value (which is not below itself) and one after them for the greatest."""
+    least = -np.inf if feature.min is None else np.nextafter(feature.min, -np.inf)
+    greatest = np.inf if feature.max is None else feature.max
+    return np.array([least, *feature.edges, greatest], dtype=np.float64)

@@ -104,14 +104,17 @@ class Units:
         return Spread(min(max(mean, low), high), unit * math.sqrt(max(variance, 0.0)), low, high)
 
 
-def moments_of(units: Floats, values: Floats) -> Moments:
-    """The moments of numbers, one row each, of at most ``ROWS_MAX`` values. One that is missing is NaN in ``values`` and 0 in ``units``."""
-    if not values.size:
-        return no_moments(len(values))
-    lowest, highest = values.min(axis=1), values.max(axis=1)
+def moments_of(units: Floats, values: Floats, lowest: Floats) -> Moments:
+    """The moments of numbers, one row each, of at most ``ROWS_MAX`` values, whose ``values.min(axis=1)`` is known.
+
+    A value that is missing is NaN in ``values`` and 0 in ``units``.
+    """
+    highest = values.max(axis=1, initial=-np.inf)
     if np.isnan(lowest).any():
-        lowest, highest = np.fmin.reduce(values, axis=1), np.fmax.reduce(values, axis=1)
-        lowest, highest = np.fmin(lowest, np.inf), np.fmax(highest, -np.inf)
+        lowest, highest = (
+            np.fmin.reduce(values, axis=1, initial=np.inf),
+            np.fmax.reduce(values, axis=1, initial=-np.inf),
+        )
     # Adding zero: minus zero equals zero, but not in its bits.
     sums, squares = units.sum(axis=1).tolist(), np.einsum("ij,ij->i", units, units).tolist()
     return Moments(lowest + 0.0, highest + 0.0, tuple(map(int, sums)), tuple(map(int, squares)))

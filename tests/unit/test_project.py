@@ -167,6 +167,7 @@ def test_every_module_of_the_core_has_its_tests():
         "signals",
         "heard",
         "platform_signals",
+        "telemetry_signals",
         "candidate",
         "policy_texts",
         "policy_environments",
