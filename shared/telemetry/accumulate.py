@@ -30,16 +30,6 @@ _ROLES: dict[str, Role] = {
     "inputs": "inputs",  # the collector's names before its general availability
     "outputs": "outputs",
 }
-Slot = tuple[DeploymentRef, datetime, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """A deployment whose rows we count: against what, and in which windows."""
-
-    key: str
-    counter: RowCounter
-    windows: tuple[WindowFinder, ...]
 
 
 @dataclass(slots=True)
@@ -87,6 +77,45 @@ class _Gathered:
         return self.counted if self.counted is not None else self.counter.nothing()
 
 
+@dataclass(slots=True)
+class _Target:
+    """A deployment whose rows we count: against what, in which windows, and the rows of each so far."""
+
+    deployment: DeploymentRef
+    key: str
+    counter: RowCounter
+    windows: tuple[WindowFinder, ...]
+    watermark: datetime = ALL_TIMES[0]
+    slots: dict[tuple[datetime, str], _Gathered] = field(default_factory=dict)
+
+    def add(self, role: Role, at: datetime, rows: Sequence[Any]) -> int:
+        """Take rows of one event; returns how many of them are neither of the model's type nor objects."""
+        self.watermark = max(self.watermark, at)
+        strangers = 0
+        for windows in self.windows if rows else ():
+            slot = (windows.start_of(at), windows.length)
+            gathered = self.slots.get(slot) or self.slots.setdefault(slot, _Gathered(self.counter))
+            strangers = gathered.add(role, rows)
+        return strangers
+
+    def partials(self) -> list[DataPartial]:
+        """What the rows of each window add to it."""
+        return [self._partial(start, length, gathered) for (start, length), gathered in self.slots.items()]
+
+    def _partial(self, start: datetime, length: str, gathered: _Gathered) -> DataPartial:
+        counted = gathered.count()
+        return DataPartial(
+            deployment=self.deployment,
+            start=start,
+            length=length,
+            digest=self.counter.profile.digest,
+            rows=gathered.rows,
+            predictions=gathered.predictions,
+            counts=counted.counts,
+            moments=counted.moments,
+        )
+
+
 class Batch:
     """What some messages add to the windows of data and of traffic.
 
@@ -106,9 +135,8 @@ class Batch:
         self._accepted = max(accepted[0], ALL_TIMES[0]), min(accepted[1], ALL_TIMES[1])
         self._bucket = WindowFinder(traffic_bucket)
         self._targets: dict[DeploymentRef, _Target | None] = {}
-        self._rows: dict[Slot, _Gathered] = {}
+        self._last: tuple[DeploymentRef | None, _Target | None] = (None, None)
         self._requests: dict[tuple[DeploymentRef, datetime], list[RequestServed]] = defaultdict(list)
-        self._watermarks: dict[str, datetime] = {}
         self._refused: Counter[str] = Counter()
         self._aside: Counter[str] = Counter()
 
@@ -126,7 +154,8 @@ class Batch:
 
     def delta(self) -> Delta:
         """What all messages add, in partials of one order."""
-        data = [_data_partial(slot, gathered) for slot, gathered in self._rows.items()]
+        targets = [target for target in self._targets.values() if target is not None]
+        data = [partial for target in targets for partial in target.partials()]
         traffic = [
             count_requests(deployment, start, self._bucket.length, requests)
             for (deployment, start), requests in self._requests.items()
@@ -134,7 +163,7 @@ class Batch:
         partials: list[DataPartial | TrafficPartial] = [*data, *traffic]
         return Delta(
             partials=tuple(sorted(partials, key=lambda partial: partial.key)),
-            watermarks={key: at.astimezone(UTC) for key, at in self._watermarks.items()},
+            watermarks={each.key: each.watermark.astimezone(UTC) for each in targets if each.watermark > ALL_TIMES[0]},
             traffic_watermarks=_latest_requests(self._requests),
             refused=dict(self._refused),
             aside=dict(self._aside),
@@ -152,23 +181,21 @@ class Batch:
         at = _in_utc(collected.at)
         if refusal := self._refusal(at):
             self._refused[refusal] += count
-            return
-        if at > self._watermarks.get(target.key, ALL_TIMES[0]):
-            self._watermarks[target.key] = at
-        for windows in target.windows if count else ():
-            slot = (collected.deployment, windows.start_of(at), windows.length)
-            gathered = self._rows.get(slot) or self._rows.setdefault(slot, _Gathered(target.counter))
-            strangers = gathered.add(role, collected.rows)
-            if strangers and windows is target.windows[0]:
-                self._refused[NOT_AN_OBJECT] += strangers
+        elif strangers := target.add(role, at, collected.rows):
+            self._refused[NOT_AN_OBJECT] += strangers
 
     def _target(self, deployment: DeploymentRef) -> _Target | None:
-        if deployment not in self._targets:
-            key, target = deployment.key, None
-            if key in self._counters and self._data_windows.get(key):
-                target = _Target(key, self._counters[key], tuple(map(WindowFinder, self._data_windows[key])))
-            self._targets[deployment] = target
-        return self._targets[deployment]
+        if deployment is not self._last[0]:  # most events are of the deployment that the one before was of
+            if deployment not in self._targets:
+                self._targets[deployment] = self._new_target(deployment)
+            self._last = deployment, self._targets[deployment]
+        return self._last[1]
+
+    def _new_target(self, deployment: DeploymentRef) -> _Target | None:
+        key = deployment.key
+        if key not in self._counters or not self._data_windows.get(key):
+            return None
+        return _Target(deployment, key, self._counters[key], tuple(map(WindowFinder, self._data_windows[key])))
 
     def _add_requests(self, requests: Iterable[RequestServed]) -> None:
         for request in requests:
@@ -200,21 +227,6 @@ def accumulate(
 
 def _in_utc(at: datetime) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-def _data_partial(slot: Slot, gathered: _Gathered) -> DataPartial:
-    deployment, start, length = slot
-    counted = gathered.count()
-    return DataPartial(
-        deployment=deployment,
-        start=start,
-        length=length,
-        digest=gathered.counter.profile.digest,
-        rows=gathered.rows,
-        predictions=gathered.predictions,
-        counts=counted.counts,
-        moments=counted.moments,
-    )
 
 
 def _latest_requests(requests: Mapping[tuple[DeploymentRef, datetime], Sequence[RequestServed]]) -> dict[str, datetime]:
