@@ -2,12 +2,15 @@
 
 Owns the values that parsing hands to telemetry, and the summaries that telemetry hands to the rules.
 Knows nothing of bytes or of storage. Times are UTC; durations are in milliseconds.
+What there are thousands of is a msgspec struct: it is made ten times as fast as a frozen dataclass.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from shared.domain.values import Part
 
@@ -25,8 +28,7 @@ class DeploymentRef(Part, frozen=True, kw_only=True, order=True):
         return f"{self.workspace}/onlineendpoints/{self.endpoint}/deployments/{self.deployment}"
 
 
-@dataclass(frozen=True, slots=True)
-class RequestServed:
+class RequestServed(msgspec.Struct, frozen=True, gc=False):
     """One request that an endpoint answered, as its traffic log tells. ``failed``: the caller got no good answer."""
 
     deployment: DeploymentRef
@@ -37,8 +39,7 @@ class RequestServed:
     failed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RowsCollected:
+class RowsCollected(msgspec.Struct, frozen=True, gc=False):
     """Rows of one collector event. ``collection`` is ``model_inputs``, ``model_outputs`` or another of the collector's."""
 
     deployment: DeploymentRef

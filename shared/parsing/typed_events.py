@@ -31,13 +31,13 @@ class _Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class EventDecoder:
-    """Decodes events whose rows have these types."""
+    """Decodes events whose rows have these types. ``inputs`` is the type of its events of inputs; all others are of outputs."""
 
     def __init__(self, input_row: type[msgspec.Struct], output_row: type[msgspec.Struct]) -> None:
-        self._inputs = _event_type(INPUTS, input_row)
+        self.inputs = _event_type(INPUTS, input_row)
         named, others = (_event_type(OUTPUTS, row) for row in (output_row, dict[str, Any]))
         # Outputs whose column has a name of its own are objects. Which of the two it is does not change from message to message.
-        either: list[Any] = [Union[self._inputs, outputs] for outputs in (named, others)]  # noqa: UP007 - made at run time
+        either: list[Any] = [Union[self.inputs, outputs] for outputs in (named, others)]  # noqa: UP007 - made at run time
         self._decoders = [msgspec.json.Decoder(event) for event in either]
         self._arrays = [msgspec.json.Decoder(list.__class_getitem__(event)) for event in either]
 
@@ -55,10 +55,6 @@ class EventDecoder:
                 self._arrays.reverse()
             return events
         return None
-
-    def collection_of(self, event: Any) -> str:
-        """Which of the two collections a decoded event belongs to."""
-        return INPUTS if isinstance(event, self._inputs) else OUTPUTS
 
 
 def _event_type(collection: str, row: Any) -> Any:
@@ -95,11 +91,12 @@ def read_typed(body: bytes, find: FindDecoder) -> tuple[RowsCollected, ...] | No
 def _collected(
     source: str, deployment: DeploymentRef, decoder: EventDecoder, events: Sequence[Any]
 ) -> tuple[RowsCollected, ...] | None:
-    rows, times = list[RowsCollected](), dict[str, datetime]()
+    rows, times, inputs = list[RowsCollected](), dict[str, datetime](), decoder.inputs
     for event in events:
         correlation = event.correlationid or event.xrequestid
         if event.source != source or correlation is None:
             return None
         at = times.get(event.time) or times.setdefault(event.time, time_of(event.time, "time"))
-        rows.append(RowsCollected(deployment, at, decoder.collection_of(event), str(correlation), event.data))
+        collection = INPUTS if type(event) is inputs else OUTPUTS
+        rows.append(RowsCollected(deployment, at, collection, str(correlation), event.data))
     return tuple(rows)

@@ -6,6 +6,7 @@ falls into, and the few edges within the cell are compared with the value itself
 greater value into a lower cell, so what the table says is exact. Knows nothing of JSON, rows or categories.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,8 +24,8 @@ _SHIFTS = range(9, 3, -1)  # from 128 cells to 4,096
 class Grid:
     """Numeric features, and where the bins of each begin in the vector of counts.
 
-    Inside, the outer bins are cut once more, at the reference's least and greatest value, so that what lies outside is counted
-    on the way: the inner vector has ``_MORE`` bins more for each feature, and no extras but nulls.
+    Inside, bins are cut at the reference's least and greatest value as well, so that what lies outside is counted on the way;
+    this inner vector has, of the extras, nulls only.
     """
 
     def __init__(self, features: Sequence[NumericReference], starts: Sequence[int], size: int) -> None:
@@ -64,13 +65,16 @@ class Grid:
         """Which places of the inner vector make up which of the whole one."""
         into, out = list[int](), list[int]()
         for feature, start, begin in zip(self._features, starts, inner.tolist(), strict=True):
-            last = start + feature.bins - 1
-            bins = [start, *range(start, last + 1), last]  # below the least, the bins, above the greatest
-            into += [*bins, last + 1]  # and nulls
+            cuts, nulls = _cuts(feature), start + feature.bins
+            lower = np.concatenate([[-np.inf], cuts])  # of each inner bin; what lies in it is greater
+            upper = np.concatenate([cuts, [np.inf]])
+            bins = np.concatenate([[0], np.searchsorted(feature.edges_array, cuts, side="right")])
+            into += [*(start + bins).tolist(), nulls]
             out += range(begin, begin + len(bins) + 1)
-            outside = [begin] * (feature.min is not None) + [begin + len(bins) - 1] * (feature.max is not None)
-            into += [last + 3] * len(outside)  # once more
-            out += outside
+            outside = (lower >= _greatest(feature)) | (upper <= _below_least(feature))
+            places = np.flatnonzero(outside[: len(cuts) + 1])
+            into += [nulls + 2] * len(places)  # once more
+            out += (begin + places).tolist()
         self._into, self._out = np.array(into, dtype=np.int64), np.array(out, dtype=np.int64)
 
     def count(self, values: Floats, first: int = 0) -> tuple[Counts, Moments]:
@@ -105,7 +109,14 @@ class Grid:
 
 
 def _cuts(feature: NumericReference) -> Floats:
-    """The edges, with one before them for the least value (which is not below itself) and one after them for the greatest."""
-    least = -np.inf if feature.min is None else np.nextafter(feature.min, -np.inf)
-    greatest = np.inf if feature.max is None else feature.max
-    return np.array([least, *feature.edges, greatest], dtype=np.float64)
+    """The edges, and where values begin to be below the least or above the greatest that the reference knows, in order."""
+    limits = [limit for limit in (_below_least(feature), _greatest(feature)) if math.isfinite(limit)]
+    return np.unique(np.array([*feature.edges, *limits], dtype=np.float64))
+
+
+def _below_least(feature: NumericReference) -> float:
+    return float("-inf") if feature.min is None else math.nextafter(feature.min, -math.inf)
+
+
+def _greatest(feature: NumericReference) -> float:
+    return float("inf") if feature.max is None else feature.max
