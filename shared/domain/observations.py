@@ -29,7 +29,10 @@ class DeploymentRef(Part, frozen=True, kw_only=True, order=True):
 
 
 class RequestServed(msgspec.Struct, frozen=True, gc=False):
-    """One request that an endpoint answered, as its traffic log tells. ``failed``: the caller got no good answer."""
+    """One request that an endpoint answered, as its traffic log tells. ``failed``: the caller got no good answer.
+
+    ``delay_ms`` is how long throttling held it up.
+    """
 
     deployment: DeploymentRef
     at: datetime
@@ -37,6 +40,7 @@ class RequestServed(msgspec.Struct, frozen=True, gc=False):
     model_status_code: int | None
     duration_ms: float
     failed: bool
+    delay_ms: float = 0.0
 
 
 class RowsCollected(msgspec.Struct, frozen=True, gc=False):

@@ -41,9 +41,9 @@ class FeatureScore(Part, frozen=True, kw_only=True):
 class TrafficMeasured(Part, frozen=True, kw_only=True):
     """What one deployment served within a window: requests by how they ended, and how long they took.
 
-    ``client_errors`` are the caller's (400 to 404, 413), ``throttled`` 429, ``model_errors`` answers of 424 or a model status of
-    400 and more, ``server_errors`` 5xx; a request counts in the first of these that fits. ``delayed`` were held up by throttling,
-    for ``delay_ms_mean`` on average.
+    ``throttled`` are answers of 429, ``model_errors`` those of 424 and failed ones for which the model's own status is 400 or more,
+    ``server_errors`` 5xx, ``client_errors`` every other 4xx; a request counts in the first of these that fits. ``delayed`` were
+    held up by throttling, for ``delay_ms_mean`` on average.
     """
 
     requests: int = 0

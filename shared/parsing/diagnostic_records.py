@@ -33,6 +33,8 @@ class TrafficProperties(msgspec.Struct, frozen=True, rename="pascal", gc=False):
     response_code: Scalar = None
     model_status_code: Scalar | msgspec.UnsetType = msgspec.UNSET
     total_duration_ms: Scalar = None
+    request_throttling_delay_ms: Scalar = None
+    response_throttling_delay_ms: Scalar = None
 
 
 class DiagnosticRecord(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -90,6 +92,7 @@ def request_served(record: DiagnosticRecord) -> RequestServed:
         model_status_code=_status_code(columns.model_status_code, "ModelStatusCode"),
         duration_ms=_duration_ms(columns.total_duration_ms),
         failed=status >= 400 and status not in CALLER_STATUS_CODES,
+        delay_ms=_delay_ms(columns.request_throttling_delay_ms) + _delay_ms(columns.response_throttling_delay_ms),
     )
 
 
@@ -105,6 +108,19 @@ def _status_code(value: Scalar | msgspec.UnsetType, name: str) -> int | None:
             "malformed_field", f"properties.{name} is {number:g}: expected an HTTP status code, 100 to 599"
         )
     return int(number)
+
+
+_NO_DELAY = frozenset({None, 0, "", "-", "0", "0.0"})
+
+
+def _delay_ms(value: Scalar) -> float:
+    """A delay that cannot be read is none: it must not cost the request."""
+    if value in _NO_DELAY:
+        return 0.0
+    try:
+        return max(number_of(value, "delay"), 0.0)
+    except FieldError:
+        return 0.0
 
 
 def _duration_ms(value: Scalar) -> float:

@@ -198,12 +198,17 @@ class Batch:
         return _Target(deployment, key, self._counters[key], tuple(map(WindowFinder, self._data_windows[key])))
 
     def _add_requests(self, requests: Iterable[RequestServed]) -> None:
+        deployment, begin, end, into = None, ALL_TIMES[1], ALL_TIMES[1], list[RequestServed]()
         for request in requests:
-            at = _in_utc(request.at)
-            if refusal := self._refusal(at):
+            at = request.at if request.at.tzinfo is not None else _in_utc(request.at)
+            if request.deployment is deployment and begin <= at < end:  # as most are, of those that come together
+                into.append(request)
+            elif refusal := self._refusal(at):
                 self._refused[refusal] += 1
             else:
-                self._requests[request.deployment, self._bucket.start_of(at)].append(request)
+                deployment, (begin, end) = request.deployment, self._bucket.around(at)
+                into = self._requests[deployment, begin]
+                into.append(request)
 
     def _refusal(self, at: datetime) -> str:
         if at < self._accepted[0]:

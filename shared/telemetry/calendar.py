@@ -52,9 +52,13 @@ class WindowFinder:
 
     def start_of(self, at: datetime) -> datetime:
         """The start of the window that holds a moment, which must name its zone."""
+        return self.around(at)[0]
+
+    def around(self, at: datetime) -> tuple[datetime, datetime]:
+        """The window [start, end) that holds a moment, which must name its zone."""
         if not self._start <= at < self._end:
             self._start, self._end = _window(at, self._parsed)
-        return self._start
+        return self._start, self._end
 
 
 def _window(at: datetime, length: Length) -> tuple[datetime, datetime]:

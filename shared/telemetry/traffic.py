@@ -3,14 +3,17 @@
 Owns the step from requests to partials and from partials to a ``TrafficSample``. Knows nothing of limits or verdicts.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
 
 from shared.domain.observations import DeploymentRef, RequestServed, TrafficSample
-from shared.telemetry.latency import BINS, count_latencies, quantile_bounds_ms, quantile_ms
-from shared.telemetry.partials import TrafficPartial
+from shared.telemetry.latency import BINS, DURATION_MS_MAX, count_latencies, quantile_bounds_ms, quantile_ms
+from shared.telemetry.partials import ENDED_NONE, ENDS, TrafficPartial
+
+THROTTLED, MODEL_FAILED = 429, 424
 
 
 def count_requests(
@@ -18,15 +21,43 @@ def count_requests(
 ) -> TrafficPartial:
     """The partial of some requests of one deployment in one bucket. Failed requests count in the latencies too."""
     counts, sum_us = count_latencies([request.duration_ms for request in requests])
+    unusual = [request for request in requests if request.delay_ms or request.failed or request.status_code >= 400]
     return TrafficPartial(
         deployment=deployment,
         start=start,
         length=length,
         requests=len(requests),
-        failed=sum(request.failed for request in requests),
+        failed=sum(request.failed for request in unusual),
         latency_sum_us=sum_us,
         latency_counts=counts,
+        ended=_ended(unusual) if unusual else ENDED_NONE,
     )
+
+
+def end_of(request: RequestServed) -> str:
+    """Which of ``ENDS`` counts a request by how it ended; empty when it ended well.
+
+    Azure answers 424 for a model that failed, and 429 for what it throttles (Microsoft Learn, HTTP status codes of online
+    endpoints); every other 4xx is the caller's.
+    """
+    status, model = request.status_code, request.model_status_code or 0
+    if status == THROTTLED:
+        return "throttled"
+    if status == MODEL_FAILED or (model >= 400 and status >= 400):
+        return "model_errors"
+    if status >= 500:
+        return "server_errors"
+    return "client_errors" if status >= 400 else ""
+
+
+def _ended(requests: Iterable[RequestServed]) -> tuple[int, ...]:
+    counted: Counter[str] = Counter()
+    for request in requests:
+        counted[end_of(request)] += 1
+        if request.delay_ms > 0:
+            counted["delayed"] += 1
+            counted["delay_sum_us"] += round(min(request.delay_ms, DURATION_MS_MAX) * 1_000)
+    return tuple(counted[name] for name in ENDS)
 
 
 def summarise(partials: Iterable[TrafficPartial]) -> TrafficSample:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from shared.domain.observations import TrafficSample
+from shared.domain.observations import RequestServed, TrafficSample
 from shared.telemetry.latency import (
     BINS,
     LATENCY_MS_MAX,
@@ -17,7 +17,8 @@ from shared.telemetry.latency import (
     quantile_bounds_ms,
     quantile_ms,
 )
-from shared.telemetry.traffic import count_requests, summarise
+from shared.telemetry.partials import ENDS
+from shared.telemetry.traffic import count_requests, end_of, summarise
 from tests.unit.telemetry.telemetry_builders import BLUE, NOON, served, steady
 
 
@@ -133,3 +134,50 @@ def test_buckets_sum_to_the_same_sample_as_one_bucket(buckets):
     assert summarise(minutes) == summarise([whole])
     assert summarise(reversed(minutes)) == summarise(minutes)
     assert len(whole.latency_counts) == BINS
+
+
+@pytest.mark.parametrize(
+    ("status", "model_status", "end"),
+    [
+        (200, 200, ""),
+        (404, None, "client_errors"),
+        (408, None, "client_errors"),
+        (424, None, "model_errors"),
+        (424, 500, "model_errors"),
+        (500, 400, "model_errors"),
+        (200, 500, ""),
+        (429, None, "throttled"),
+        (429, 429, "throttled"),
+        (503, None, "server_errors"),
+        (502, 200, "server_errors"),
+    ],
+)
+def test_each_request_counts_by_how_it_ended(status, model_status, end):
+    request = RequestServed(
+        deployment=BLUE,
+        at=NOON,
+        status_code=status,
+        model_status_code=model_status,
+        duration_ms=1.0,
+        failed=status >= 500,
+    )
+    assert end_of(request) == end
+    counted = dict(zip(ENDS, count_requests(BLUE, NOON, "1m", [request, request]).ended, strict=True))
+    assert counted == dict.fromkeys(ENDS, 0) | ({end: 2} if end else {})
+
+
+def test_what_throttling_held_up_is_counted_in_whole_microseconds():
+    slow = [
+        RequestServed(
+            deployment=BLUE,
+            at=NOON,
+            status_code=200,
+            model_status_code=None,
+            duration_ms=1.0,
+            failed=False,
+            delay_ms=delay,
+        )
+        for delay in (0.0, 1.5, 2.25, 1e300)
+    ]
+    counted = dict(zip(ENDS, count_requests(BLUE, NOON, "1m", slow).ended, strict=True))
+    assert (counted["delayed"], counted["delay_sum_us"]) == (3, 3_750 + 86_400_000_000)
