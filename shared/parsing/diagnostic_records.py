@@ -21,7 +21,7 @@ CALLER_STATUS_CODES = frozenset({400, 401, 402, 403, 404, 413})
 
 Scalar = str | int | float | None
 
-_USUAL_STATUS_CODES: dict[Scalar | msgspec.UnsetType, int] = {
+USUAL_STATUS_CODES: dict[Scalar | msgspec.UnsetType, int] = {
     written: code for code in range(100, 600) for written in (code, str(code))
 }
 
@@ -97,7 +97,7 @@ def request_served(record: DiagnosticRecord) -> RequestServed:
 
 
 def _status_code(value: Scalar | msgspec.UnsetType, name: str) -> int | None:
-    usual = _USUAL_STATUS_CODES.get(value)
+    usual = USUAL_STATUS_CODES.get(value)
     if usual is not None:
         return usual
     if value is None or isinstance(value, msgspec.UnsetType) or value in {"", "-"}:

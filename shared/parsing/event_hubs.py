@@ -19,6 +19,7 @@ from shared.parsing.diagnostic_records import TRAFFIC_LOG, DiagnosticRecord, Tra
 from shared.parsing.documents import BODY_BYTES_MAX, Element, elements
 from shared.parsing.fields import FieldError, object_in, shown
 from shared.parsing.message_content import MessageContent
+from shared.parsing.traffic_records import read_traffic
 from shared.parsing.typed_events import FindDecoder, read_typed
 
 
@@ -27,6 +28,8 @@ class _Item(CollectorEvent, frozen=True, gc=False):
 
     records: list[DiagnosticRecord] | None = None
 
+
+RECORDS = b'{"records"'  # how Azure begins a message of logs or metrics; any other beginning is read too, only later
 
 _ONE = msgspec.json.Decoder(_Item)
 _MANY = msgspec.json.Decoder(list[_Item])
@@ -48,8 +51,14 @@ def read_message(body: bytes, find: FindDecoder | None = None) -> Telemetry:
     Rows of a deployment for which ``find`` knows a decoder have its types, when all of them fit; else rows are objects.
     Logs and metrics that are not aggregated are none of these; ``read_content`` counts them.
     """
-    typed = read_typed(body, find) if find is not None and len(body) <= BODY_BYTES_MAX else None
-    return Telemetry(rows=typed) if typed is not None else read_content(body).telemetry()
+    if len(body) <= BODY_BYTES_MAX:
+        requests = read_traffic(body) if body.startswith(RECORDS) else None
+        if requests is not None:
+            return Telemetry(requests=requests)
+        rows = read_typed(body, find) if find is not None else None
+        if rows is not None:
+            return Telemetry(rows=rows)
+    return read_content(body).telemetry()
 
 
 def read_content(body: bytes) -> MessageContent:

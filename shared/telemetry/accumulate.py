@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import zip_longest
+from operator import attrgetter
 from typing import Any, Literal
 
 from shared.domain.observations import DeploymentRef, RequestServed, RowsCollected, Telemetry
+from shared.domain.values import replace
 from shared.telemetry.calendar import WindowFinder
 from shared.telemetry.counting import Counted, RowCounter
 from shared.telemetry.partials import DataPartial, Delta, TrafficPartial
@@ -199,8 +201,9 @@ class Batch:
 
     def _add_requests(self, requests: Iterable[RequestServed]) -> None:
         deployment, begin, end, into = None, ALL_TIMES[1], ALL_TIMES[1], list[RequestServed]()
-        for request in requests:
-            at = request.at if request.at.tzinfo is not None else _in_utc(request.at)
+        for served in requests:
+            at = served.at
+            request = served if at.tzinfo is not None else replace(served, at=(at := _in_utc(at)))
             if request.deployment is deployment and begin <= at < end:  # as most are, of those that come together
                 into.append(request)
             elif refusal := self._refusal(at):
@@ -230,6 +233,9 @@ def accumulate(
     return batch.delta()
 
 
+_moment = attrgetter("at")
+
+
 def _in_utc(at: datetime) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
@@ -237,6 +243,6 @@ def _in_utc(at: datetime) -> datetime:
 def _latest_requests(requests: Mapping[tuple[DeploymentRef, datetime], Sequence[RequestServed]]) -> dict[str, datetime]:
     watermarks: dict[str, datetime] = {}
     for (deployment, _), served in requests.items():
-        at = max(_in_utc(request.at) for request in served).astimezone(UTC)
+        at = max(map(_moment, served)).astimezone(UTC)
         watermarks[deployment.key] = max(at, watermarks.get(deployment.key, at))
     return watermarks
