@@ -33,8 +33,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Intake:
     """Reads and counts. Any method may raise StoreUnavailableError."""
 
-    def __init__(self, store: Store, clock: Clock, policies: PolicySource) -> None:
-        self._store, self._clock, self._policies = store, clock, policies
+    def __init__(self, store: Store, clock: Clock, policies: PolicySource, models_max: int = MODELS_MAX) -> None:
+        self._store, self._clock, self._policies, self._models_max = store, clock, policies, models_max
         self._counters: dict[str, RowCounter] = {}
         self._decoders: dict[DeploymentRef, EventDecoder] = {}
         self._kept: dict[tuple[str, int], int] = {}
@@ -84,7 +84,7 @@ class Intake:
                     self._make_ready(deployment, stored.value)
 
     def _make_ready(self, deployment: DeploymentRef, profile: bytes) -> None:
-        if len(self._decoders) >= MODELS_MAX:
+        if len(self._decoders) >= self._models_max:
             oldest = next(iter(self._decoders))
             del self._decoders[oldest], self._counters[oldest.key]
         counter = self._counters[deployment.key] = RowCounter(decode_profile(profile))

@@ -1,0 +1,64 @@
+"""Bodies become one delta: counted when the profile is known, left for later when it is not, however many models there are."""
+
+import pytest
+
+from shared.services.intake import Intake
+from shared.telemetry.encoding import decode_delta
+from shared.telemetry.partials import DataPartial
+from tests.unit.services.telemetry_messages import TAGS, ref, rows, traffic
+
+NAMES = [f"version-{number}" for number in range(5)]
+
+
+@pytest.fixture
+async def profiled(world):
+    for name in NAMES:
+        await world.aggregator.save_profile(world.policies.environments.production, name, TAGS)
+    return world
+
+
+def intake(world, models_max=100):
+    return Intake(world.store, world.clock, world.policies, models_max)
+
+
+async def delta(reader, *bodies, kept=None):
+    return await reader.delta(list(enumerate(bodies)), set() if kept is None else kept)
+
+
+def rows_by_deployment(body):
+    return {
+        partial.deployment.deployment: partial.rows
+        for partial in decode_delta(body).partials
+        if isinstance(partial, DataPartial)
+    }
+
+
+async def test_a_batch_counts_the_same_before_and_after_its_models_are_known(profiled):
+    reader, batch = intake(profiled), [rows(3, deployment=name) for name in NAMES] + [traffic()]
+    first = await delta(reader, *batch)
+    assert rows_by_deployment(first) == dict.fromkeys(NAMES, 3)
+    assert await delta(reader, *batch) == first == await delta(intake(profiled), *batch)
+
+
+async def test_more_models_than_are_kept_ready_are_counted_all_the_same(profiled):
+    reader = intake(profiled, models_max=2)
+    for _ in range(2):
+        counted = await delta(reader, *[rows(1, deployment=name) for name in (*NAMES, *NAMES)])
+        assert rows_by_deployment(counted) == dict.fromkeys(NAMES, 2)
+        assert decode_delta(counted).kept == {}
+
+
+async def test_rows_without_a_profile_wait_and_their_neighbours_count(profiled):
+    counted = await delta(intake(profiled), rows(2, deployment="version-9"), rows(1, deployment="version-1"))
+    assert rows_by_deployment(counted) == {"version-1": 1}
+    assert list(decode_delta(counted).kept) == [ref("version-9").key]
+    assert decode_delta(counted).aside == {ref("version-9").key: 2}
+
+
+async def test_a_refused_message_is_kept_once_however_often_the_batch_is_read(world):
+    reader, kept = intake(world), set()
+    for _ in range(3):
+        await delta(reader, b"{broken", traffic(), kept=kept)
+    refused = await world.store.rejected(10)
+    assert [(row.body, row.times) for row in refused] == [(b"{broken", 1)]
+    assert kept == {0, 1}
