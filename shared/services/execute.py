@@ -164,14 +164,19 @@ class Executor:
         why = stale(command, (await self._store.facts(row.subject)).value)
         if why:
             return attempts.left(row, f"stale plan: {why}")
-        if isinstance(command, EndpointWrite) and self._clock.now() > now + self._lease - self._call_max:
-            # This process stood still for long: its lease may end before the call does.
-            return Skipped(reason="lease", until=now)
-        if isinstance(command, Retrain):
-            refused = await self._reserve(command, row)
-            if refused:
-                return refused
-        return await self._begin(command, self._clock.now())
+        refused = await self._reserve(command) if isinstance(command, Retrain) else None
+        return refused or self._too_late(row) or await self._begin(command, self._clock.now())
+
+    def _too_late(self, row: CommandRow) -> Skipped | None:
+        """A call begins only if it ends while its claim is in force: asked last, with no wait between this and any effect.
+
+        A process that stood still may have lost the command to another, which did it, ended it and gave the lease back. The
+        lease is taken after the claim and for longer, so it outlasts the call as well.
+        """
+        now = self._clock.now()
+        if row.claimed_until and now + self._call_max <= row.claimed_until:
+            return None
+        return Skipped(reason="late", until=now)
 
     async def _begin(self, command: AnyCommand, now: datetime) -> Outcome:
         match command:
@@ -189,12 +194,11 @@ class Executor:
             case _:
                 assert_never(command)
 
-    async def _reserve(self, command: Retrain, row: CommandRow) -> Skipped | None:
-        """Room within the limits that span workloads, for a call that ends while reservation and claim are in force."""
+    async def _reserve(self, command: Retrain) -> Skipped | None:
+        """Room within the limits that span workloads, for a call that ends while the reservation is in force."""
         now = self._clock.now()
         refused = await reservations.reserve(self._store, (await self._policies.current()).policy, command, now)
-        ends = self._clock.now() + self._call_max
-        if refused or (ends <= now + ACT_WITHIN and row.claimed_until and ends <= row.claimed_until):
+        if refused or self._clock.now() + self._call_max <= now + ACT_WITHIN:
             return refused
         return Skipped(reason=reservations.CONTENDED, until=self._clock.now())  # this process stood still for long
 
@@ -219,7 +223,7 @@ class Executor:
             case Started():
                 await self._store.record_started(row.subject, row.command.id, owner, outcome)
                 await self._send_again(row, outcome.look_again_at)
-            case Skipped(reason="lease" | reservations.CONTENDED):
+            case Skipped(reason="lease" | "late" | reservations.CONTENDED):
                 await self._again(row, owner, outcome, outcome.until or self._clock.now())
             case Failed(retryable=True) | Unknown():
                 await self._retry_or_finish(row, owner, outcome)

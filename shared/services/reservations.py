@@ -3,7 +3,7 @@
 Owns the accounts: one document for each limit (``domain.reservations`` knows their arithmetic). The executor keeps this order:
 
 1. the command is claimed;
-2. ``reserve``: its id is written into every account, or it is refused. The same id again only moves it to the present;
+2. ``reserve``: its id is written into every account, or it is refused. The same id again only moves it to the present, never back;
 3. the effect;
 4. ``keep``: it has an effect, or it is unknown whether it has one: the reservation is kept until its window or period is over;
 5. the outcome is recorded with the command;
@@ -129,9 +129,13 @@ def _decoded(body: bytes | None) -> Entries:
 
 
 def _mine(account: Account, entries: Entries, command: Retrain, cost: Money | None, now: datetime) -> Reservation:
-    """The command's reservation from now on; one that is kept stays so."""
-    at = now + ACT_WITHIN
-    kept = any(one.kept and one.until > now for one in entries if one.command == command.id)
+    """The command's reservation from now on; one that is kept stays so.
+
+    It never moves back: who stood still since its ``now`` may write after another who took the command over, and acted later.
+    """
+    own = [one for one in entries if one.command == command.id]
+    at = max([now + ACT_WITHIN, *(one.at for one in own)])
+    kept = any(one.kept and one.until > now for one in own)
     subject = subject_of(command.workload)
     return Reservation(command=command.id, subject=subject, at=at, until=account.over_at(at), cost=cost, kept=kept)
 

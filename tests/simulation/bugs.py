@@ -4,6 +4,7 @@ Owns the bugs, one class each, in the shape in which they would be written by mi
 """
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from shared.domain.values import replace
@@ -28,6 +29,15 @@ class ClaimSkipped(Planted):
         """The row, whoever owns it."""
         row = await self._store.claim(subject, command_id, *rest)
         return row or await self._store.command(subject, command_id)
+
+
+class ClaimOutlived(Planted):
+    """Who has claimed a command never notices that its claim has ended."""
+
+    async def claim(self, *arguments: Any) -> Any:
+        """The row, as if it were claimed for a day."""
+        row = await self._store.claim(*arguments)
+        return row and replace(row, claimed_until=row.claimed_until + timedelta(days=1))
 
 
 class OutboxLost(Planted):
@@ -86,6 +96,7 @@ def _commands(body: bytes) -> set[str]:
 
 BUGS: tuple[type[Planted], ...] = (
     ClaimSkipped,
+    ClaimOutlived,
     OutboxLost,
     CursorAdvancedEarly,
     LeaseIgnored,

@@ -30,6 +30,7 @@ def breaches(world: World) -> list[str]:
         _every_command_has_one_outcome,
         _effects_are_single_or_counted,
         _traffic_is_whole,
+        _calls_lie_inside_their_claim,
         _writes_lie_inside_their_lease,
         _no_retrain_beyond_the_limits,
         _no_retrain_beyond_those_of_the_fleet,
@@ -87,6 +88,10 @@ def _traffic_is_whole(world: World) -> Iterator[str]:
             total = sum(int(share.partition("=")[2]) for share in effect.detail.split(",") if "=" in share)
             if total not in (0, 100):
                 yield f"traffic {effect.detail} sums to {total}"
+
+
+def _calls_lie_inside_their_claim(world: World) -> Iterator[str]:
+    yield from world.target.outside_claim
 
 
 def _writes_lie_inside_their_lease(world: World) -> Iterator[str]:

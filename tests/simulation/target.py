@@ -64,9 +64,16 @@ class Job:
 class Target:
     """``Workspace``, ``Prober`` and ``Messenger`` in one."""
 
-    def __init__(self, scheduler: Scheduler, faults: Faults, lease: Callable[[Any], Lease | None]) -> None:
-        self._scheduler, self._faults, self._lease = scheduler, faults, lease
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        faults: Faults,
+        lease: Callable[[Any], Lease | None],
+        claim: Callable[[Any], datetime | None],
+    ) -> None:
+        self._scheduler, self._faults, self._lease, self._claim = scheduler, faults, lease, claim
         self.outside_lease: list[str] = []
+        self.outside_claim: list[str] = []
         self.endpoints: dict[str, Endpoint] = {}
         self.jobs: dict[str, Job] = {}
         self.journal: list[Effect] = []
@@ -78,6 +85,7 @@ class Target:
 
     async def begin(self, command: Any, now: datetime) -> Any:
         """``Workspace.begin``."""
+        self._check_claim(command)
         if isinstance(command, EndpointWrite):
             self._check_lease(command)
         refusal = await self._before(command)
@@ -114,11 +122,18 @@ class Target:
 
     async def send(self, message: Any) -> Any:
         """``Messenger.send``."""
+        self._check_claim(message)
         refusal = await self._before(message)
         if refusal:
             return refusal
         self._note(message, message.title)
         return await self._after(message, Succeeded())
+
+    def _check_claim(self, command: Any) -> None:
+        """A call may begin only under a claim that outlasts it: afterwards another may do the same, or has done it."""
+        until, ends = self._claim(command), self._scheduler.now + timedelta(seconds=CALL_SECONDS_MAX)
+        if until is None or until < ends:
+            self.outside_claim.append(f"{kind_of(command)} {command.id} began under a claim that ends too early")
 
     def _check_lease(self, command: Any) -> None:
         """A write may begin only under a lease that outlasts the call, or that a rollback took from it."""

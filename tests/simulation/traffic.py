@@ -49,7 +49,7 @@ class Callers:
         world = self._world
         back = world.random.randint(0, min(5, self._through)) if world.faults.strike("batch delivered again", 5) else 0
         first = self._through - back
-        batch = list(enumerate(self._messages))[first : first + world.random.randint(1, 20)]
+        batch = list(enumerate(self._messages[first : first + world.random.randint(1, 20)], first))
         if batch:
             instance = world.any_instance()
             world.start(instance.name, self._take(instance, batch))

@@ -16,6 +16,7 @@ from shared.cli.rehearsal import Unread
 from shared.domain.facts import Facts
 from shared.domain.ids import derive
 from shared.domain.policy import Policy
+from shared.domain.records import CommandRow
 from shared.domain.signals import Signal
 from shared.parsing.policy_file import policy_digest
 from shared.ports import LoadedPolicy, PoisonMessage, StoreUnavailableError
@@ -164,7 +165,7 @@ class World:
         self.database = InlineDatabase()
         self.store = SqliteStore.__new__(SqliteStore)
         self.store._database = self.database
-        self.target = Target(self.scheduler, self.faults, self.lease)
+        self.target = Target(self.scheduler, self.faults, self.lease, self.claim)
         self.instances = {name: Instance(self, name) for name in ("east", "west")}
         self.accepted: set[str] = set()
         self.unexpected: list[str] = []
@@ -198,6 +199,12 @@ class World:
         """The lease of a command's endpoint, read behind everybody's back."""
         stored = self.at_once(self.store.document(lease_name(command)))
         return msgspec.json.decode(stored.value, type=Lease) if stored.value else None
+
+    def claim(self, command: Any) -> datetime | None:
+        """Until when a command is claimed, read behind everybody's back; None when nobody has claimed it."""
+        statement = "SELECT body FROM commands WHERE id = ?"
+        (body,) = self.database._inline.execute(statement, (command.id,)).fetchone()
+        return msgspec.json.decode(body, type=CommandRow).claimed_until
 
     def facts(self, subject: str = SUBJECT) -> Facts:
         """The facts as they stand, read behind everybody's back."""

@@ -14,6 +14,7 @@ from shared.ports import StoreUnavailableError
 from shared.services.execute import (
     AGE_MAX,
     BACKOFF_MAX,
+    CALL_MAX,
     CLAIM_FOR,
     LEASE_FOR,
     LEASE_RETRY,
@@ -622,25 +623,87 @@ async def test_what_azure_began_before_a_crash_is_followed_to_its_end_during_a_p
 
 
 class _StandsStill(SqliteStore):
-    """The store of a process that is frozen, right after it has read the facts."""
+    """The store of a process that is frozen, right after it has read under its claim what is wanted."""
+
+    clock, seconds, meanwhile, claimed = None, 0.0, None, False
+
+    async def claim(self, *arguments):
+        row = await super().claim(*arguments)
+        self.claimed = row is not None
+        return row
 
     async def facts(self, subject):
         stored = await super().facts(subject)
-        self.clock.pass_seconds(self.seconds)
+        if self.claimed:
+            self.claimed, meanwhile = False, self.meanwhile
+            self.clock.pass_seconds(self.seconds)
+            if meanwhile:
+                await meanwhile()
         return stored
 
 
-async def test_a_process_that_stood_still_begins_no_write_under_a_lease_that_may_end_first(world, tmp_path):
-    store = _StandsStill(str(tmp_path / "frozen.db"))
-    store.clock, store.seconds = world.clock, 0
+@pytest.fixture
+async def frozen(world, tmp_path):
+    """An instance that a test may freeze, and the store that it shares with others, who go on."""
+    path = str(tmp_path / "shared.db")
+    store, others = _StandsStill(path), SqliteStore(path)
+    store.clock = world.clock
     await store.open()
-    frozen = World(store, world.clock)
-    await frozen.order(deploy())
-    store.seconds = LEASE_FOR.total_seconds()
-    outcome = await frozen.run(deploy())
+    await others.open()
+    yield World(store, world.clock), World(others, world.clock)
     await store.close()
-    assert isinstance(outcome, Skipped)
-    assert frozen.workspace.journal == []
+    await others.close()
+
+
+async def taken_over(frozen, command):
+    """What becomes of a command whose executor stands still until another one has taken it over and ended it."""
+    still, other = frozen
+
+    async def meanwhile():
+        still.clock.at += CLAIM_FOR
+        await other.run(command, "second")
+
+    await still.order(command, facts=rolling_out(pending=command.id))
+    still.store.meanwhile = meanwhile
+    return await still.run(command, "first")
+
+
+EFFECTS = [deploy(), set_traffic(), roll_back(), retrain(), notify()]
+
+
+@pytest.mark.parametrize("command", EFFECTS, ids=lambda command: command.id)
+async def test_who_stood_still_does_not_do_what_another_did_meanwhile(frozen, command):
+    still, other = frozen
+    assert await taken_over(frozen, command) is None
+    assert still.workspace.journal + still.messenger.journal == []
+    (done,) = other.workspace.journal + other.messenger.journal
+    assert done[1] == command.id
+    assert (await other.row(command)).outcome == Succeeded()
+
+
+@pytest.mark.parametrize("command", EFFECTS, ids=lambda command: command.id)
+async def test_who_stood_still_tries_again_when_nobody_took_over(frozen, command):
+    still, _ = frozen
+    still.store.seconds = CLAIM_FOR.total_seconds()
+    await still.order(command, facts=rolling_out(pending=command.id))
+    assert isinstance(await still.run(command), Skipped)
+    row = await still.row(command)
+    assert (row.state, row.attempts, row.not_before) == ("pending", 0, still.clock.now())
+    still.store.seconds = 0
+    assert await still.run(command) == Succeeded()
+
+
+@pytest.mark.parametrize(("late", "journal"), [(0, [("begin", "deploy-1")]), (1, [])])
+async def test_a_call_begins_only_when_it_ends_within_its_claim(frozen, late, journal):
+    still, _ = frozen
+    still.store.seconds = (CLAIM_FOR - CALL_MAX).total_seconds() + late
+    await still.order(deploy())
+    await still.run(deploy())
+    assert still.workspace.journal == journal
+
+
+def test_a_lease_outlasts_the_claim_under_which_it_is_taken():
+    assert LEASE_FOR > CLAIM_FOR > CALL_MAX
 
 
 @pytest.mark.parametrize("command", [roll_back(), notify()], ids=lambda command: command.id)

@@ -413,6 +413,56 @@ async def test_who_stood_still_after_reserving_does_not_act_under_it(seconds):
     await store.close()
 
 
+class Overtaken(SqliteStore):
+    """The embedded store of a process that stands still before its first write of an account, while others go on."""
+
+    meanwhile = None
+
+    async def save_document(self, name, body, etag):
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            await meanwhile()
+        await super().save_document(name, body, etag)
+
+
+async def test_who_stood_still_while_another_trained_does_not_move_the_training_into_the_past():
+    store = Overtaken(":memory:")
+    await store.open()
+    world = under(World(store), fleet="1/1h")
+    trained_at = NOON + CLAIM_FOR
+
+    async def another_takes_over():
+        world.clock.at = trained_at
+        await world.run(retrain(), "second")
+
+    store.meanwhile = another_takes_over
+    await world.order(retrain())
+    assert await world.run(retrain(), "first") is None
+    assert world.workspace.journal == [("begin", "retrain-1")]
+    (entry,) = await entries(store)
+    assert (entry.at, entry.kept) == (trained_at + ACT_WITHIN, True)
+    hour_after_the_first = NOON + ACT_WITHIN + timedelta(hours=1)
+    refused = await reserve(store, policy(fleet="1/1h"), retrain("another"), hour_after_the_first)
+    assert refused.until == trained_at + ACT_WITHIN + timedelta(hours=1)
+    await store.close()
+
+
+@pytest.mark.parametrize("name", [FLEET, BUDGET])
+async def test_reserving_again_moves_to_the_present_and_never_back(store, name):
+    for minutes in (0, 30, 10):
+        await spend(store, at=NOON + timedelta(minutes=minutes), money="70 EUR")
+    (entry,) = await entries(store, name)
+    assert entry.at == NOON + timedelta(minutes=30) + ACT_WITHIN
+
+
+async def test_nor_does_it_move_back_into_a_period_that_is_over(store):
+    april = NOON + timedelta(days=31)
+    for at in (april, april - timedelta(hours=13)):
+        await spend(store, at=at, money="70 EUR")
+    (entry,) = await entries(store, BUDGET)
+    assert (entry.at, entry.until.month) == (april + ACT_WITHIN, 5)
+
+
 # What sweep frees
 
 
