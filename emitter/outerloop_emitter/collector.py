@@ -1,25 +1,23 @@
-"""The collector that a scoring script calls: a bounded queue and one thread that empties it.
+"""The collector that a scoring script calls.
 
-Owns the promise that scoring never waits for telemetry and never fails because of it; whatever goes wrong is counted
-and logged. It knows neither the wire format (packing) nor Event Hubs (event_hub).
+Owns the promise that scoring never waits for telemetry and never fails because of it; whatever goes wrong is counted.
+It knows neither the wire format (packing) nor Event Hubs (event_hub), nor when something is sent (courier).
 """
 
 import atexit
-import logging
 import os
-import queue
-import threading
-import uuid
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
+from .calls import rows_in, snapshot
+from .channel import Channel
 from .event_hub import EventHubSender
-from .packing import Call, Source, pack
+from .limits import DEFAULTS, Limits
+from .packing import Source
+from .plain import TooManyValuesError
+from .senders import CallableSender, Sender
 
-logger = logging.getLogger(__name__)
-
-SEND_SECONDS = 0.1
 EXIT_SECONDS_MAX = 2.0
 
 
@@ -33,20 +31,16 @@ class Collector:
     def __init__(
         self,
         deployment_resource_id: str,
-        publish: Callable[[bytes], None] | None = None,
-        queue_size_max: int = 1000,
+        publish: Callable[[bytes], object] | None = None,
+        limits: Limits = DEFAULTS,
     ) -> None:
-        self.dropped = 0
-        self._source = Source(deployment_resource_id, os.getenv("OUTERLOOP_MODEL_VERSION", "default"))
-        self._publish = publish
-        self._hub = EventHubSender.from_environment(deployment_resource_id) if publish is None else None
-        self._calls: queue.Queue[Call] = queue.Queue(queue_size_max)
-        self._dropped_lock = threading.Lock()
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
-        if publish is not None or self._hub is not None:
-            self._thread = threading.Thread(target=self._work, name="outerloop-emitter", daemon=True)
-            self._thread.start()
+        self._rows_max = limits.rows_max
+        self._channel: Channel | None = None
+        sender: Sender | None = CallableSender(publish) if publish is not None else None
+        sender = sender or EventHubSender.from_environment(deployment_resource_id)
+        if sender is not None:
+            source = Source(deployment_resource_id, os.getenv("OUTERLOOP_MODEL_VERSION", "default"))
+            self._channel = Channel(sender, source, limits)
             atexit.register(self.close, EXIT_SECONDS_MAX)
 
     @classmethod
@@ -54,95 +48,73 @@ class Collector:
         """The collector of this deployment; one that does nothing when a variable is unset."""
         return cls(os.getenv("OUTERLOOP_DEPLOYMENT_ID", ""))
 
-    def collect(
-        self,
-        rows: list[dict[str, Any]],
-        predictions: list[float],
-        event_times: list[str] | None = None,
-        correlation_id: str = "",
-    ) -> None:
+    def collect(self, rows: Any, predictions: Any, event_times: Any = None, correlation_id: Any = "") -> None:
         """Record one scored request; returns at once, never raises, drops with a count when it cannot keep up.
 
-        The three lists go row by row; event times are ISO 8601. The rows may be changed afterwards.
+        The three lists go row by row; event times are ISO 8601 or datetimes. The rows may be changed afterwards.
+        A request whose labels will be known later needs a `correlation_id`: row n of it is what label n belongs to.
         """
-        if self._thread is None:
-            return
-        if self._closing.is_set():
-            self._drop(1)
-            return
-        try:
-            copies = [dict(row) for row in rows]
-            times = None if event_times is None else list(event_times)
-            now = datetime.now(UTC)  # noqa: TID251 -- this package is the edge: it has no clock to ask
-            self._calls.put_nowait(Call(copies, list(predictions), times, correlation_id, now))
-        except queue.Full:
-            self._drop(1)
-        except Exception:
-            logger.exception("a scored request could not be recorded")
-            self._drop(1)
+        self._collect(rows, predictions, event_times, correlation_id)
+
+    def collect_labels(self, correlation_id: Any, labels: Any, event_times: Any = None) -> None:
+        """Record what turned out true for a request: one label for each of its rows, in their order.
+
+        `correlation_id`, and `event_times` if there were any, are those that were given to `collect`: a request
+        whose rows lie in several UTC hours is sent hour by hour, and so are its labels. Returns at once, never raises.
+        """
+        self._collect(None, labels, event_times, correlation_id)
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until all that was collected has been sent or dropped; False when the timeout came first.
+
+        For jobs that send many labels, and never for a request.
+        """
+        if self._channel is None:
+            return True
+        self._channel.buffer.hurry.set()
+        return self._channel.buffer.idle.wait(timeout_seconds)
 
     def close(self, timeout_seconds: float = EXIT_SECONDS_MAX) -> None:
         """Send what is queued and stop; gives up after the timeout. Later calls to `collect` are dropped."""
-        if self._thread is None:
+        if self._channel is not None:
+            self._channel.close(timeout_seconds)
+            atexit.unregister(self.close)
+
+    @property
+    def sent(self) -> int:
+        """Rows that the hub has taken, in this process."""
+        return self._channel.tally.sent if self._channel is not None else 0
+
+    @property
+    def waiting(self) -> int:
+        """Rows that wait or are being sent."""
+        return self._channel.buffer.unsettled_rows if self._channel is not None else 0
+
+    @property
+    def dropped(self) -> int:
+        """Rows that the hub will not see, whatever the reason."""
+        return sum(self.drops.values())
+
+    @property
+    def drops(self) -> dict[str, int]:
+        """The same by reason: buffer_full, too_large, unreadable, unsent, closed."""
+        return self._channel.tally.drops if self._channel is not None else {}
+
+    def _collect(self, rows: Any, values: Any, times: Any, correlation_id: Any) -> None:
+        channel = self._channel
+        if channel is None:
             return
-        self._closing.set()
-        self._thread.join(timeout_seconds)
-        atexit.unregister(self.close)
-
-    def _drop(self, calls: int) -> None:
-        with self._dropped_lock:
-            self.dropped += calls
-
-    def _work(self) -> None:
-        """Every 100 ms send what has come; once more after `close`."""
-        self._prepare()
-        closing = False
-        while not closing:
-            closing = self._closing.wait(SEND_SECONDS)
-            self._send_waiting()
-        if self._hub is not None:
-            self._hub.close()
-
-    def _prepare(self) -> None:
+        count = 1
         try:
-            if self._hub is not None:
-                self._hub.prepare()
-        except Exception:
-            logger.exception("azure-eventhub is not usable: scored requests will be dropped")
-
-    def _send_waiting(self) -> None:
-        calls = [self._calls.get_nowait() for _ in range(self._calls.qsize())]
-        packed = [messages for messages in map(self._pack, calls) if messages]
-        if self._hub is None:
-            for messages in packed:
-                self._send(messages, 1)
-        elif packed:
-            self._send([message for messages in packed for message in messages], len(packed))
-
-    def _pack(self, call: Call) -> list[bytes]:
-        try:
-            return pack(call, self._source, lambda: str(uuid.uuid4()))  # noqa: TID251 -- see collect
-        except Exception:
-            logger.exception("a scored request could not be packed")
-            self._drop(1)
-            return []
-
-    def _send(self, messages: list[bytes], calls: int) -> None:
-        try:
-            if self._hub is not None:
-                self._hub.send(messages)
-            elif self._publish is not None:
-                for message in messages:
-                    self._publish(message)
-        except Exception:
-            logger.exception("%d scored requests could not be sent", calls)
-            self._drop(calls)
-            self._forget_connection()
-
-    def _forget_connection(self) -> None:
-        """A connection that failed once is not trusted again."""
-        try:
-            if self._hub is not None:
-                self._hub.close()
-        except Exception:
-            logger.exception("the failed connection could not be closed")
+            count = rows_in(values if rows is None else rows)
+            if count > self._rows_max:
+                channel.drop("too_large", count)
+                return
+            now = time.time()  # noqa: TID251 -- this package is the edge: it has no clock to ask
+            call = snapshot(rows, values, times, correlation_id, now)
+            if call.rows:
+                channel.put(call)
+        except TooManyValuesError as error:
+            channel.drop("too_large", count, type(error).__name__)
+        except Exception as error:  # noqa: BLE001 -- whatever was passed, the request goes on
+            channel.drop("unreadable", count, type(error).__name__)

@@ -1,34 +1,24 @@
-"""The wire format: one call to `collect` as messages of CloudEvents in the shape of Azure ML's data collector.
+"""The wire format: pieces as messages of JSON lines, CloudEvents in the shape of Azure ML's data collector.
 
-Pure: it is given the time and the ids. The shape follows the samples of azureml-assets' model monitoring tests
+Pure: it is given the ids. The shape follows the samples of azureml-assets' model monitoring tests
 (`azureml.inference.model_inputs` and `model_outputs`, `contentrange` "bytes 0-88/89", `time` in whole seconds). It
-knows nothing of queues, threads or Event Hubs.
+knows nothing of calls, queues, threads or Event Hubs.
 """
 
 import json
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
-AGENT = "outerloop-emitter/0.1.0"
-MESSAGE_BYTES_MAX = 900_000  # Event Hubs takes 1 MB with its own framing
-SPREAD_MAX = timedelta(hours=1)
+from .pieces import Piece, shared
 
-
-@dataclass(frozen=True)
-class Call:
-    """One call to `collect`: rows, predictions and, unless None, event times (ISO 8601), all of one length."""
-
-    rows: list[dict[str, Any]]
-    predictions: list[float]
-    event_times: list[str] | None
-    correlation_id: str
-    received_at: datetime
+AGENT = "outerloop-emitter/0.2.0"
+LINES_MAX = 4_000  # the loop reads at most 5,000 of one message
+GENERATED_ID = "0" * 40  # what an id of our own may take
+ENVELOPE_BYTES = 800  # of an event besides its rows, source and correlation id: an upper bound
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """What every event of a deployment says of itself."""
 
@@ -36,116 +26,138 @@ class Source:
     model_version: str
 
 
-@dataclass(frozen=True)
-class _Piece:
-    rows: list[dict[str, Any]]
-    predictions: list[float]
-    time: datetime
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One Event Hubs message. `rows` are those whose inputs, or labels, are in it."""
+
+    body: bytes
+    rows: int
 
 
-def pack(call: Call, source: Source, new_id: Callable[[], str]) -> list[bytes]:
-    """The messages for one call; each holds an inputs line and an outputs line of the same rows.
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The messages of some calls, and how many rows are larger than a message."""
 
-    Raises:
-        ValueError: the lengths differ or an event time is not ISO 8601.
-        TypeError: a value is not JSON and not a number.
-    """
-    times = call.rows if call.event_times is None else call.event_times
-    if not len(call.rows) == len(call.predictions) == len(times):
-        raise ValueError("rows, predictions and event times differ in length")
-    if not call.rows:
-        return []
-    correlation_id = call.correlation_id or new_id()
-    pieces = [fitting for piece in _by_hour(call) for fitting in _fitting(piece)]
-    ids = [correlation_id] if len(pieces) == 1 else [f"{correlation_id}_{index}" for index in range(len(pieces))]
-    return [_message(piece, source, own, new_id) for piece, own in zip(pieces, ids, strict=True)]
+    messages: list[Message]
+    too_large: int
 
 
-def _by_hour(call: Call) -> list[_Piece]:
-    """One piece, or one per UTC hour when the event times are more than an hour apart."""
-    if call.event_times is None:
-        return [_Piece(call.rows, call.predictions, call.received_at)]
-    times = [_utc(text) for text in call.event_times]
-    if max(times) - min(times) <= SPREAD_MAX:
-        return [_Piece(call.rows, call.predictions, min(times))]
-    hours: dict[datetime, list[int]] = {}
-    for index, time in enumerate(times):
-        hours.setdefault(time.replace(minute=0, second=0, microsecond=0), []).append(index)
-    return [
-        _Piece(
-            [call.rows[index] for index in indexes],
-            [call.predictions[index] for index in indexes],
-            min(times[index] for index in indexes),
+def pack(pieces: Iterable[Piece], source: Source, new_id: Callable[[], str], message_bytes_max: int) -> Packed:
+    """As few messages as hold the pieces in their order; the lines of one piece stay together where they fit."""
+    writer = _Writer(source, new_id, message_bytes_max)
+    room = message_bytes_max - writer.envelopes_bytes(GENERATED_ID)
+    units = [unit for piece in shared(pieces, room) for unit in writer.units(piece)]
+    return Packed(list(_messages(units, message_bytes_max)), writer.too_large)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """Lines that share a message."""
+
+    lines: list[bytes]
+    rows: int
+    size: int
+
+
+class _Writer:
+    """Writes the events of one deployment."""
+
+    def __init__(self, source: Source, new_id: Callable[[], str], bytes_max: int) -> None:
+        self.too_large = 0
+        self._source_json = _json(source.deployment_resource_id)
+        self._version_json = _json(source.model_version)
+        self._new_id = new_id
+        self._bytes_max = bytes_max
+
+    def envelopes_bytes(self, correlation_id: str) -> int:
+        """What the two events of a piece take besides their rows: an upper bound."""
+        named = len(self._source_json.encode()) + len(self._version_json.encode())
+        return 2 * (ENVELOPE_BYTES + named + 2 * len(_json(correlation_id).encode("utf-8", "replace")))
+
+    def units(self, piece: Piece) -> Iterator[_Unit]:
+        """The piece's lines: all together, else its outputs whole and its inputs in parts, else halves of it."""
+        correlation_id = piece.correlation_id or self._new_id()
+        rows, room = len(piece.values), self._bytes_max - self.envelopes_bytes(correlation_id)
+        if piece.size <= room:
+            yield self._whole(piece, correlation_id)
+        elif piece.inputs is not None and sum(map(len, piece.values)) + rows <= room:
+            yield self._unit("model_outputs", piece.values, piece.time, correlation_id, 0)
+            yield from self._inputs(piece.inputs, piece.time, correlation_id, room)
+        elif rows == 1:
+            self.too_large += 1
+        else:
+            yield from self._halves(piece, correlation_id)
+
+    def _whole(self, piece: Piece, correlation_id: str) -> _Unit:
+        rows = len(piece.values)
+        if piece.inputs is None:
+            return self._unit("ground_truth", piece.values, piece.time, correlation_id, rows)
+        lines = [
+            self._event("model_inputs", piece.inputs, piece.time, correlation_id),
+            self._event("model_outputs", piece.values, piece.time, correlation_id),
+        ]
+        return _Unit(lines, rows, sum(map(len, lines)) + 2)
+
+    def _inputs(self, inputs: list[bytes], time: datetime, correlation_id: str, room: int) -> Iterator[_Unit]:
+        """The inputs in events of correlation ids of their own: their row numbers are not those of the call."""
+        for number, part in enumerate(self._parts(inputs, room)):
+            yield self._unit("model_inputs", part, time, f"{correlation_id}_inputs{number}", len(part))
+
+    def _parts(self, inputs: list[bytes], room: int) -> Iterator[list[bytes]]:
+        part: list[bytes] = []
+        size = 0
+        for row in inputs:
+            if len(row) + 1 > room:
+                self.too_large += 1
+                continue
+            if size + len(row) + 1 > room:
+                yield part
+                part, size = [], 0
+            part.append(row)
+            size += len(row) + 1
+        if part:
+            yield part
+
+    def _halves(self, piece: Piece, correlation_id: str) -> Iterator[_Unit]:
+        middle = len(piece.values) // 2
+        for number, half in enumerate((slice(None, middle), slice(middle, None))):
+            inputs = None if piece.inputs is None else piece.inputs[half]
+            yield from self.units(Piece(f"{correlation_id}_{number}", piece.time, inputs, piece.values[half]))
+
+    def _unit(self, collection: str, rows: list[bytes], time: datetime, correlation_id: str, count: int) -> _Unit:
+        line = self._event(collection, rows, time, correlation_id)
+        return _Unit([line], count, len(line) + 1)
+
+    def _event(self, collection: str, rows: list[bytes], time: datetime, correlation_id: str) -> bytes:
+        data = b"[" + b",".join(rows) + b"]"
+        correlation = _json(correlation_id)
+        envelope = (
+            f'{{"specversion":"1.0","id":{_json(self._new_id())},"source":{self._source_json},'
+            f'"type":"azureml.inference.{collection}","datacontenttype":"application/json",'
+            f'"time":"{_time(time)}","modelversion":{self._version_json},'
+            f'"contentrange":"bytes 0-{len(data) - 1}/{len(data)}","correlationid":{correlation},'
+            f'"xrequestid":{correlation},"collectdatatype":"pandas.core.frame.DataFrame","agent":"{AGENT}","data":'
         )
-        for _, indexes in sorted(hours.items())
-    ]
+        return envelope.encode("utf-8", "replace") + data + b"}"
 
 
-def _utc(text: str) -> datetime:
-    """An event time; without an offset it is taken for UTC."""
-    time = datetime.fromisoformat(text)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+def _messages(units: Iterable[_Unit], bytes_max: int) -> Iterator[Message]:
+    lines: list[bytes] = []
+    rows = size = 0
+    for unit in units:
+        if lines and (size + unit.size > bytes_max or len(lines) + len(unit.lines) > LINES_MAX):
+            yield Message(b"\n".join(lines), rows)
+            lines, rows, size = [], 0, 0
+        lines += unit.lines
+        rows += unit.rows
+        size += unit.size
+    if lines:
+        yield Message(b"\n".join(lines), rows)
 
 
-def _fitting(piece: _Piece) -> Iterator[_Piece]:
-    """The piece itself, or halves of it until each fits a message; a single row goes as it is."""
-    if len(piece.rows) == 1 or len(_json(piece.rows)) + 40 * len(piece.rows) <= MESSAGE_BYTES_MAX:
-        yield piece
-        return
-    middle = len(piece.rows) // 2
-    yield from _fitting(_Piece(piece.rows[:middle], piece.predictions[:middle], piece.time))
-    yield from _fitting(_Piece(piece.rows[middle:], piece.predictions[middle:], piece.time))
+def _json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
-def _message(piece: _Piece, source: Source, correlation_id: str, new_id: Callable[[], str]) -> bytes:
-    outputs = [{"prediction": prediction} for prediction in piece.predictions]
-    lines = [
-        _event("model_inputs", piece.rows, piece.time, source, correlation_id, new_id()),
-        _event("model_outputs", outputs, piece.time, source, correlation_id, new_id()),
-    ]
-    return "\n".join(lines).encode()
-
-
-def _event(
-    collection: str, rows: list[dict[str, Any]], time: datetime, source: Source, correlation_id: str, event_id: str
-) -> str:
-    data = _json(rows)
-    size = len(data.encode())
-    envelope = {
-        "specversion": "1.0",
-        "id": event_id,
-        "source": source.deployment_resource_id,
-        "type": f"azureml.inference.{collection}",
-        "datacontenttype": "application/json",
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "modelversion": source.model_version,
-        "contentrange": f"bytes 0-{size - 1}/{size}",
-        "correlationid": correlation_id,
-        "xrequestid": correlation_id,
-        "collectdatatype": "pandas.core.frame.DataFrame",
-        "agent": AGENT,
-    }
-    return f'{json.dumps(envelope)[:-1]}, "data": {data}}}'  # the rows are encoded once, as contentrange counts them
-
-
-def _json(rows: list[dict[str, Any]]) -> str:
-    """JSON without NaN; NumPy numbers count as numbers."""
-    try:
-        return json.dumps(rows, allow_nan=False, default=_number)
-    except ValueError:
-        finite = [{name: _finite(value) for name, value in row.items()} for row in rows]
-        return json.dumps(finite, allow_nan=False, default=_number)
-
-
-def _number(value: Any) -> float | None:
-    """A NumPy scalar as a Python one; TypeError for anything else."""
-    if not hasattr(value, "item"):
-        raise TypeError(f"{type(value).__name__} is not JSON")
-    plain = _finite(value.item())
-    if not isinstance(plain, float | int | None):
-        raise TypeError(f"{type(value).__name__} is not a number")
-    return plain
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _time(time: datetime) -> str:
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
