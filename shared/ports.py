@@ -16,6 +16,7 @@ from shared.domain.outcomes import Failed, Outcome
 from shared.domain.policy import Policy
 from shared.domain.records import RejectedRow, SignalRow
 from shared.ports_aging import Aging
+from shared.ports_bookmarks import Bookmark, Bookmarks
 from shared.ports_outbox import Outbox
 from shared.ports_publishing import Announcements
 
@@ -231,8 +232,11 @@ class TelemetryLog(Protocol):
         """The last sequence number taken of a partition, -1 when none was."""
         ...
 
-    async def append_delta(self, delta: StoredDelta, cursor_etag: str) -> None:
-        """Write the delta and move the cursor in one transaction. Raises ConflictError when the cursor moved."""
+    async def append_delta(self, delta: StoredDelta, cursor_etag: str, bookmark: Bookmark | None = None) -> None:
+        """Write the delta and move the cursor in one transaction, and with them the bookmark of the file it came from.
+
+        Raises ConflictError when the cursor moved, or the bookmark.
+        """
         ...
 
     async def deltas(self, limit: int) -> list[StoredDelta]:
@@ -252,7 +256,7 @@ class TelemetryLog(Protocol):
         ...
 
 
-class Store(Inbox, Ledger, Outbox, Announcements, Documents, TelemetryLog, Aging, Protocol):
+class Store(Inbox, Ledger, Outbox, Announcements, Documents, TelemetryLog, Bookmarks, Aging, Protocol):
     """Everything that is kept. Any method may raise StoreUnavailableError."""
 
 

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from shared.adapters.azure_storage_account import WIRE, Addresses, AzureStorageAccount, Wire
 from shared.adapters.azure_tables_aging import AzureAging
+from shared.adapters.azure_tables_bookmarks import AzureBookmarks
 from shared.adapters.azure_tables_documents import AzureDocuments
 from shared.adapters.azure_tables_ledger import AzureLedger
 from shared.adapters.azure_tables_outbox import AzureOutbox
 from shared.adapters.azure_tables_telemetry import AzureTelemetry
 
 
-class AzureTablesStore(AzureLedger, AzureOutbox, AzureAging, AzureDocuments, AzureTelemetry):
+class AzureTablesStore(AzureLedger, AzureOutbox, AzureAging, AzureDocuments, AzureTelemetry, AzureBookmarks):
     """``ports.Store`` on a storage account, which any number of instances may open.
 
     Any method raises StoreUnavailableError when the account cannot be reached or used, or the store is not open.

@@ -7,6 +7,7 @@ All lie in one partition, since a fold writes windows and drops deltas of any hu
 from collections.abc import Mapping, Sequence
 
 from shared.adapters.azure_blob_bodies import INLINE_BYTES_MAX, SMALL_BYTES_MAX
+from shared.adapters.azure_tables_bookmarks import moved_bookmark
 from shared.adapters.azure_tables_keys import SEPARATOR, beginning, key, name_in, open_key, rising
 from shared.adapters.azure_tables_part import OnTables
 from shared.adapters.azure_tables_rows import (
@@ -20,6 +21,7 @@ from shared.adapters.azure_tables_rows import (
     tag_of,
 )
 from shared.ports import ConflictError, Stored, StoredDelta
+from shared.ports_bookmarks import Bookmark
 
 PARTITION = "all"
 NOTHING_TAKEN = -1
@@ -35,8 +37,8 @@ class AzureTelemetry(OnTables):
             return Stored(NOTHING_TAKEN)
         return Stored(int(found["Through"]), f"{found['Through']}:{tag_of(found)}")
 
-    async def append_delta(self, delta: StoredDelta, cursor_etag: str) -> None:
-        """Write the delta and move the cursor in one transaction. Raises ConflictError when the cursor moved.
+    async def append_delta(self, delta: StoredDelta, cursor_etag: str, bookmark: Bookmark | None = None) -> None:
+        """Write the delta, move the cursor and the bookmark in one transaction. Raises ConflictError when either moved.
 
         Raises ValueError when the delta would not move the cursor forward: its rows were counted already.
         """
@@ -51,7 +53,7 @@ class AzureTelemetry(OnTables):
         body = await self._bodies.put("telemetry", PARTITION, row_key, delta.body)
         row = row_of(PARTITION, row_key, Partition=partition, Through=str(through), **body)
         moved = Write("update", cursor, tag) if tag else Write("insert", cursor)
-        await self._telemetry.write([moved, Write("insert", row)])
+        await self._telemetry.write([moved, Write("insert", row), *([moved_bookmark(bookmark)] if bookmark else [])])
 
     async def deltas(self, limit: int) -> list[StoredDelta]:
         """Deltas not yet folded, in order within each partition."""

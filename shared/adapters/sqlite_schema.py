@@ -7,7 +7,7 @@ A file of an earlier release is brought up to date when it is opened, step by st
 
 import sqlite3
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID"
 
@@ -19,9 +19,15 @@ _ANNOUNCEMENTS = (
     "CREATE INDEX announcements_by_time ON announcements (target, said_at, position)",
 )
 _DECIDED_BY_AGE = ("CREATE INDEX signals_decided ON signals (received_at) WHERE decided = 1",)
+_BOOKMARKS = (
+    """CREATE TABLE bookmarks (
+        file TEXT PRIMARY KEY, version INTEGER NOT NULL, through INTEGER NOT NULL, moved_at INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX bookmarks_by_age ON bookmarks (moved_at)",
+)
 
 # What each version has and the one before it had not. To write a step is part of changing a table.
-_STEPS = {2: _ANNOUNCEMENTS, 3: _DECIDED_BY_AGE}
+_STEPS = {2: _ANNOUNCEMENTS, 3: _DECIDED_BY_AGE, 4: _BOOKMARKS}
 
 _TABLES = (
     """CREATE TABLE signals (
@@ -53,6 +59,7 @@ _TABLES = (
     """CREATE TABLE cursors (
         partition TEXT PRIMARY KEY, version INTEGER NOT NULL, sequence_number INTEGER NOT NULL
     ) WITHOUT ROWID""",
+    *_BOOKMARKS,
     """CREATE TABLE deltas (
         position INTEGER PRIMARY KEY, partition TEXT NOT NULL, through INTEGER NOT NULL, body BLOB NOT NULL,
         UNIQUE (partition, through)

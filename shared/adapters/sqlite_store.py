@@ -5,6 +5,7 @@ Owns only their composition. Refused when running in Azure, where instances shar
 
 from shared.adapters.sqlite_aging import SqliteAging
 from shared.adapters.sqlite_announcements import SqliteAnnouncements
+from shared.adapters.sqlite_bookmarks import SqliteBookmarks
 from shared.adapters.sqlite_database import SqliteDatabase
 from shared.adapters.sqlite_documents import SqliteDocuments
 from shared.adapters.sqlite_inbox import SqliteInbox
@@ -14,7 +15,14 @@ from shared.adapters.sqlite_telemetry import SqliteTelemetry
 
 
 class SqliteStore(
-    SqliteInbox, SqliteLedger, SqliteOutbox, SqliteAnnouncements, SqliteDocuments, SqliteTelemetry, SqliteAging
+    SqliteInbox,
+    SqliteLedger,
+    SqliteOutbox,
+    SqliteAnnouncements,
+    SqliteDocuments,
+    SqliteTelemetry,
+    SqliteBookmarks,
+    SqliteAging,
 ):
     """``ports.Store`` on the file at ``path``, which several processes may open, or in memory for ``:memory:``.
 

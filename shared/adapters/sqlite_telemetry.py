@@ -6,9 +6,11 @@ Owns that a delta is taken once and folded once. Knows nothing of rows, features
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from shared.adapters.sqlite_bookmarks import save_bookmark
 from shared.adapters.sqlite_database import OnDatabase, after_prefix, version_of
 from shared.adapters.sqlite_schema import next_version
 from shared.ports import ConflictError, Stored, StoredDelta
+from shared.ports_bookmarks import Bookmark
 
 NOTHING_TAKEN = -1
 
@@ -22,12 +24,18 @@ class SqliteTelemetry(OnDatabase):
         found = await self._database.read(lambda connection: connection.execute(statement, (partition,)).fetchone())
         return Stored(NOTHING_TAKEN) if found is None else Stored(found[0], str(found[1]))
 
-    async def append_delta(self, delta: StoredDelta, cursor_etag: str) -> None:
-        """Write the delta and move the cursor in one transaction. Raises ConflictError when the cursor moved.
+    async def append_delta(self, delta: StoredDelta, cursor_etag: str, bookmark: Bookmark | None = None) -> None:
+        """Write the delta, move the cursor and the bookmark in one transaction. Raises ConflictError when either moved.
 
         Raises ValueError when the delta would not move the cursor forward: its rows were counted already.
         """
-        await self._database.write(lambda connection: _append(connection, delta, cursor_etag))
+
+        def append(connection: sqlite3.Connection) -> None:
+            _append(connection, delta, cursor_etag)
+            if bookmark is not None:
+                save_bookmark(connection, bookmark)
+
+        await self._database.write(append)
 
     async def deltas(self, limit: int) -> list[StoredDelta]:
         """Deltas not yet folded, oldest first, and so in order within each partition."""

@@ -15,6 +15,7 @@ from shared.domain.values import replace
 from shared.ports import ConflictError, Store, Stored, StoredDelta
 from tests.contracts.aging_contract import AgingContract
 from tests.contracts.announcements_contract import AnnouncementsContract
+from tests.contracts.bookmarks_contract import BookmarksContract
 from tests.contracts.documents_contract import DocumentsContract
 from tests.contracts.inbox_contract import InboxContract
 from tests.contracts.ledger_contract import LedgerContract
@@ -36,6 +37,7 @@ from tests.contracts.telemetry_contract import TelemetryContract
 
 
 class StoreContract(
+    BookmarksContract,
     InboxContract,
     LedgerContract,
     OutboxContract,
