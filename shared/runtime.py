@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
 from shared.adapters.endpoint_probe import EndpointProber
@@ -41,6 +42,7 @@ from shared.signing import ApprovalLinks
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+READ_SECONDS_MAX = 20.0  # of a piece of a file: no step of reading one outlasts a claim
 POST_TIMEOUT_SECONDS = 20.0  # or that of any call, when that is shorter
 PROBE_CALLS = 4.0  # a probe may take so many calls' time-outs: less than a claim lasts
 CALL_MAX_CALLS = 2.0  # a call's time-out bounds each of its requests: what they take together stays below this
@@ -147,7 +149,8 @@ def _hands(settings: Settings, clock: Clock, links: ApprovalLinks, workspace: Az
         links.for_message,
     )
     prober = EndpointProber(workspace.clients, PROBE_CALLS * settings.call_seconds)
-    return Hands(workspace, prober, messenger, timedelta(seconds=CALL_MAX_CALLS * settings.call_seconds))
+    files = AzureCollectedFiles(settings.collected, _credential, min(READ_SECONDS_MAX, settings.call_seconds))
+    return Hands(workspace, prober, messenger, files, timedelta(seconds=CALL_MAX_CALLS * settings.call_seconds))
 
 
 def _targets(settings: Settings) -> dict[str, Publisher]:

@@ -47,6 +47,7 @@ class Settings:
     publish_hub_connection: str = field(default="", repr=False)
     publish_hub_namespace: str = ""
     publish_source: str = ""
+    collected: str = field(default="", repr=False)
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -85,6 +86,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         publish_hub_connection=_text(values, "PUBLISH_HUB_CONNECTION"),
         publish_hub_namespace=_text(values, "PUBLISH_HUB_NAMESPACE"),
         publish_source=_text(values, "PUBLISH_SOURCE", public_url),
+        collected=_text(values, "COLLECTED"),
     )
 
 

@@ -44,6 +44,18 @@ class RecordReference(Command, frozen=True, kw_only=True):
     version: str
 
 
+class ReadCollected(Command, frozen=True, kw_only=True):
+    """Count the lines of a collector's file that were not counted yet, up to so many bytes of it.
+
+    The store knows up to where the file was counted, so a repeat counts nothing twice. ``storage`` is the account's ARM id.
+    """
+
+    storage: str
+    container: str
+    path: str
+    bytes_max: int
+
+
 class DeployModel(EndpointCommand, frozen=True, kw_only=True):
     """Create or update one deployment of an endpoint. It takes no traffic by itself."""
 
@@ -130,11 +142,12 @@ class Notify(Command, frozen=True, kw_only=True):
     facts: dict[str, str]
 
 
-# A repeat of the same PUT, or of a job under the same name, has the effect of one; a repeated notification is a nuisance
+# A repeat of the same PUT, or of a job under the same name, or behind the same bookmark, has the effect of one; a repeated notification is a nuisance
 # that we accept rather than silence; probing requests change nothing.
 ON_UNKNOWN: dict[type[Command], OnUnknown] = {
     ShareModel: "same_key",
     RecordReference: "repeat",
+    ReadCollected: "same_key",
     DeployModel: "same_key",
     RemoveDeployment: "same_key",
     CheckEndpoint: "repeat",

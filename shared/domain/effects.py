@@ -7,6 +7,7 @@ from shared.domain.commands import (
     CheckEndpoint,
     DeployModel,
     Notify,
+    ReadCollected,
     RecordReference,
     RemoveDeployment,
     RequestApproval,
@@ -20,4 +21,4 @@ from shared.domain.commands import (
 EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic
 WorkspaceCommand = ShareModel | RunEvaluation | Retrain | EndpointWrite
 Message = RequestApproval | Notify
-AnyCommand = WorkspaceCommand | RecordReference | CheckEndpoint | Message
+AnyCommand = WorkspaceCommand | RecordReference | ReadCollected | CheckEndpoint | Message

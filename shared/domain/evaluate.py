@@ -24,11 +24,12 @@ from shared.domain.platform_signals import (
     SecurityAlertRaised,
     VulnerabilityFound,
 )
-from shared.domain.routing import watches_image
+from shared.domain.routing import collects, watches_image
 from shared.domain.rules import (
     approval,
     budget,
     by_hand,
+    collected_files,
     compliance,
     data_arrival,
     images,
@@ -136,9 +137,11 @@ def _on_change(situation: Situation, signal: ResourceChanged | DataArrived | Dat
         case ResourceChanged():
             return by_hand.on_changed(situation, signal)
         case DataArrived():
-            return data_arrival.on_arrived(situation, signal)
+            by_collector = collects(situation.workload, signal)
+            return (collected_files.on_arrived if by_collector else data_arrival.on_arrived)(situation, signal)
         case DataDeleted():
-            return data_arrival.on_deleted(situation, signal)
+            by_collector = collects(situation.workload, signal)
+            return (collected_files.on_deleted if by_collector else data_arrival.on_deleted)(situation, signal)
 
 
 def _on_trust(
@@ -188,6 +191,8 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
             return rollback.on_finished(situation, signal)
         case "Retrain":
             return remedy.on_retrained(situation, signal)
+        case "ReadCollected":
+            return collected_files.on_read(situation, signal)
     measured = next((known for known in situation.facts.incidents if known.verification == signal.command_id), None)
     if measured:
         return remedy.on_measured(situation, signal, measured)

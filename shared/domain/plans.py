@@ -10,6 +10,7 @@ from shared.domain.commands import (
     CheckEndpoint,
     DeployModel,
     Notify,
+    ReadCollected,
     RecordReference,
     RemoveDeployment,
     RequestApproval,
@@ -42,7 +43,7 @@ def stale(command: AnyCommand, facts: Facts) -> str:
             return _in_use(command, facts)
         case RequestApproval():
             return "" if _still_open(command, facts) else "the question is closed"
-        case RollBackTraffic() | Notify():
+        case RollBackTraffic() | Notify() | ReadCollected():
             return ""
         case _:
             assert_never(command)
@@ -51,9 +52,10 @@ def stale(command: AnyCommand, facts: Facts) -> str:
 def waits(command: AnyCommand, facts: Facts) -> str:
     """Why a command that has not begun must wait for now; empty when it need not.
 
-    A pause stops everything but rollback and notification, and a question to a person is a notification.
+    A pause stops everything but rollback and notification, and a question to a person is a notification. What is counted
+    is heard, not done: files are read on, as hubs are.
     """
-    if not facts.paused or isinstance(command, RollBackTraffic | Notify | RequestApproval):
+    if not facts.paused or isinstance(command, RollBackTraffic | Notify | RequestApproval | ReadCollected):
         return ""
     return "the workload is paused"
 

@@ -179,8 +179,12 @@ class Workload(Section):
             endpoint=environments.production.place,
             monitors=tuple(rule.azure_ml_signals for rule in self.drift_rules),
             registry=self.images.registry if self.images else "",
-            storages=tuple(rule.storage for rule in self.data_rules),
+            storages=(*(rule.storage for rule in self.data_rules), *self._collected_in()),
         )
+
+    def _collected_in(self) -> tuple[str, ...]:
+        collector = self.environments.production.collector
+        return (collector.storage,) if collector else ()
 
 
 def _personas_of(workload: Workload) -> list[tuple[str, tuple[str | int, ...]]]:

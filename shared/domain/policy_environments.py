@@ -5,10 +5,13 @@ Owns the grammar of these sections. Knows no endpoint that exists (``adapters``)
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from shared.domain.policy_section import Section
-from shared.domain.policy_texts import ResourceId
+from shared.domain.policy_index import plain_id
+from shared.domain.policy_section import FaultAtError, Section
+from shared.domain.policy_texts import ResourceId, StorageId
+
+COLLECTED_IN = "modelDataCollector"
 
 
 class Environment(Section):
@@ -24,12 +27,48 @@ class Environment(Section):
         return self.workspace.lower(), self.endpoint.lower()
 
 
+class Collector(Section):
+    """Where the model data collector of the production endpoint writes, when its rows come as files."""
+
+    storage: StorageId = Field(description="the ARM id of the storage account")
+    container: str = Field(
+        min_length=1, description="of the datastore workspaceblobstore, unless the collector has another"
+    )
+    folder: str = Field(
+        default="",
+        pattern=r"^([^/]+(/[^/]+)*)?$",
+        description="which holds all its files; by default modelDataCollector/ENDPOINT, where Azure ML's collector writes",
+    )
+    file_mib_max: int = Field(default=1024, ge=1, description="how much of one file is read, in MiB")
+
+
+class Production(Environment):
+    """The workspace and the endpoint that serve in production, and where what they scored is collected."""
+
+    collector: Collector | None = None
+
+    def collects(self, storage: str, container: str, path: str) -> bool:
+        """Whether a file lies where the collector writes."""
+        collector = self.collector
+        if collector is None or plain_id(storage) != plain_id(collector.storage) or container != collector.container:
+            return False
+        folder = (collector.folder or f"{COLLECTED_IN}/{self.endpoint}").lower()
+        # A client may resolve dots in a path: what was in the folder would then be elsewhere.
+        return path.lower().startswith(f"{folder}/") and not {".", "..", ""} & set(path.split("/"))
+
+    @model_validator(mode="after")
+    def _is_collected_somewhere(self) -> "Production":
+        if self.collector and not (self.endpoint or self.collector.folder):
+            raise FaultAtError("the collector of no endpoint: name the endpoint, or the folder", "collector", "folder")
+        return self
+
+
 class Environments(Section):
     """Where a workload lives."""
 
     development: Environment
     staging: Environment
-    production: Environment
+    production: Production
 
 
 class Deployment(Section):

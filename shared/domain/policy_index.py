@@ -37,7 +37,7 @@ class Address:
     endpoint: tuple[str, str]
     monitors: tuple[str, ...]
     registry: str = ""  # of its images, by whatever name the policy gives it; empty when it watches none
-    storages: tuple[str, ...] = ()  # ids of the storage accounts whose files it counts
+    storages: tuple[str, ...] = ()  # ids of the storage accounts whose files it counts, or its collector writes
 
 
 class Places:
@@ -108,7 +108,7 @@ class PolicyIndex(Generic[W]):
         return self._picked({*near, *(number for place in places for number in self._places.along(place))})
 
     def storing(self, account: str) -> tuple[W, ...]:
-        """Those that count files of this storage account."""
+        """Those that count files of this storage account, or whose collector writes there."""
         return self._picked({*self._storages.at(plain_id(account))})
 
     def touches(self, places: Iterable[str]) -> bool:

@@ -41,5 +41,11 @@ MoneyText = Annotated[Money, BeforeValidator(_money), PlainSerializer(str, retur
 Persistence = Annotated[str, StringConstraints(pattern=r"^[1-9]\d? of [1-9]\d?$")]
 WindowLength = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
 ResourceId = Annotated[str, StringConstraints(pattern=r"(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/.+")]
+StorageId = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.storage/storageaccounts/[^/]+/?$"
+    ),
+]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
 TimeZone = Annotated[str, AfterValidator(_zone)]

@@ -8,15 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.domain.policy_section import Section
-from shared.domain.policy_texts import TimeZone
+from shared.domain.policy_texts import StorageId, TimeZone
 from shared.domain.schedules import Cron
 
-StorageId = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.storage/storageaccounts/[^/]+/?$"
-    ),
-]
 BlobGlob = Annotated[str, StringConstraints(pattern=r"^[^/]+/.+")]
 
 

@@ -87,6 +87,11 @@ def data_rules(workload: Workload, signal: BlobEvent) -> tuple[NewData, ...]:
     )
 
 
+def collects(workload: Workload, signal: BlobEvent) -> bool:
+    """Whether a file is one that the collector of the workload's production endpoint wrote."""
+    return workload.environments.production.collects(signal.source, signal.container, signal.path)
+
+
 def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
     """A rejection when the signal speaks only of resources that no workload names, or of a workload that does not exist."""
     if isinstance(signal, ImageEvent):
@@ -123,7 +128,7 @@ def _uncounted(policy: Policy, signal: BlobEvent) -> Rejected | None:
     if _counting(policy, signal):
         return None
     file = f"{signal.container}/{signal.path} in {signal.source}"
-    detail = f"no rule with when: data_arrived counts {file}: add one, or narrow the subscription"
+    detail = f"no rule with when: data_arrived counts {file}, and no collector writes it: add one, or narrow the subscription"
     return Rejected(reason="out_of_scope", detail=detail)
 
 
@@ -195,7 +200,7 @@ def _concerned(policy: Policy, signal: Signal) -> tuple[Workload, ...]:
 
 def _counting(policy: Policy, signal: BlobEvent) -> tuple[Workload, ...]:
     near = policy.index.storing(signal.source)
-    return tuple(known for known in near if data_rules(known, signal))
+    return tuple(known for known in near if data_rules(known, signal) or collects(known, signal))
 
 
 def _listens(workload: Workload) -> bool:

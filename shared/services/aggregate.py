@@ -13,10 +13,11 @@ from shared.domain.outcomes import Failed, Outcome, Succeeded
 from shared.domain.policy_environments import Environment
 from shared.domain.references import deployment_name
 from shared.domain.telemetry_signals import WindowClosed
-from shared.ports import Clock, ConflictError, PolicySource, Store, Stored, StoredDelta
+from shared.ports import Clock, ConflictError, PolicySource, Store, Stored
 from shared.services.aside import AsideRows
 from shared.services.closing import MOVED, WATERMARK, WindowCloser
 from shared.services.intake import Intake
+from shared.services.telemetry_sources import FileLines, HubPartition, TelemetrySource
 from shared.telemetry.encoding import decode_delta
 from shared.telemetry.fold import WindowState, decode_window, encode_window, fold
 from shared.telemetry.partials import TrafficPartial, WindowKey, latest
@@ -68,19 +69,26 @@ class Aggregator:
 
         Raises StoreUnavailableError, or ConflictError when others kept winning: the batch has to come again.
         """
+        return await self._take(HubPartition(self._store, partition), messages)
+
+    async def take_lines(self, file: str, lines: Sequence[tuple[int, bytes]]) -> int:
+        """The same for the lines of a file behind its bookmark, each numbered by the byte at which it ends."""
+        return await self._take(FileLines(self._store, self._clock, file), lines)
+
+    async def _take(self, source: TelemetrySource, messages: Sequence[tuple[int, bytes]]) -> int:
         kept = set[int]()  # refusals are kept once, however often the cursor has to be read again
         for _ in range(TRIES_MAX):
-            cursor = await self._store.cursor(partition)
-            fresh = [(number, body) for number, body in messages if number > cursor.value]
+            taken = await source.taken()
+            fresh = [(number, body) for number, body in messages if number > taken]
             if not fresh:
                 return 0
             delta, through = await self._intake.delta(fresh, kept), max(number for number, _ in fresh)
             try:
-                await self._store.append_delta(StoredDelta(partition, through, delta), cursor.etag)
+                await source.append(through, delta)
             except ConflictError:
                 continue
             return len(fresh)
-        raise ConflictError(f"the cursor of partition {partition} kept moving")
+        raise ConflictError("others kept taking the same telemetry at the same time")
 
     async def fold(self) -> int:
         """Merge waiting deltas into their windows; returns how many. Another instance doing the same is harmless."""

@@ -13,6 +13,7 @@ from shared.domain.commands import (
     ON_UNKNOWN,
     CheckEndpoint,
     EndpointCommand,
+    ReadCollected,
     RecordReference,
     Retrain,
     RollBackTraffic,
@@ -39,8 +40,10 @@ from shared.ports import (
     StoreUnavailableError,
     Workspace,
 )
+from shared.ports_collected import CollectedFiles
 from shared.services import attempts, reservations
 from shared.services.aggregate import Aggregator
+from shared.services.collected import CollectedReader
 from shared.services.decide import Decider
 from shared.services.lease import end_lease, take_lease
 from shared.services.outbox import send_row
@@ -66,6 +69,7 @@ class Hands:
     workspace: Workspace
     prober: Prober
     messenger: Messenger
+    files: CollectedFiles
     call_max: timedelta = CALL_MAX
 
 
@@ -86,6 +90,7 @@ class Executor:
         self._store, self._queue, self._clock, self._policies = store, queue, clock, policies
         self._decider, self._aggregator = loop.decider, loop.aggregator
         self._workspace, self._prober, self._messenger = hands.workspace, hands.prober, hands.messenger
+        self._collected = CollectedReader(store, clock, policies, loop.aggregator, hands.files)
         self._call_max = hands.call_max
         self._claim, self._lease = CLAIM_CALLS * hands.call_max, LEASE_CALLS * hands.call_max
 
@@ -182,6 +187,8 @@ class Executor:
         match command:
             case RecordReference():
                 return await self._record_reference(command)
+            case ReadCollected():
+                return await self._collected.read(command, until=now + self._call_max)
             case CheckEndpoint():
                 payloads = (await self._policies.current()).payloads
                 if command.payload not in payloads:

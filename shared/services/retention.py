@@ -19,6 +19,7 @@ BATCH_MAX = 100  # of each kind in one sweep; while there is more, the next swee
 PAGES_MAX = 20  # of signals, looked through in one sweep for those that nothing waits for
 EVERY = timedelta(hours=1)
 SIGNALS_KEPT_FOR = timedelta(days=30)  # Event Grid sends again for 24 hours, and dead letters may come days later
+BOOKMARKS_KEPT_FOR = SIGNALS_KEPT_FOR  # an event that is new again must not find its file new too
 LEFT_OVER_AFTER = timedelta(hours=1)  # no write is under way for so long: what no row names by then never will be
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -46,6 +47,7 @@ class Retention:
             "windows": lambda now: aggregator.forget_closed(now - kept.ledger),
             "aside": lambda _now: aggregator.aside.forget_old(),
             "traffic": lambda _now: aggregator.forget_old_traffic(),
+            "bookmarks": lambda now: store.forget_bookmarks(now - BOOKMARKS_KEPT_FOR, BATCH_MAX),
             "leftovers": lambda now: store.tidy(now - LEFT_OVER_AFTER),
         }
         self._again: dict[str, datetime] = {}

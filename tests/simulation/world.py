@@ -15,6 +15,7 @@ from shared.adapters.sqlite_store import SqliteStore
 from shared.cli.rehearsal import Unread
 from shared.domain.facts import Facts
 from shared.domain.ids import derive
+from shared.domain.outcomes import Failed
 from shared.domain.policy import Policy
 from shared.domain.records import CommandRow
 from shared.domain.signals import Signal
@@ -126,6 +127,16 @@ class UnreliableQueue:
             raise StoreUnavailableError("the queue did not answer, and took it")
 
 
+class Uncollected:
+    """``CollectedFiles`` where no collector writes."""
+
+    async def version(self, *_: Any) -> Failed:
+        """No file is there."""
+        return Failed(retryable=False, reason="nobody collects here")
+
+    read = version
+
+
 class Instance:
     """One process of the app: its own services and memory on the shared store."""
 
@@ -137,7 +148,7 @@ class Instance:
         silent = Announcer(store, clock, {})
         self.decider = Decider(store, queue, clock, policies, self.aggregator, silent, Unread())
         self.ingest = Ingest(store, clock, policies, self.decider)
-        hands = Hands(target, target, target)
+        hands = Hands(target, target, target, Uncollected())
         self.executor = Executor(store, queue, clock, policies, Loop(self.decider, self.aggregator), hands)
         self.sweeper = Sweeper(
             store,

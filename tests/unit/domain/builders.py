@@ -322,6 +322,17 @@ def arrived(name: str = "01.csv", kind: Any = DataArrived, **fields: Any) -> Any
     return kind(**{**heard, "path": path, "size_bytes": 1000, "sequencer": sequencer, **fields})
 
 
+COLLECTOR = {"storage": STORAGE.replace("flights", "mlops"), "container": "azureml-blobstore-1"}
+COLLECTING = {"environments": {"production": {"collector": COLLECTOR}}}
+COLLECTED_PATH = "modelDataCollector/flight-delay/version-1/model_inputs/2026/03/02/11/instance-1.jsonl"
+
+
+def collected(path: str = COLLECTED_PATH, kind: Any = DataArrived, **fields: Any) -> Any:
+    """The collector of the production endpoint ended a write; with ``kind=DataDeleted``, its file is gone."""
+    where = {"source": COLLECTOR["storage"], "account": "mlops", "container": COLLECTOR["container"]}
+    return arrived(kind=kind, **{**where, "path": path, "api": "FlushWithClose", **fields})
+
+
 def schedule_due(due: datetime = NOW, **fields: Any) -> ScheduleElapsed:
     """The weekly schedule fell due."""
     key = fields.pop("dedup_key", f"due-{due.isoformat()}")

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from shared.adapters.sqlite_store import SqliteStore
@@ -10,10 +11,11 @@ from shared.domain.commands import Retrain, kind_of
 from shared.domain.decisions import Decision, Evaluation
 from shared.domain.facts import Facts, Incident, Version
 from shared.domain.ids import decision_id
-from shared.domain.outcomes import Succeeded
+from shared.domain.outcomes import Failed, Succeeded
 from shared.domain.policy import Policy
 from shared.parsing.policy_file import policy_digest, read_policy
 from shared.ports import LoadedPolicy, Stored, StoreUnavailableError
+from shared.ports_collected import FileVersion
 from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
 from shared.services.answers import AnswerPage
@@ -171,6 +173,36 @@ class FakeDatasets:
         return self.answer
 
 
+class FakeFiles:
+    """Files of a storage account, by path, as a test writes them. ``failures`` come before anything is read."""
+
+    def __init__(self):
+        self.bodies, self.failures, self.reads, self.writes = {}, [], [], 0
+
+    def write(self, path, body):
+        self.bodies[path], self.writes = body, self.writes + 1
+
+    def grow(self, path, more):
+        self.write(path, self.bodies.get(path, b"") + more)
+
+    async def version(self, place, beginning):
+        if self.failures:
+            return self.failures.pop(0)
+        body = self.bodies[place.path]
+        return FileVersion(len(body), self._etag(body), body[:beginning])
+
+    async def read(self, place, etag, start, length):
+        self.reads.append((place.path, start))
+        body = self.bodies[place.path]
+        if self._etag(body) != etag:
+            return Failed(retryable=True, reason=f"{place.path} changed while it was read")
+        return body[start : start + length]
+
+    @staticmethod
+    def _etag(body):
+        return sha256(body).hexdigest()
+
+
 class FixedPolicy:
     """The policy of the flight-delay example, which a test may replace."""
 
@@ -274,6 +306,7 @@ class World:
     messenger: FakeMessenger = field(default_factory=FakeMessenger)
     targets: dict[str, FakePublisher] = field(default_factory=dict)
     datasets: FakeDatasets = field(default_factory=FakeDatasets)
+    files: FakeFiles = field(default_factory=FakeFiles)
     call_max: timedelta = CALL_MAX
 
     def __post_init__(self):
@@ -282,7 +315,7 @@ class World:
         self.announcer = Announcer(store, clock, self.targets)
         self.decider = Decider(store, queue, clock, policies, self.aggregator, self.announcer, self.datasets)
         self.ingest = Ingest(store, clock, policies, self.decider)
-        hands = Hands(self.workspace, self.prober, self.messenger, self.call_max)
+        hands = Hands(self.workspace, self.prober, self.messenger, self.files, self.call_max)
         loop = Loop(self.decider, self.aggregator)
         self.executor = Executor(store, queue, clock, policies, loop, hands)
         self.sweeper = Sweeper(
@@ -313,6 +346,7 @@ class World:
             self.messenger,
             self.targets,
             self.datasets,
+            self.files,
         )
 
     async def damage_facts(self):

@@ -8,7 +8,7 @@ from shared.adapters.sqlite_store import SqliteStore
 from shared.domain.facts import Facts, HeldSignal
 from shared.domain.outcomes import Succeeded
 from shared.domain.records import RejectedRow, SignalRow
-from shared.services.retention import BATCH_MAX, EVERY, SIGNALS_KEPT_FOR, Kept, Retention
+from shared.services.retention import BATCH_MAX, BOOKMARKS_KEPT_FOR, EVERY, SIGNALS_KEPT_FOR, Kept, Retention
 from tests.unit.services.fakes import NOON, SUBJECT, World
 from tests.unit.services.signals import asked, hold, notify, registered, rolling_out
 from tests.unit.services.telemetry_messages import TAGS, rows, traffic
@@ -224,3 +224,22 @@ async def test_a_rollout_outlives_the_ledger_that_it_came_from(world):
     world.clock.at += 10 * KEPT.ledger
     await forget(world)
     assert await world.facts() == before
+
+
+# Bookmarks
+
+
+@pytest.mark.parametrize(("age", "left"), [(BOOKMARKS_KEPT_FOR, 1), (OLD, 0)])
+async def test_where_a_file_was_read_to_is_kept_as_long_as_its_signals(world, age, left):
+    await world.aggregator.take_lines("collected/file/head", [(100, traffic())])
+    world.clock.at += age
+    await forget(world)
+    assert len(await world.store.bookmarks("")) == left
+
+
+async def test_a_file_that_still_grows_is_never_forgotten(world):
+    for number in range(5):
+        await world.aggregator.take_lines("collected/file/head", [(100 * number, traffic())])
+        world.clock.at += BOOKMARKS_KEPT_FOR - timedelta(days=1)
+        await forget(world)
+    assert [known.through for known in (await world.store.bookmarks("")).values()] == [400]
