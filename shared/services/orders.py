@@ -5,7 +5,7 @@ Owns which of them are overdue, and which ended ones may be reopened. Carries no
 
 from datetime import datetime, timedelta
 
-from shared.domain.commands import kind_of
+from shared.domain.commands import ReadCollected, kind_of
 from shared.domain.effects import Message
 from shared.domain.outcomes import Failed
 from shared.domain.records import CommandRow
@@ -40,7 +40,7 @@ class Orders:
         return self._shown(failed, workload)
 
     async def redrive(self, command_id: str) -> ShownCommand:
-        """Queue a command again, and what it then is; a message that failed is reopened first.
+        """Queue a command again, and what it then is; a message that failed, or a file that was not read, is reopened first.
 
         Its claim, its due time and everything that could hold it count as ever. Raises CannotRedriveError.
         """
@@ -61,7 +61,7 @@ class Orders:
         return found
 
     async def _reopened(self, row: CommandRow) -> CommandRow:
-        if not isinstance(row.command, Message):
+        if not isinstance(row.command, Message | ReadCollected):
             raise CannotRedriveError(
                 f"{kind_of(row.command)} {row.command.id} ended as failed, and the rules have acted on that "
                 f"(outerloop explain {row.command.id}): ask for what is to happen now, with outerloop ask"

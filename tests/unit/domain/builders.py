@@ -330,7 +330,8 @@ COLLECTED_PATH = "modelDataCollector/flight-delay/version-1/model_inputs/2026/03
 def collected(path: str = COLLECTED_PATH, kind: Any = DataArrived, **fields: Any) -> Any:
     """The collector of the production endpoint ended a write; with ``kind=DataDeleted``, its file is gone."""
     where = {"source": COLLECTOR["storage"], "account": "mlops", "container": COLLECTOR["container"]}
-    return arrived(kind=kind, **{**where, "path": path, "api": "FlushWithClose", **fields})
+    told = {"path": path, "api": "FlushWithClose", "dedup_key": f"{kind.__name__}-{path}"}
+    return arrived(kind=kind, **{**where, **told, **fields})
 
 
 def schedule_due(due: datetime = NOW, **fields: Any) -> ScheduleElapsed:

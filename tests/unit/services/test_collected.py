@@ -18,7 +18,7 @@ from shared.ports import StoreUnavailableError
 from shared.services.collected import Bounds, CollectedReader
 from shared.telemetry.fold import decode_window, encode_window
 from tests.unit.domain.builders import steady
-from tests.unit.services.fakes import NOON, World
+from tests.unit.services.fakes import NOON, SUBJECT, World
 from tests.unit.services.signals import ORDER, heard
 from tests.unit.services.telemetry_messages import TAGS, request, rows, traffic
 
@@ -215,7 +215,8 @@ def test_growth_repeats_and_any_order_end_in_what_one_read_of_the_whole_gives(on
                 worlds[0].files.write(path, body[:size])
             told = [*bodies, *random.choices([PATH, OTHER], k=2)]
             random.shuffle(told)
-            await asyncio.gather(*(read_all(random.choice(worlds), path, bounds) for path in told))
+            readers = [random.choice(worlds) for _ in told]
+            await asyncio.gather(*(read_all(each, path, bounds) for each, path in zip(readers, told, strict=True)))
             if random.random() < 0.5:
                 await worlds[0].aggregator.fold()
         found = await counts(worlds[0])
@@ -407,6 +408,15 @@ async def test_a_file_that_cannot_be_read_is_tried_again_and_then_told(world):
     world.clock.pass_seconds(60)
     (again,) = [await world.executor.run(each.subject, each.command_id, "worker") for each in world.queue.sent]
     assert again.data["lines"] == 6.0
+
+
+async def test_a_file_that_could_not_be_read_is_read_after_all_when_a_person_says_so(world):
+    world.files.write(PATH, lines(*LINES))
+    world.files.failures.append(Failed(retryable=False, reason="the network is closed"))
+    await told(world, arrived())
+    (failed,) = await world.orders.failed()
+    await world.orders.redrive(failed.row.command.id)
+    assert (await world.executor.run(SUBJECT, failed.row.command.id, "worker")).data["lines"] == 6.0
 
 
 async def test_what_is_out_of_scope_is_rejected_and_not_read(world):
