@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from shared.domain.commands import ReadCollected
 from shared.domain.facts import Facts
 from shared.domain.outcomes import Failed, Skipped, Started, Succeeded
 from shared.domain.platform_signals import DataArrived
+from shared.parsing import parse
 from shared.parsing.documents import BODY_BYTES_MAX
 from shared.ports import StoreUnavailableError
 from shared.services.collected import Bounds, CollectedReader
@@ -385,6 +387,38 @@ async def test_an_event_of_a_file_ends_in_counted_rows(world):
     assert await counts(world) == await counted_at_once(lines(*LINES))
     said = [reason.code for decision in (await world.ledger()).values() for reason in decision.reasons]
     assert sorted(said) == ["collected", "counted_lines"]
+
+
+def blob_created(api, path=PATH):
+    """An event of an account with a hierarchical namespace, as Event Grid delivers it."""
+    event = {
+        "topic": STORAGE.replace("resourcegroups", "resourceGroups"),
+        "subject": f"/blobServices/default/containers/{CONTAINER}/blobs/{path}",
+        "eventType": "Microsoft.Storage.BlobCreated",
+        "eventTime": "2026-03-01T11:59:00Z",
+        "id": f"event-{api}",
+        "data": {
+            "api": api,
+            "contentLength": 0,
+            "blobType": "BlockBlob",
+            "url": f"https://mlops.dfs.core.windows.net/{CONTAINER}/{path}",
+            "sequencer": "00000000000004420000000000028963",
+        },
+        "dataVersion": "2",
+        "metadataVersion": "1",
+    }
+    return json.dumps([event]).encode()
+
+
+async def test_with_a_hierarchical_namespace_a_file_is_read_when_its_write_has_ended_and_not_before(world):
+    world.files.write(PATH, lines(*LINES))
+    for api, orders in (("CreateFile", 0), ("FlushWithClose", 1)):
+        body = blob_created(api)
+        await world.ingest.take("event_grid", body, parse(body, "event_grid"))
+        assert len(world.queue.sent) == orders
+    assert [row.reason for row in await world.store.rejected(10)] == ["not_actionable"]
+    (sent,) = world.queue.sent
+    assert (await world.executor.run(sent.subject, sent.command_id, "worker")).data["lines"] == 6.0
 
 
 async def test_an_event_that_is_delivered_twice_orders_once(world):
