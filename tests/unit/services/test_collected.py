@@ -136,6 +136,13 @@ async def test_a_file_that_has_not_grown_counts_nothing_more(world):
     assert len(await world.store.deltas(10)) == 1
 
 
+async def test_of_readers_at_the_same_moment_one_counts_each_line(world):
+    world.files.write(PATH, lines(*LINES))
+    outcomes = await asyncio.gather(*(read(each, bounds=Bounds()) for each in (world, world.another(), world)))
+    assert sorted(outcome.data["lines"] for outcome in outcomes) == [0.0, 0.0, 6.0]
+    assert len(await world.store.deltas(10)) == 1
+
+
 async def test_a_file_that_has_grown_is_read_on_from_where_it_ended(world):
     world.files.write(PATH, lines(*LINES[:4]))
     await read(world, bounds=Bounds())
