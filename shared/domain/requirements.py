@@ -13,6 +13,7 @@ from shared.domain.outcomes import Skipped
 from shared.domain.platform_signals import DataArrived
 from shared.domain.policy import Retraining
 from shared.domain.policy_triggers import Requirements
+from shared.domain.routing import collects, data_rules
 from shared.domain.signals import CommandFinished, HoldElapsed, MonitorBreached, OperatorAsked, ScheduleElapsed, Signal
 from shared.domain.situation import Situation, because
 from shared.domain.telemetry_signals import WindowClosed
@@ -98,15 +99,16 @@ def asks_for_rows(situation: Situation) -> bool:
     if retraining is None or retraining.requires is None or retraining.requires.new_labelled_rows_min is None:
         return False
     if isinstance(situation.heard, DataArrived) and not isinstance(situation.signal, HoldElapsed):
-        return _may_begin(situation)
+        return _may_begin(situation, situation.heard)
     if isinstance(situation.heard, CommandFinished) and not isinstance(situation.signal, HoldElapsed):
         return False  # a refusal is only recorded; it is ordered anew when it has waited
     return _wants_training(situation.heard)
 
 
-def _may_begin(situation: Situation) -> bool:
-    """Files come by the thousand: of those that are only counted none asks for the rows."""
-    wants = any(rule.then == "retrain" for rule in situation.workload.data_rules)
+def _may_begin(situation: Situation, signal: DataArrived) -> bool:
+    """Files come by the thousand: those that are only counted, or a collector's, do not ask for the rows."""
+    wants = any(rule.then == "retrain" for rule in data_rules(situation.workload, signal))
+    wants = wants and not collects(situation.workload, signal)
     return wants and situation.facts.open_incident("data_arrival") is None
 
 

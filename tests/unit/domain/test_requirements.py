@@ -9,14 +9,19 @@ from shared.domain.arrivals import Arrivals
 from shared.domain.proposals import Beginning
 from shared.domain.requirements import NEXT_LOOK, asks_for_rows, described, may_be_met, unmet, used
 from tests.unit.domain.builders import (
+    COLLECTING,
+    COLLECTOR,
     DATA_RULE,
     NOW,
     arrived,
     asked,
     breached,
     codes,
+    collected,
+    drift_rule,
     elapsed,
     incident,
+    policy_with,
     registered,
     requiring,
     retried,
@@ -134,6 +139,14 @@ def test_of_a_thousand_files_only_the_first_asks():
 def test_files_that_are_only_counted_ask_for_nothing():
     policy = requiring({**DATA_RULE, "then": "count"}, new_labelled_rows_min=1)
     assert not asks_for_rows(situation(arrived(), serving("1"), policy=policy))
+
+
+def test_files_of_a_collector_ask_for_nothing():
+    everywhere = {**DATA_RULE, "storage": COLLECTOR["storage"], "path": "*/*"}
+    requires = {"requires": {"new_labelled_rows_min": 1}}
+    policy = policy_with(monitoring=[drift_rule(), everywhere], retrain=requires, **COLLECTING)
+    assert asks_for_rows(situation(arrived(source=COLLECTOR["storage"]), serving("1"), policy=policy))
+    assert not asks_for_rows(situation(collected(), serving("1"), policy=policy))
 
 
 @pytest.mark.parametrize(
