@@ -61,7 +61,13 @@ from shared.domain.signals import (
 )
 from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.situation import Ruling, Setting, Situation, because, evaluation
-from shared.domain.telemetry_signals import WindowClosed
+from shared.domain.telemetry_signals import (
+    PerformanceMeasured,
+    TelemetryFellSilent,
+    TelemetryResumed,
+    TelemetrySignal,
+    WindowClosed,
+)
 
 
 def evaluate(situation: Situation) -> Evaluation:
@@ -85,8 +91,6 @@ def _rule(situation: Situation) -> Ruling:
     match signal:
         case ModelRegistered():
             return promotion.on_registered(situation, signal)
-        case WindowClosed():
-            return monitoring.on_window(situation, signal)
         case MonitorBreached() | MonitorRecovered():
             return monitoring.on_monitor(situation, signal)
         case ApprovalAnswered():
@@ -101,8 +105,18 @@ def _rule(situation: Situation) -> Ruling:
             return _no_match(situation, "heard and recorded; no rule acts on it")
         case _ if isinstance(signal, ModelDeployed | PlatformSignal):
             return _on_platform(situation, signal)
+        case _ if isinstance(signal, TelemetrySignal):
+            return _on_telemetry(situation, signal)
         case _:
             assert_never(signal)
+
+
+def _on_telemetry(situation: Situation, signal: TelemetrySignal) -> Ruling:
+    match signal:
+        case WindowClosed():
+            return monitoring.on_window(situation, signal)
+        case PerformanceMeasured() | TelemetryFellSilent() | TelemetryResumed():
+            return _no_match(situation, "heard and recorded; no rule acts on it")
 
 
 def _on_platform(situation: Situation, signal: ModelDeployed | PlatformSignal) -> Ruling:

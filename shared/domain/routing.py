@@ -41,7 +41,7 @@ from shared.domain.signals import (
     Signal,
 )
 from shared.domain.silences import SilenceAdded, SilenceExpired
-from shared.domain.telemetry_signals import WindowClosed
+from shared.domain.telemetry_signals import PerformanceMeasured, TelemetryFellSilent, TelemetryResumed, WindowClosed
 
 UNMATCHED = "unmatched"
 
@@ -137,7 +137,7 @@ def places_of(signal: Signal) -> tuple[str, ...]:
     match signal:
         case ModelRegistered() | ModelDeployed() | JobStatusChanged() | MonitorBreached() | MonitorRecovered():
             return (signal.workspace,)
-        case WindowClosed():
+        case WindowClosed() | PerformanceMeasured() | TelemetryFellSilent() | TelemetryResumed():
             return (signal.workspace,)
         case AlertFired() | AlertResolved() | SecurityAlertRaised() | VulnerabilityFound() | PlatformHealthChanged():
             return signal.targets
@@ -167,7 +167,7 @@ def _concerned(policy: Policy, signal: Signal) -> tuple[Workload, ...]:
     match signal:
         case ModelRegistered():
             return index.registering(signal.workspace, signal.model_name)
-        case WindowClosed():
+        case WindowClosed() | PerformanceMeasured() | TelemetryFellSilent() | TelemetryResumed():
             return index.serving(signal.workspace, signal.endpoint)
         case MonitorBreached():
             return index.monitored(signal.workspace, signal.monitor_signal)

@@ -12,7 +12,7 @@ from shared.domain.heard import Heard
 from shared.domain.outcomes import Final
 from shared.domain.platform_signals import PlatformSignal
 from shared.domain.silences import SilenceAdded, SilenceExpired
-from shared.domain.telemetry_signals import WindowClosed
+from shared.domain.telemetry_signals import TelemetrySignal
 from shared.domain.values import Part, Value
 
 DEPTH_MAX = 64  # hops of our own in a row; a whole promotion takes about 20: more is a storm, not a loop
@@ -151,7 +151,7 @@ Signal = (
     | MonitorRecovered
     | SubscriptionValidation
     | TelemetryReceived
-    | WindowClosed
+    | TelemetrySignal
     | OperatorAsked
     | ApprovalAnswered
     | CommandFinished

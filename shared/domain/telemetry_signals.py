@@ -130,3 +130,6 @@ class TelemetryResumed(Heard, frozen=True, kw_only=True):
     endpoint: str
     deployment: str
     silent_since: datetime
+
+
+TelemetrySignal = WindowClosed | PerformanceMeasured | TelemetryFellSilent | TelemetryResumed

@@ -32,7 +32,13 @@ from shared.domain.signals import (
 )
 from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.situation import Situation
-from shared.domain.telemetry_signals import FeatureScore, WindowClosed
+from shared.domain.telemetry_signals import (
+    FeatureScore,
+    PerformanceMeasured,
+    TelemetryFellSilent,
+    TelemetryResumed,
+    WindowClosed,
+)
 from shared.parsing.policy_file import policy_digest, read_policy
 
 steady = settings(  # the same examples each time, however busy the machine
@@ -284,6 +290,47 @@ def window(month: int, *, drifted: int = 0, number: str = "1", **fields: Any) ->
             **fields,
         }
     )
+
+
+def performed(month: int, auc: float = 0.70, *, number: str = "1", **fields: Any) -> PerformanceMeasured:
+    """The labels of a month's predictions came: how good one version was."""
+    start = datetime(2026, month, 1, tzinfo=UTC)
+    return PerformanceMeasured(
+        **{
+            "source": "outerloop/telemetry",
+            "dedup_key": f"performed-{number}-{month}-{auc}",
+            "occurred_at": start + timedelta(days=58),
+            "workspace": PRODUCTION,
+            "endpoint": "flight-delay",
+            "deployment": deployment_name(number),
+            "window": "1mo",
+            "start": start,
+            "end": start + timedelta(days=28),
+            "predictions": 10_000,
+            "labels": 9_000,
+            "pairs": 2_000,
+            "metrics": {"auc": auc},
+            "lower": {"auc": round(auc - 0.02, 6)},
+            "upper": {"auc": round(auc + 0.02, 6)},
+            **fields,
+        }
+    )
+
+
+def fell_silent(number: str = "1", since: datetime = NOW, **fields: Any) -> TelemetryFellSilent:
+    """One version's deployment has said nothing since a moment, for longer than the policy allows."""
+    key = f"silent-{number}-{since.isoformat()}"
+    heard = {"source": "outerloop/telemetry", "dedup_key": key, "occurred_at": since, "workspace": PRODUCTION}
+    where = {"endpoint": "flight-delay", "deployment": deployment_name(number), "last_heard_at": since}
+    return TelemetryFellSilent(**{**heard, **where, **fields})
+
+
+def resumed(number: str = "1", since: datetime = NOW, **fields: Any) -> TelemetryResumed:
+    """The deployment that was silent since a moment speaks again."""
+    key = f"resumed-{number}-{since.isoformat()}"
+    heard = {"source": "outerloop/telemetry", "dedup_key": key, "occurred_at": since, "workspace": PRODUCTION}
+    where = {"endpoint": "flight-delay", "deployment": deployment_name(number), "silent_since": since}
+    return TelemetryResumed(**{**heard, **where, **fields})
 
 
 def breached(run: str = "run-1", **fields: Any) -> MonitorBreached:

@@ -18,9 +18,12 @@ from tests.unit.domain.builders import (
     changed,
     crossed,
     elapsed,
+    fell_silent,
     finished,
+    performed,
     raw_policy,
     registered,
+    resumed,
     window,
 )
 
@@ -28,6 +31,13 @@ HEARD = {"source": "s", "dedup_key": "k", "occurred_at": NOW}
 ELSEWHERE = DEVELOPMENT.replace("flights-dev", "somebody-elses")
 JOB = JobStatusChanged(**HEARD, workspace=DEVELOPMENT, run_id="r", status="Completed")
 DEPLOYED = ModelDeployed(**HEARD, workspace=PRODUCTION, service_name="flight-delay")
+
+
+@pytest.mark.parametrize("signal", [window(3), performed(3), fell_silent(), resumed()])
+def test_what_telemetry_says_concerns_the_workload_that_serves_from_the_endpoint(signal):
+    assert route(POLICY, signal) == (SUBJECT,)
+    assert route(POLICY, replace(signal, endpoint="another")) == (UNMATCHED,)
+    assert out_of_scope(POLICY, replace(signal, workspace=ELSEWHERE)).reason == "out_of_scope"
 
 
 def two_workloads():
