@@ -14,19 +14,23 @@ from pydantic import Field, model_validator
 from shared.domain.globs import Globs
 from shared.domain.maintenance import MaintenanceWindow
 from shared.domain.money import Money
+from shared.domain.policy_absence import TelemetryAbsent
 from shared.domain.policy_budgets import BudgetRule, personas_named, shared_scopes
+from shared.domain.policy_drift import DataDrift, DataQuality, PredictionDrift
 from shared.domain.policy_environments import Deployment, Environments
 from shared.domain.policy_faults import same_names, shared_endpoints, shared_models, unreachable
 from shared.domain.policy_images import Images
 from shared.domain.policy_index import Address, PolicyIndex
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security
-from shared.domain.policy_monitoring import DataDrift, Monitored, rules_in_the_way, unfit_rules
+from shared.domain.policy_monitoring import Monitored, rules_in_the_way, unfit_rules
+from shared.domain.policy_performance import Fairness, LabelledRule
 from shared.domain.policy_promotion import Promotion
 from shared.domain.policy_reserves import unfit_reserves
+from shared.domain.policy_retraining import Retraining
 from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_telemetry import TelemetrySettings
-from shared.domain.policy_texts import Duration, LimitText, MoneyText, Name
-from shared.domain.policy_triggers import NewData, Requirements, Schedule
+from shared.domain.policy_texts import LimitText, Name
+from shared.domain.policy_triggers import NewData, Schedule
 
 Task = Literal["classical", "vision", "language"]
 Mode = Literal["observe", "propose", "act"]
@@ -37,44 +41,6 @@ class Persona(Section):
 
     group: str
     channels: tuple[str, ...] = Field(min_length=1)
-
-
-class AzureMlTraining(Section):
-    """Training by a registered component: dispatch uploads nothing."""
-
-    component: str
-    data: str
-    experiment: str = "retrain"
-    inputs: dict[str, str] = {}
-
-
-class Trainer(Section):
-    """Who trains."""
-
-    azure_ml: AzureMlTraining
-
-
-class Verification(Section):
-    """How it is measured whether a remedy helped: both versions on the same rows, later than the training of either."""
-
-    component: str
-    data: str
-    metric: str = "auc"
-    better_by_min: float = 0.0
-
-
-class Retraining(Section):
-    """When and how often a new version may be trained, and when to stop and call a person."""
-
-    trainer: Trainer = Field(alias="with")
-    requires: Requirements | None = None
-    cooldown: Duration = timedelta(hours=12)
-    verify: Verification
-    verify_within: Duration = timedelta(days=7)
-    give_up_after: int = Field(default=3, ge=1)
-    estimated_cost: MoneyText | None = Field(
-        default=None, description="of one retraining, such as 40 EUR: what a budget's reserve: is charged with"
-    )
 
 
 class Limits(Section):
@@ -138,8 +104,29 @@ class Workload(Section):
 
     @cached_property
     def drift_rules(self) -> tuple[DataDrift, ...]:
-        """The rules of monitoring that look at telemetry windows."""
+        """The rules of monitoring that compare the inputs with the reference."""
         return tuple(rule for rule in self.monitoring if isinstance(rule, DataDrift))
+
+    @cached_property
+    def row_rules(self) -> tuple[DataDrift | PredictionDrift | DataQuality, ...]:
+        """The rules of monitoring that look at windows of rows."""
+        kinds = DataDrift | PredictionDrift | DataQuality
+        return tuple(rule for rule in self.monitoring if isinstance(rule, kinds))
+
+    @cached_property
+    def labelled_rules(self) -> tuple[LabelledRule, ...]:
+        """The rules of monitoring that wait for labels."""
+        return tuple(rule for rule in self.monitoring if isinstance(rule, LabelledRule))
+
+    @cached_property
+    def fairness_rules(self) -> tuple[Fairness, ...]:
+        """Those of them that compare groups of people."""
+        return tuple(rule for rule in self.labelled_rules if isinstance(rule, Fairness))
+
+    @cached_property
+    def absence_rule(self) -> TelemetryAbsent | None:
+        """The rule that minds silence, if there is one."""
+        return next((rule for rule in self.monitoring if isinstance(rule, TelemetryAbsent)), None)
 
     @cached_property
     def alert_rules(self) -> tuple[InfrastructureAlert, ...]:

@@ -11,7 +11,7 @@ from shared.domain.decisions import Reason
 from shared.domain.facts import Facts, Ordered
 from shared.domain.outcomes import Skipped
 from shared.domain.platform_signals import DataArrived
-from shared.domain.policy import Retraining
+from shared.domain.policy_retraining import Retraining
 from shared.domain.policy_triggers import Requirements
 from shared.domain.routing import collects, data_rules
 from shared.domain.signals import CommandFinished, HoldElapsed, MonitorBreached, OperatorAsked, ScheduleElapsed, Signal

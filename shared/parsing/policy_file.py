@@ -130,7 +130,12 @@ def _path(steps: Path) -> Path:
 
 
 # Kinds of checks and of monitoring rules, which pydantic puts into paths behind their number.
-_TAGS = frozenset({"endpoint", "job", "data_drift", "infrastructure_alert", "schedule", "data_arrived"})
+_TAGS = frozenset(
+    {
+        *("endpoint", "job", "infrastructure_alert", "schedule", "data_arrived", "telemetry_absent"),
+        *("data_drift", "prediction_drift", "data_quality", "model_performance", "fairness"),
+    }
+)
 
 
 def _explain(detail: ErrorDetails, path: Path) -> str:

@@ -76,7 +76,7 @@ class Intake:
             if deployment.key in windows:
                 continue
             serving = policy.index.serving(deployment.workspace, deployment.endpoint)
-            lengths = dict.fromkeys(rule.window for workload in serving for rule in workload.drift_rules)
+            lengths = dict.fromkeys(rule.window for workload in serving for rule in workload.row_rules)
             windows[deployment.key] = tuple(lengths)
             if deployment not in self._decoders:
                 stored = await self._store.document(f"profiles/{deployment.key}")

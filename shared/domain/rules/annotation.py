@@ -6,7 +6,7 @@ the task is a message to a persona and an incident that stays open until a newer
 
 from shared.domain.decisions import Reason
 from shared.domain.facts import Facts
-from shared.domain.policy_monitoring import DataDrift
+from shared.domain.policy_drift import DataDrift
 from shared.domain.rules.work_item import evidence_of, open_item, samples_at
 from shared.domain.situation import Ruling, Situation
 

@@ -5,7 +5,7 @@ Owns what the item says. Its life is ``work_item``'s.
 
 from shared.domain.decisions import Reason
 from shared.domain.facts import Facts
-from shared.domain.policy_monitoring import DataDrift
+from shared.domain.policy_drift import DataDrift
 from shared.domain.rules.work_item import evidence_of, open_item, samples_at
 from shared.domain.situation import Ruling, Situation
 

@@ -12,7 +12,7 @@ from shared.domain import guards
 from shared.domain.decisions import Reason
 from shared.domain.facts import WINDOWS_KEPT_MAX, Facts, WindowSeen
 from shared.domain.lifecycle import ENDED
-from shared.domain.policy_monitoring import DataDrift
+from shared.domain.policy_drift import DataDrift
 from shared.domain.rules import remedy, repeats
 from shared.domain.rules.annotation import annotate
 from shared.domain.rules.investigation import investigate
@@ -32,7 +32,7 @@ def judge_window(signal: WindowClosed, rule: DataDrift) -> WindowSeen:
     if signal.rows < rule.min_rows or not scores:
         return WindowSeen(start=signal.start, window=signal.window, verdict="no_data", share=0.0, rows=signal.rows)
     share = sum(score.score > rule.above for score in scores) / len(scores)
-    suspected = sum(score.score > rule.suspected_above for score in scores) / len(scores)
+    suspected = sum(score.score > rule.suspected for score in scores) / len(scores)
     verdict: WindowVerdict = "pass"
     if share >= rule.share_of_features:
         verdict = "detected"

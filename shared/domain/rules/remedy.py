@@ -12,7 +12,7 @@ from shared.domain.facts import Facts, Incident, IncidentKind, Version
 from shared.domain.ids import derive
 from shared.domain.limits import COUNT_MAX
 from shared.domain.outcomes import Refusal, Skipped, Succeeded
-from shared.domain.policy import Retraining
+from shared.domain.policy_retraining import Retraining
 from shared.domain.proposals import Asking, Beginning
 from shared.domain.references import in_workspace
 from shared.domain.rules import repeats

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from shared.domain.platform_signals import BudgetCrossed, ImageEvent, VulnerabilityFound
 from shared.domain.policy import Policy
+from shared.domain.policy_drift import DataDrift
 from shared.domain.policy_index import BUDGET_SEGMENT, Places, plain_id
 from shared.domain.policy_infrastructure import InfrastructureAlert
-from shared.domain.policy_monitoring import DataDrift
 from shared.domain.routing import UNMATCHED, budget_rules, budgets_of, out_of_scope, places_of, route, subject_of
 from shared.domain.signals import ModelRegistered, MonitorBreached, MonitorRecovered
 from shared.domain.telemetry_signals import WindowClosed

@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from shared.domain.policy import Policy
+from shared.domain.policy_drift import DataDrift
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security
-from shared.domain.policy_monitoring import DataDrift
 from shared.parsing.policy_file import PolicyError, read_policy
 from tests.unit.domain.builders import POLICY_TEXT
 from tests.unit.domain.platform_builders import listening
@@ -35,7 +35,7 @@ def test_a_policy_that_listens_survives_being_written_and_read():
         ({"rules": ""}, "at least 1 character"),
         ({"rule": "x"}, "Extra inputs"),
         ({"to": "nobody"}, "'nobody' is unknown"),
-        ({"when": "full moon"}, "'data_drift', 'infrastructure_alert'"),
+        ({"when": "full moon"}, "'telemetry_absent', 'infrastructure_alert'"),
     ],
 )
 def test_a_rule_that_could_not_work_is_a_fault(rule, text):

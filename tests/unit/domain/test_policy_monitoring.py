@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from shared.domain.facts import WINDOWS_KEPT_MAX
 from shared.domain.policy import Policy
-from shared.domain.policy_monitoring import DataDrift, rules_in_the_way, unfit_rules
+from shared.domain.policy_drift import DataDrift
+from shared.domain.policy_monitoring import rules_in_the_way, unfit_rules
 from tests.unit.domain.builders import DATA_RULE, WEEKLY, drift_rule, policy_with, raw_policy
 
 

@@ -93,7 +93,7 @@ MISTAKES = [
     ("for: 3 of 4", "for: often", f"{WORKLOAD}.monitoring[0].for", "of"),
     ("suspected_above: 0.1", "suspected_above: 0.3", f"{WORKLOAD}.monitoring[0].suspected_above", "must not exceed"),
     ("share_of_features: 0.15", "share_of_features: 15", f"{WORKLOAD}.monitoring[0].share_of_features", "1"),
-    ("metric: psi", "metric: ks", f"{WORKLOAD}.monitoring[0].metric", "psi"),
+    ("metric: psi", "metric: wasserstein", f"{WORKLOAD}.monitoring[0].metric", "psi"),
     ("window: 1mo ", "window: 1 month ", f"{WORKLOAD}.monitoring[0].window", "mo"),
     ("then: retrain", "then: panic", f"{WORKLOAD}.monitoring[0].then", "notify"),
     ("traffic_bucket: 1m", "traffic_bucket: 500ms", f"{WORKLOAD}.telemetry.traffic_bucket", "second"),

@@ -4,7 +4,7 @@ import pytest
 
 from shared.domain.evaluate import evaluate
 from shared.domain.facts import WINDOWS_KEPT_MAX
-from shared.domain.policy_monitoring import DataDrift
+from shared.domain.policy_drift import DataDrift
 from shared.domain.rules.monitoring import judge_window
 from shared.domain.signals import Breach
 from shared.domain.telemetry_signals import PREDICTION, FeatureScore
