@@ -26,7 +26,9 @@ from shared.domain.platform_signals import (
 )
 from shared.domain.routing import collects, watches_image
 from shared.domain.rules import (
+    absence,
     approval,
+    azure_monitor,
     budget,
     by_hand,
     collected_files,
@@ -92,7 +94,7 @@ def _rule(situation: Situation) -> Ruling:
         case ModelRegistered():
             return promotion.on_registered(situation, signal)
         case MonitorBreached() | MonitorRecovered():
-            return monitoring.on_monitor(situation, signal)
+            return azure_monitor.on_monitor(situation, signal)
         case ApprovalAnswered():
             return approval.on_answer(situation, signal)
         case OperatorAsked() | SilenceAdded() | SilenceExpired():
@@ -115,8 +117,12 @@ def _on_telemetry(situation: Situation, signal: TelemetrySignal) -> Ruling:
     match signal:
         case WindowClosed():
             return monitoring.on_window(situation, signal)
-        case PerformanceMeasured() | TelemetryFellSilent() | TelemetryResumed():
-            return _no_match(situation, "heard and recorded; no rule acts on it")
+        case PerformanceMeasured():
+            return monitoring.on_measured(situation, signal)
+        case TelemetryFellSilent():
+            return absence.on_silent(situation, signal)
+        case TelemetryResumed():
+            return absence.on_resumed(situation, signal)
 
 
 def _on_platform(situation: Situation, signal: ModelDeployed | PlatformSignal) -> Ruling:

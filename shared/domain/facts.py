@@ -114,7 +114,13 @@ IncidentKind = Literal[
     "investigation",
     "infrastructure",
     "security",
+    "prediction_drift",
+    "data_quality",
+    "model_performance",
+    "fairness",
+    "telemetry_absent",
 ]
+WORK_ITEMS: frozenset[IncidentKind] = frozenset({"annotation", "investigation"})
 IncidentState = Literal["open", "remedying", "verifying", "closed"]
 
 
@@ -154,6 +160,7 @@ class Incident(Part, frozen=True, kw_only=True):
         "crowded_out",
         "refused",
         "overtaken",
+        "recovered",
     ] = ""
     closed_at: datetime | None = None
     alert: str = ""  # the alert rule, or the type of a security alert, in lower case
@@ -162,13 +169,23 @@ class Incident(Part, frozen=True, kw_only=True):
     heard_at: datetime | None = None  # when the newest signal about it occurred
     monitor: str = ""  # the monitor signal of Azure ML that opened it
     recovered_at: datetime | None = None  # when a run of a monitor in its workspace last ended without a breach
+    rules: tuple[str, ...] = ()  # whose windows keep it open; it ends when each of them has recovered
+
+    @property
+    def told_only(self) -> bool:
+        """Whether people were told of it and nothing else: no work item, and no remedy."""
+        return bool(self.rules) and self.kind not in WORK_ITEMS
 
 
 class WindowSeen(Part, frozen=True, kw_only=True):
-    """What one closed window of the champion said."""
+    """What one closed window of a version said to one rule.
+
+    ``share`` is what the rule compared: a share of features, or the measure itself. ``rows`` were looked at.
+    """
 
     start: datetime
     window: str = ""  # its length, as the rule that judged it names it
+    rule: str = "data_drift"  # its label; rows of earlier releases knew one rule a length, and it was of this kind
     verdict: WindowVerdict
     share: float
     rows: int
@@ -235,5 +252,11 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
         return replace(self, held={**self.held, hold_id: held})
 
     def open_incident(self, kind: IncidentKind) -> Incident | None:
-        """The incident of a kind that is not closed yet, if any."""
-        return next((known for known in self.incidents if known.kind == kind and known.state != "closed"), None)
+        """The incident of a kind that is not closed yet, if any, apart from those that people were only told of."""
+        living = (known for known in self.incidents if known.state != "closed" and not known.told_only)
+        return next((known for known in living if known.kind == kind), None)
+
+    def told_of(self, rule: str) -> Incident | None:
+        """The incident that people were only told of, and that a rule keeps open, if any."""
+        living = (known for known in self.incidents if known.state != "closed" and known.told_only)
+        return next((known for known in living if rule in known.rules), None)

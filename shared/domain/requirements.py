@@ -16,7 +16,7 @@ from shared.domain.policy_triggers import Requirements
 from shared.domain.routing import collects, data_rules
 from shared.domain.signals import CommandFinished, HoldElapsed, MonitorBreached, OperatorAsked, ScheduleElapsed, Signal
 from shared.domain.situation import Situation, because
-from shared.domain.telemetry_signals import WindowClosed
+from shared.domain.telemetry_signals import PerformanceMeasured, WindowClosed
 from shared.domain.values import replace
 
 NEXT_LOOK = timedelta(hours=1)  # labels bring no event with them: somebody has to look
@@ -117,7 +117,7 @@ def _wants_training(signal: Signal) -> bool:
         return isinstance(signal.outcome, Skipped) and bool(signal.outcome.refusals)
     if isinstance(signal, OperatorAsked):
         return signal.action == "retrain"
-    return isinstance(signal, WindowClosed | MonitorBreached | ScheduleElapsed | DataArrived)
+    return isinstance(signal, WindowClosed | PerformanceMeasured | MonitorBreached | ScheduleElapsed | DataArrived)
 
 
 def may_be_met(situation: Situation, before: Arrivals, after: Arrivals) -> bool:

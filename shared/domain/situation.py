@@ -21,6 +21,7 @@ from shared.domain.values import replace
 
 C = TypeVar("C", bound=Command)
 
+PLACE = 100  # ordinals of one rule
 FAULT_RETRY = timedelta(hours=1)  # a fault of ours needs a new release, or another policy
 
 
@@ -28,7 +29,8 @@ FAULT_RETRY = timedelta(hours=1)  # a fault of ours needs a new release, or anot
 class Setting:
     """One signal for one subject, whichever it is: the policy, what is known, and the present.
 
-    ``original`` is the signal that waited, when ``signal`` is the end of its hold.
+    ``original`` is the signal that waited, when ``signal`` is the end of its hold. ``place`` tells apart the rules that judge
+    one signal, one after the other, so that no two of their commands have one id.
     """
 
     policy: Policy
@@ -38,6 +40,7 @@ class Setting:
     facts: Facts
     now: datetime
     original: Signal | None = None
+    place: int = 0
 
     @property
     def heard(self) -> Signal:
@@ -51,7 +54,7 @@ class Setting:
 
     def order(self, kind: type[C], target: str, reason: str, ordinal: int = 0, **fields: Any) -> C:
         """A command with the id that follows from this decision, its kind and its target."""
-        identity = ids.command_id(self.decision_id, kind.__name__, target, ordinal)
+        identity = ids.command_id(self.decision_id, kind.__name__, target, ordinal + self.place * PLACE)
         return kind(id=identity, workload=workload_of(self.subject), reason=reason, **fields)
 
     def tell(self, persona: str, title: str, facts: Mapping[str, str], ordinal: int = 0) -> Notify:

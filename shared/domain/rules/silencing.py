@@ -12,15 +12,20 @@ from shared.domain.commands import Notify, RollBackTraffic
 from shared.domain.facts import IncidentKind
 from shared.domain.ids import derive
 from shared.domain.rules import (
+    absence,
     approval,
     by_hand,
     compliance,
     data_arrival,
+    drift,
+    fairness,
     images,
     infrastructure,
     monitoring,
+    performance,
     promotion,
     proposal,
+    quality,
     remedy,
     rollout,
     schedule,
@@ -36,15 +41,20 @@ KEPT_MAX = 20  # silences of one workload at a time
 RULES = frozenset(
     rule.RULE
     for rule in (
+        absence,
         approval,
         by_hand,
         compliance,
         data_arrival,
+        drift,
+        fairness,
         images,
         infrastructure,
         monitoring,
+        performance,
         promotion,
         proposal,
+        quality,
         remedy,
         rollout,
         schedule,

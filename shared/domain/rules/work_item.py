@@ -9,30 +9,39 @@ from typing import Literal
 from shared.domain.decisions import Reason
 from shared.domain.facts import Facts, Incident, IncidentKind
 from shared.domain.ids import derive
+from shared.domain.policy_drift import DataDrift, DataQuality
+from shared.domain.policy_windows import WindowRule
 from shared.domain.references import deployment_name
-from shared.domain.rules import remedy
-from shared.domain.signals import OperatorAsked
+from shared.domain.rules import persistence, remedy
+from shared.domain.signals import MonitorBreached, OperatorAsked
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
 KINDS: tuple[IncidentKind, ...] = ("annotation", "investigation")
-OF_A_VERSION: tuple[IncidentKind, ...] = (*KINDS, "data_drift")
+OF_A_VERSION: tuple[IncidentKind, ...] = (
+    *KINDS,
+    *("data_drift", "prediction_drift", "data_quality", "model_performance", "fairness", "telemetry_absent"),
+)
 
 
 def open_item(  # noqa: PLR0913, PLR0917  # what a work item is made of
     situation: Situation,
     facts: Facts,
     kind: IncidentKind,
-    to: str,
+    rule: WindowRule,
     title: str,
     evidence: Mapping[str, str],
     why: tuple[Reason, ...],
 ) -> Ruling:
-    """Open the item and tell its people, with the evidence; while one is open, count only."""
+    """Open the item and tell its people, with the evidence; while one is open, count only.
+
+    Windows that recover close it, unless a monitor of Azure ML opened it, whose recovery nobody tells.
+    """
     known = facts.open_incident(kind)
     if known:
         reason = because("incident_open", f"incident {known.id} is open: this is counted, not told again")
-        counted = facts.with_incident(replace(known, repeats=known.repeats + 1))
+        rules = tuple(dict.fromkeys((*known.rules, rule.key))) if known.rules else ()
+        counted = facts.with_incident(replace(known, repeats=known.repeats + 1, rules=rules))
         return Ruling("suppress", kind, (*why, reason), counted)
     incident = Incident(
         id=derive("incident", situation.subject, kind, situation.heard.dedup_key),
@@ -41,19 +50,24 @@ def open_item(  # noqa: PLR0913, PLR0917  # what a work item is made of
         opened_at=situation.now,
         version=facts.champion,
         detail="; ".join(reason.text for reason in why)[: remedy.DETAIL_MAX],
+        rules=() if isinstance(situation.heard, MonitorBreached) else (rule.key,),
     )
     closes = f"when a newer version serves, or: outerloop ask close {situation.workload.name} --by YOU --why WHY"
     told = {**evidence, "incident": incident.id, "closes": closes}
-    command = situation.tell(to or situation.workload.owner, f"{situation.workload.name}: {title}", told)
+    command = situation.tell(rule.to or situation.workload.owner, f"{situation.workload.name}: {title}", told)
     return Ruling("act", kind, why, facts.with_incident(incident), commands=(command,))
 
 
-def evidence_of(situation: Situation, facts: Facts, why: tuple[Reason, ...]) -> dict[str, str]:
+def evidence_of(situation: Situation, facts: Facts, rule: WindowRule, why: tuple[Reason, ...]) -> dict[str, str]:
     """What people need to begin: what was found, the windows before, who serves and since when."""
     champion = facts.versions.get(facts.champion)
-    windows = facts.windows.get(facts.champion, ())
+    windows = persistence.seen_by(facts, facts.champion, rule)
     production = situation.workload.environments.production
-    seen = "; ".join(f"{known.start:%Y-%m-%d} {known.verdict} ({known.share:.0%} of features)" for known in windows)
+    by_share = isinstance(rule, DataDrift | DataQuality)
+    seen = "; ".join(
+        f"{known.start:%Y-%m-%d} {known.verdict} ({f'{known.share:.0%} of features' if by_share else f'{known.share:g}'})"
+        for known in windows
+    )
     serves = f"version {champion.version} since {champion.since:%Y-%m-%d %H:%M} UTC" if champion else "no version"
     return {
         **{reason.code: reason.text for reason in why},
@@ -81,14 +95,18 @@ def overtaken(situation: Situation, facts: Facts, closed_as: Literal["promoted",
     return facts
 
 
+def _is_told(incident: Incident) -> bool:
+    return incident.kind in (*KINDS, "telemetry_absent") or incident.told_only
+
+
 def on_close_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
-    """A person says that the work is done: every open item of the workload is closed."""
+    """A person says that the work is done: every open item of the workload is closed, and all of which people were only told."""
     reason = because("asked", f"{signal.by} closed it: {signal.why or 'without saying why'}")
     facts = situation.facts
-    items = [known for known in facts.incidents if known.kind in KINDS and known.state == "open"]
+    items = [known for known in facts.incidents if _is_told(known) and known.state == "open"]
     if not items:
         return ignore(
-            situation, "work_item", reason, because("none_open", "no annotation task or investigation is open")
+            situation, "work_item", reason, because("none_open", "no annotation task, investigation or notice is open")
         )
     for known in items:
         facts = facts.with_incident(replace(known, state="closed", closed_as="done", closed_at=situation.now))

@@ -22,8 +22,10 @@ from shared.domain.facts import (
     WindowSeen,
 )
 from shared.domain.image_facts import FINDINGS_KEPT_MAX, IMAGES_KEPT_MAX, Finding, Image
+from shared.domain.policy_monitoring import WINDOW_RULES_MAX
 from shared.domain.rules.compliance import JUDGED_KEPT_MAX
 from shared.domain.rules.promotion import WAITING_MAX
+from shared.domain.rules.reaction import DETAIL_MAX as TOLD_DETAIL_MAX
 from shared.domain.rules.remedy import DETAIL_MAX, RETRAINS_KEPT_MAX
 from shared.domain.rules.silencing import KEPT_MAX as SILENCES_MAX
 from shared.domain.rules.silencing import TEXT_MAX as SILENCE_TEXT_MAX
@@ -33,7 +35,12 @@ from shared.domain.silences import Silence
 from tests.unit.domain.builders import NOW, PRODUCTION
 
 WINDOW_LENGTHS = ("1h", "1d", "7d", "1mo")
-KINDS_OF_WORK = ("data_drift", "manual_retrain", "scheduled_retrain", "data_arrival", "annotation", "investigation")
+WATCHED_MAX = 4  # versions that have a deployment: who serves, the standby, who takes over, and one on its way
+RETRAINED_FOR = (
+    *("manual_retrain", "scheduled_retrain", "data_arrival", "data_drift"),
+    *("prediction_drift", "data_quality", "model_performance", "fairness"),
+)
+KINDS_OF_WORK = (*RETRAINED_FOR, "annotation", "investigation")
 
 
 def _id(*parts: Any) -> str:
@@ -87,10 +94,21 @@ def _versions() -> dict[str, Version]:
     return {str(number): _version(number, state) for number, state in enumerate(states)}
 
 
+def _rule(number: int) -> str:
+    return f"a-rule-on-{_id('rule', number)}"
+
+
 def _windows(number: str) -> tuple[WindowSeen, ...]:
     return tuple(
-        WindowSeen(start=NOW + timedelta(hours=n), window=length, verdict="suspected", share=0.1234, rows=28_119)
-        for length in WINDOW_LENGTHS
+        WindowSeen(
+            start=NOW + timedelta(hours=n),
+            window=WINDOW_LENGTHS[rule % 4],
+            rule=_rule(rule),
+            verdict="suspected",
+            share=round(0.1 + rule / 100 + n / 10_000, 4),
+            rows=28_119 + n * rule,
+        )
+        for rule in range(WINDOW_RULES_MAX)
         for n in range(WINDOWS_KEPT_MAX)
     )
 
@@ -120,7 +138,20 @@ def _incidents() -> tuple[Incident, ...]:
         Incident(id=_id(kind), kind=kind, state="open", opened_at=NOW, version="18", detail=_prose(kind, DETAIL_MAX))
         for kind in KINDS_OF_WORK
     ]
-    return (*closed, *work, *(_target_incident(n, state="open") for n in range(OPEN_MAX)))
+    told = [
+        Incident(
+            id=_id("told", n),
+            kind="data_quality",
+            state="open",
+            opened_at=NOW,
+            version="18",
+            detail=_prose(("told", n), TOLD_DETAIL_MAX),
+            repeats=12_345,
+            rules=(f"{_rule(n)} 1mo",),
+        )
+        for n in range(WINDOW_RULES_MAX)
+    ]
+    return (*closed, *work, *told, *(_target_incident(n, state="open") for n in range(OPEN_MAX)))
 
 
 def _image(number: int) -> Image:
@@ -147,7 +178,7 @@ def _silence(number: int) -> Silence:
 def full_facts() -> Facts:
     """Facts of which nothing can become more."""
     versions, incidents = _versions(), _incidents()
-    about = [f"incident {one.id}" for one in incidents if one.kind in KINDS_OF_WORK]
+    about = [f"incident {one.id}" for one in incidents if one.kind in RETRAINED_FOR and not one.told_only]
     about += [f"version {one.version}" for one in versions.values() if one.state == "registered"]
     files = tuple(
         File(id=_id("file", n), sequencer=_id("sequencer", n) * 2, at=NOW, size_bytes=1_234_567)
@@ -160,7 +191,7 @@ def full_facts() -> Facts:
         standby_until=NOW,
         rollout=Rollout(version="17", champion="18", percent=10, step_started_at=NOW),
         incidents=incidents,
-        windows={number: _windows(number) for number in versions},
+        windows={number: _windows(number) for number in list(versions)[-WATCHED_MAX:]},
         retrained_at=tuple(NOW + timedelta(seconds=n) for n in range(RETRAINS_KEPT_MAX)),
         arrivals=Arrivals(count=FILES_KEPT_MAX, size_bytes=10**12, newest=NOW, files=files),
         held={_id("hold", one): HeldSignal(dedup_key=_id("key", one), about=one) for one in about},
