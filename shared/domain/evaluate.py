@@ -45,6 +45,7 @@ from shared.domain.rules import (
     schedule,
     security,
     silencing,
+    upstream,
     work_item,
 )
 from shared.domain.signals import (
@@ -86,6 +87,27 @@ def evaluate_budget(setting: Setting) -> Evaluation:
             return evaluation(setting, operator.on_other_finished(setting, signal))
         case _:
             return evaluation(setting, _no_match(setting, "heard and recorded; no rule of a budget acts on it"))
+
+
+def evaluate_upstream(setting: Setting) -> Evaluation:
+    """The decision about a signal for the subject of an ``upstream:`` rule. Pure; raises nothing known."""
+    return evaluation(setting, _of_origin(setting))
+
+
+def _of_origin(setting: Setting) -> Ruling:
+    match setting.signal:
+        case WindowClosed() as signal:
+            return upstream.on_drift(setting, signal)
+        case OperatorAsked() as signal:
+            return upstream.on_close_asked(setting, signal)
+        case HoldElapsed(purpose="incident_expiry") as signal:
+            return upstream.on_quiet(setting, signal)
+        case HoldElapsed():
+            return upstream.on_news(setting)
+        case CommandFinished() as signal:
+            return operator.on_other_finished(setting, signal)
+        case _:
+            return _no_match(setting, "heard and recorded; no rule of an origin acts on it")
 
 
 def _rule(situation: Situation) -> Ruling:

@@ -13,6 +13,7 @@ from shared.domain.image_facts import Image
 from shared.domain.lifecycle import VersionEvent, VersionState, move
 from shared.domain.silences import Silence
 from shared.domain.telemetry_signals import WindowVerdict
+from shared.domain.upstream_facts import UpstreamSeen
 from shared.domain.values import Part, Value, replace
 
 VERSIONS_KEPT_MAX = 20
@@ -119,6 +120,7 @@ IncidentKind = Literal[
     "model_performance",
     "fairness",
     "telemetry_absent",
+    "upstream",
 ]
 WORK_ITEMS: frozenset[IncidentKind] = frozenset({"annotation", "investigation"})
 IncidentState = Literal["open", "remedying", "verifying", "closed"]
@@ -229,6 +231,7 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     budgets: dict[str, BudgetPeriod] = {}  # by budget: of the subject of a budgets: rule
     judged: tuple[Judged, ...] = ()  # by Azure Policy, the oldest first
     images: tuple[Image, ...] = ()  # by name
+    upstream: UpstreamSeen | None = None  # of the subject of an upstream: rule
 
     def with_version(self, version: Version) -> "Facts":
         """These facts with one version added or replaced; the oldest that have ended are dropped beyond the limit."""

@@ -15,12 +15,14 @@ from shared.domain.facts import Facts
 from shared.domain.images import doubtful
 from shared.domain.lifecycle import IN_PROMOTION
 from shared.domain.policy_environments import Environment
+from shared.domain.policy_upstream import Upstream
 from shared.domain.proposals import Beginning, unanswered
 from shared.domain.requirements import unmet
-from shared.domain.routing import concerned, lies_in, places_of
+from shared.domain.routing import concerned, drifted_features, lies_in, places_of, shared_origins, upstream_subject
 from shared.domain.signals import DEPTH_MAX
 from shared.domain.silences import covering
 from shared.domain.situation import Situation, because
+from shared.domain.upstream_facts import UpstreamSeen
 
 REASONS_MAX = 10  # of one guard
 LOOK_AGAIN = timedelta(hours=1)  # when a guard cannot say when it will release
@@ -161,6 +163,31 @@ def frozen(situation: Situation) -> tuple[Reason, ...]:
     )
 
 
+def upstream(situation: Situation, beginning: Beginning) -> Held:
+    """The features that drift come from one origin, and other models drift on them too, or may: one reason an origin."""
+    drifting = drifted_features(situation.workload, situation.heard)
+    holding_back = ((rule, names) for rule, names in shared_origins(situation.policy, drifting).items() if rule.holds)
+    return tuple(reason for rule, names in holding_back for reason in _of_origin(situation, beginning, rule, names))
+
+
+def _of_origin(situation: Situation, beginning: Beginning, rule: Upstream, names: tuple[str, ...]) -> Held:
+    subject = upstream_subject(rule)
+    facts = situation.upstream.get(subject, Facts())
+    incident, seen = facts.open_incident("upstream"), facts.upstream or UpstreamSeen()
+    common = [name for name in names if name in seen.features]
+    if incident and common:
+        models = ", ".join(seen.models[:REASONS_MAX]) + (" and more" if len(seen.models) > REASONS_MAX else "")
+        text = f"{', '.join(common[:REASONS_MAX])} drift in {len(seen.models)} models at once ({models}): see incident {incident.id}"
+        release = f"when that is closed, or: outerloop ask close '{subject}' --by YOU --why WHY"
+        return (because("upstream", text, observed=len(seen.models), limit=rule.models_min, release=release),)
+    opened = next((one.opened_at for one in situation.facts.incidents if beginning.about == f"incident {one.id}"), None)
+    until = (opened or situation.now) + rule.group_wait
+    if until <= situation.now:
+        return ()
+    text = f"{', '.join(names[:REASONS_MAX])} may drift in other models too: it waits {format_duration(rule.group_wait)} to see"
+    return (because("upstream_wait", text, until=until),)
+
+
 def noncompliant(facts: Facts, *environments: Environment) -> tuple[Reason, ...]:
     """Azure Policy finds something wrong in a workspace that the promotion leads into: one reason a judgement."""
     return tuple(
@@ -218,6 +245,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("cooldown", "retraining", "the last one is too recent", lambda here, _: _listed(cooling_down(here))),
     Guard("limits", "retraining", "so many in that time are used up", lambda here, _: over_limit(here)),
     Guard("budget", "retraining", "a budget is used up", lambda here, _: frozen(here)),
+    Guard("upstream", "retraining", "many models drift on what they share", upstream),
     Guard("requirements", "retraining", "too few new rows or files are there", lambda here, _: unmet(here)),
     Guard("requirements", "retraining", "remedies in a row did not help", lambda here, _: _listed(hopeless(here))),
     Guard("requirements", "promotion", "a workspace does not comply", lambda here, _: blocking(here, here.facts)),

@@ -31,6 +31,7 @@ from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_telemetry import TelemetrySettings
 from shared.domain.policy_texts import LimitText, Name
 from shared.domain.policy_triggers import NewData, Schedule
+from shared.domain.policy_upstream import UPSTREAM_MAX, Upstream, unfit_upstream
 
 Task = Literal["classical", "vision", "language"]
 Mode = Literal["observe", "propose", "act"]
@@ -199,6 +200,9 @@ class Policy(Section):
     personas: dict[str, Persona]
     workloads: tuple[Workload, ...] = Field(min_length=1)
     budgets: tuple[BudgetRule, ...] = ()
+    upstream: tuple[Upstream, ...] = Field(
+        default=(), max_length=UPSTREAM_MAX, description="the first whose glob matches a feature answers for it"
+    )
 
     def workload(self, name: str) -> Workload:
         """The workload of that name. Raises KeyError."""
@@ -235,6 +239,7 @@ class Policy(Section):
                 *shared_endpoints(addresses),
                 *shared_scopes(self.budgets),
                 *unfit_reserves(self.budgets, self._prices()),
+                *unfit_upstream(self.upstream),
             ]
         )
         return self
@@ -251,6 +256,7 @@ class Policy(Section):
             for number, workload in enumerate(self.workloads)
             for who, path in _personas_of(workload)
         ]
-        for who, place in (*named, *personas_named(self.budgets)):
+        upstream = [(rule.to, ("upstream", number, "to")) for number, rule in enumerate(self.upstream)]
+        for who, place in (*named, *personas_named(self.budgets), *upstream):
             if who and who not in self.personas:
                 yield FaultAtError(f"persona {who!r} is unknown; defined are {sorted(self.personas)}", *place)

@@ -7,6 +7,7 @@ a signal: nobody's event may steer a workload that is not theirs.
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from shared.domain.distances import drifted
 from shared.domain.platform_signals import (
     AlertFired,
     AlertResolved,
@@ -26,6 +27,7 @@ from shared.domain.policy_budgets import BudgetRule
 from shared.domain.policy_images import same_registry
 from shared.domain.policy_index import BUDGET_SEGMENT, plain_id
 from shared.domain.policy_triggers import NewData
+from shared.domain.policy_upstream import Upstream
 from shared.domain.signals import (
     ApprovalAnswered,
     CommandFinished,
@@ -78,6 +80,48 @@ def budget_rules(policy: Policy, signal: BudgetCrossed) -> tuple[BudgetRule, ...
     return budgets.of(named) or budgets.of((place,)) or budgets.along(place)
 
 
+def upstream_subject(rule: Upstream) -> str:
+    """The subject under which it is kept who drifts on features of one origin."""
+    return f"upstream/{rule.features}"
+
+
+def is_upstream(subject: str) -> bool:
+    """Whether a subject is that of an ``upstream:`` rule."""
+    return subject.startswith("upstream/")
+
+
+def upstream_rule(policy: Policy, subject: str) -> Upstream | None:
+    """The rule whose subject this is, if the policy has it (still)."""
+    return next((rule for rule in policy.upstream if upstream_subject(rule) == subject), None)
+
+
+def drifted_features(workload: Workload, signal: Signal) -> tuple[str, ...]:
+    """The features on which a workload drifts, by a window and its own rules, or by a monitor of Azure ML."""
+    if isinstance(signal, MonitorBreached):
+        return tuple(dict.fromkeys(breach.group for breach in signal.breaches if breach.group))
+    if not isinstance(signal, WindowClosed):
+        return ()
+    rules = (rule for rule in workload.drift_rules if rule.window == signal.window)
+    return tuple(dict.fromkeys(name for rule in rules for name in drifted(rule, signal)))
+
+
+def shared_origins(policy: Policy, features: Iterable[str]) -> dict[Upstream, tuple[str, ...]]:
+    """The rules that answer for some features, each with those that it answers for."""
+    found: dict[Upstream, tuple[str, ...]] = {}
+    for feature in features if policy.upstream else ():
+        rule = next((known for known in policy.upstream if fnmatchcase(feature, known.features)), None)
+        if rule:
+            found[rule] = (*found.get(rule, ()), feature)
+    return found
+
+
+def _upstream(policy: Policy, signal: WindowClosed) -> tuple[str, ...]:
+    """The subjects of the origins on whose features who serves from this endpoint drifts: not more than there are rules."""
+    serving = policy.index.serving(signal.workspace, signal.endpoint) if policy.upstream else ()
+    features = (name for known in serving for name in drifted_features(known, signal))
+    return tuple(upstream_subject(rule) for rule in shared_origins(policy, features))
+
+
 def data_rules(workload: Workload, signal: BlobEvent) -> tuple[NewData, ...]:
     """The rules of a workload that count a file: of its storage account, by the glob of container and path."""
     place = f"{signal.container}/{signal.path}"
@@ -110,7 +154,9 @@ def out_of_scope(policy: Policy, signal: Signal) -> Rejected | None:
         detail = f"no workload of the policy names {names}: add it to environments: or unsubscribe"
         return Rejected(reason="out_of_scope", detail=detail)
     name = getattr(signal, "workload", None)
-    if isinstance(name, str) and name not in policy.index.by_name:
+    if isinstance(signal, HoldElapsed | CommandFinished) and is_upstream(signal.subject):
+        return None  # ours, about no workload
+    if isinstance(name, str) and name not in policy.index.by_name and not upstream_rule(policy, name):
         return Rejected(reason="out_of_scope", detail=f"the policy has no workload {name!r}")
     return None
 
@@ -156,6 +202,12 @@ def route(policy: Policy, signal: Signal) -> tuple[str, ...]:
         subjects = (*(budget_subject(rule) for rule in budget_rules(policy, signal)), *subjects)
     if isinstance(signal, CommandFinished) and is_budget(signal.subject):
         return (signal.subject,)
+    if isinstance(signal, CommandFinished | HoldElapsed) and is_upstream(signal.subject):
+        return (signal.subject,)
+    if isinstance(signal, OperatorAsked) and upstream_rule(policy, signal.workload):
+        return (signal.workload,)
+    if isinstance(signal, WindowClosed):
+        subjects = (*_upstream(policy, signal), *subjects)
     if not subjects and isinstance(signal, HoldElapsed):
         return (subject_of(signal.workload),)  # its workload has gone; the hold is kept there, and released there
     return subjects or (UNMATCHED,)

@@ -105,13 +105,15 @@ class Situation(Setting):
 
     ``traffic`` holds, by deployment name in production, what was served since the current step of the rollout began.
     ``labelled_rows`` are those of the newest labelled data, where the policy asks for them; else, or when they are not
-    known, None: ``rows_unknown`` then says why they could not be read.
+    known, None: ``rows_unknown`` then says why they could not be read. ``upstream`` holds, by subject, the facts of origins
+    on whose features the workload drifts.
     """
 
     workload: Workload
     traffic: Mapping[str, TrafficSample] = field(default_factory=dict)
     labelled_rows: int | None = None
     rows_unknown: str = ""
+    upstream: Mapping[str, Facts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

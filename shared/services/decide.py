@@ -150,7 +150,9 @@ class Decider:
         if isinstance(signal, HoldElapsed) and await self._renewed(signal, subject):
             return put_off(signal, subject, facts, loaded.digest, self._clock.now())
         if routing.is_budget(subject):
-            return self._evaluate_budget(loaded, signal, subject, facts)
+            return self._evaluate_setting(evaluate.evaluate_budget, self._setting(loaded, signal, subject, facts))
+        if routing.is_upstream(subject):
+            return self._evaluate_setting(evaluate.evaluate_upstream, self._setting(loaded, signal, subject, facts))
         name = routing.workload_of(subject)
         if name not in loaded.policy.index.by_name:
             return unmatched(signal, subject, facts, loaded.digest, self._clock.now())
@@ -175,12 +177,12 @@ class Decider:
         holds = await self._store.holds(subject)
         return any(hold.id == signal.hold_id and hold.signal.dedup_key != signal.dedup_key for hold in holds)
 
-    def _evaluate_budget(self, loaded: LoadedPolicy, signal: Signal, subject: str, facts: Facts) -> Evaluation:
-        setting = self._setting(loaded, signal, subject, facts)
+    @staticmethod
+    def _evaluate_setting(judge: Callable[[Setting], Evaluation], setting: Setting) -> Evaluation:
         try:
-            return evaluate.evaluate_budget(setting)
+            return judge(setting)
         except Exception as error:
-            log.exception("a rule failed on %s for %s", signal.dedup_key, subject)
+            log.exception("a rule failed on %s for %s", setting.signal.dedup_key, setting.subject)
             return failed(setting, error)
 
     def _setting(self, loaded: LoadedPolicy, signal: Signal, subject: str, facts: Facts) -> Setting:
@@ -199,7 +201,14 @@ class Decider:
                 situation = dataclasses.replace(situation, original=row.signal if row else None)
             elif signal.purpose == "bake":
                 situation = dataclasses.replace(situation, traffic=await self._traffic(situation))
+        situation = dataclasses.replace(situation, upstream=await self._upstream(situation))
         return await self._with_rows(situation) if requirements.asks_for_rows(situation) else situation
+
+    async def _upstream(self, situation: Situation) -> Mapping[str, Facts]:
+        """What is known of the origins on whose features the workload drifts."""
+        features = routing.drifted_features(situation.workload, situation.heard) if situation.policy.upstream else ()
+        subjects = [routing.upstream_subject(rule) for rule in routing.shared_origins(situation.policy, features)]
+        return {subject: (await self._store.facts(subject)).value for subject in subjects}
 
     async def _with_rows(self, situation: Situation) -> Situation:
         """The situation that knows how many labelled rows there are, or why nobody does."""

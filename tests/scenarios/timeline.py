@@ -18,7 +18,7 @@ from shared.domain.announcing import announce
 from shared.domain.commands import Command, kind_of
 from shared.domain.decisions import Decision, Evaluation, Hold
 from shared.domain.durations import parse_duration
-from shared.domain.evaluate import evaluate, evaluate_budget
+from shared.domain.evaluate import evaluate, evaluate_budget, evaluate_upstream
 from shared.domain.facts import Facts
 from shared.domain.ids import derive
 from shared.domain.observations import TrafficSample
@@ -94,6 +94,7 @@ class Timeline:
         self.announced: list[Announcement] = []
         self.holds: dict[str, Hold] = {}
         self.budgets: dict[str, Facts] = {}  # by subject
+        self.origins: dict[str, Facts] = {}  # by subject
         self.waiting: list[Command] = []  # what a pause holds
         self.facts_bytes_max = 0
         self._signals: dict[str, Signal] = {}
@@ -239,23 +240,33 @@ class Timeline:
             if subject == SUBJECT:
                 self._commit(evaluate(self._situation(signal)), signal)
             elif routing.is_budget(subject):
-                self._commit_budget(evaluate_budget(self._setting(signal, subject)), signal)
+                setting = self._setting(signal, subject, self.budgets)
+                self._commit_beside(evaluate_budget(setting), signal, self.budgets)
+            elif routing.is_upstream(subject):
+                setting = self._setting(signal, subject, self.origins)
+                self._commit_beside(evaluate_upstream(setting), signal, self.origins)
 
-    def _setting(self, signal: Signal, subject: str) -> Setting:
+    def _setting(self, signal: Signal, subject: str, kept: Mapping[str, Facts]) -> Setting:
         return Setting(
             policy=self.policy,
             policy_digest=policy_digest(self.policy),
             subject=subject,
             signal=signal,
-            facts=self.budgets.get(subject, Facts()),
+            facts=kept.get(subject, Facts()),
             now=self.now,
         )
 
-    def _commit_budget(self, evaluation: Evaluation, signal: Signal) -> None:
-        before = self.budgets.get(evaluation.decision.subject, Facts())
+    def _commit_beside(self, evaluation: Evaluation, signal: Signal, kept: dict[str, Facts]) -> None:
+        before = kept.get(evaluation.decision.subject, Facts())
         self.announced.extend(announce(evaluation, signal, before))
-        self.budgets[evaluation.decision.subject] = evaluation.facts
+        kept[evaluation.decision.subject] = evaluation.facts
+        self._note(evaluation)
+
+    def _note(self, evaluation: Evaluation) -> None:
         self.ledger.append(evaluation.decision)
+        for hold_id in evaluation.released:
+            self.holds.pop(hold_id, None)
+        self.holds.update({hold.id: hold for hold in evaluation.holds})
         self._carry_out([*self.waiting, *evaluation.decision.commands])
 
     def _situation(self, signal: Signal) -> Situation:
@@ -271,6 +282,7 @@ class Timeline:
             original=self._signals.get(held.dedup_key) if held else None,
             traffic=self._traffic(),
             labelled_rows=self.azure.labelled_rows,
+            upstream=self.origins,
         )
 
     def _traffic(self) -> Mapping[str, TrafficSample]:
@@ -281,11 +293,7 @@ class Timeline:
         self.announced.extend(announce(evaluation, signal, self.facts))
         self.facts = evaluation.facts
         self.facts_bytes_max = max(self.facts_bytes_max, len(encode(evaluation.facts)))
-        self.ledger.append(evaluation.decision)
-        for hold_id in evaluation.released:
-            self.holds.pop(hold_id, None)
-        self.holds.update({hold.id: hold for hold in evaluation.holds})
-        self._carry_out([*self.waiting, *evaluation.decision.commands])
+        self._note(evaluation)
 
     def _carry_out(self, commands: Iterable[Command]) -> None:
         """As the executor does: what a pause holds waits, and what is no longer wanted is not begun."""

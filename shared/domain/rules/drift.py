@@ -4,46 +4,12 @@ Owns the verdicts of ``data_drift`` and ``prediction_drift``. A feature that the
 Knows nothing of the windows before.
 """
 
-from collections.abc import Iterator
-
-from shared.domain.policy_drift import DataDrift, DriftMetric, PredictionDrift
+from shared.domain.distances import distance, distances
+from shared.domain.policy_drift import DataDrift, PredictionDrift
 from shared.domain.rules.verdicts import Found, found, listing
-from shared.domain.telemetry_signals import PREDICTION, FeatureScore, WindowClosed, WindowVerdict
+from shared.domain.telemetry_signals import PREDICTION, WindowClosed, WindowVerdict
 
 RULE = "prediction_drift"
-
-
-def distance(score: FeatureScore, metric: DriftMetric) -> float | None:
-    """How far a feature lies from its reference; of ``chi_squared`` the effect size. None where the metric does not apply."""
-    match metric:
-        case "psi":
-            return score.score
-        case "jensen_shannon":
-            return score.jensen_shannon
-        case "ks":
-            return score.ks
-        case "chi_squared":
-            return score.cramers_v
-
-
-def distances(rule: DataDrift, signal: WindowClosed) -> dict[str, float]:
-    """The distance of every feature that counts for a rule."""
-    return dict(_distances(rule, signal))
-
-
-def _distances(rule: DataDrift, signal: WindowClosed) -> Iterator[tuple[str, float]]:
-    for score in signal.scores:
-        far = distance(score, rule.metric)
-        if score.feature != PREDICTION and far is not None and rule.counts(score.feature):
-            yield score.feature, far
-
-
-def drifted(rule: DataDrift, signal: WindowClosed) -> tuple[str, ...]:
-    """The features beyond the rule's limit in a window that has enough rows, the farthest first."""
-    if signal.fault or signal.rows < rule.min_rows:
-        return ()
-    known = distances(rule, signal)
-    return tuple(sorted((name for name, far in known.items() if far > rule.above), key=lambda name: -known[name]))
 
 
 def judge_inputs(rule: DataDrift, signal: WindowClosed) -> Found:

@@ -239,16 +239,8 @@ def elapsed(purpose: Any, about: str, **fields: Any) -> HoldElapsed:
 
 def asked(action: Any, **fields: Any) -> OperatorAsked:
     """A person asked for something."""
-    key = fields.pop("dedup_key", f"asked-{action}")
-    return OperatorAsked(
-        source="outerloop/cli",
-        dedup_key=key,
-        occurred_at=NOW,
-        workload="flight-delay",
-        action=action,
-        by="grace@contoso.com",
-        **fields,
-    )
+    heard = {"source": "outerloop/cli", "dedup_key": f"asked-{action}", "occurred_at": NOW}
+    return OperatorAsked(**{**heard, "workload": "flight-delay", "action": action, "by": "grace@contoso.com", **fields})
 
 
 def answered(answer: Any = "approve", **fields: Any) -> ApprovalAnswered:

@@ -8,13 +8,15 @@ import pytest
 from shared.domain import guards
 from shared.domain.budget_facts import BudgetFreeze
 from shared.domain.commands import RemoveDeployment, ShareModel
-from shared.domain.facts import Facts, Judged
+from shared.domain.facts import Facts, Incident, Judged
 from shared.domain.guards import GUARDS, holding
 from shared.domain.image_facts import Image
+from shared.domain.policy import Policy
 from shared.domain.proposals import Beginning
 from shared.domain.signals import DEPTH_MAX
 from shared.domain.silences import Silence
 from shared.domain.situation import because
+from shared.domain.upstream_facts import UpstreamSeen
 from tests.unit.domain.builders import (
     DATA_RULE,
     NOW,
@@ -25,6 +27,7 @@ from tests.unit.domain.builders import (
     codes,
     drift_rule,
     policy_with,
+    raw_policy,
     registered,
     situation,
     version,
@@ -45,6 +48,8 @@ COOLING = ("cooldown", {"retrained_at": (NOW - timedelta(hours=1),)}, {}, 0)
 LIMITED = ("limit", {"retrained_at": (NOW - timedelta(hours=20), NOW - timedelta(hours=21))}, {}, 0)
 FREEZE = BudgetFreeze(budget="mlops", ratio=1.1, since=NOW, until=NOW + timedelta(days=20))
 FROZEN = ("budget_freeze", {"freezes": {"mlops": FREEZE}}, {}, 0)
+ORIGIN = {"features": "carrier", "models_min": 3, "to": "ml_engineers"}
+SHARED = ("upstream_wait", {}, {"upstream": [ORIGIN]}, 0)
 LACKING = ("new_files", {}, {"retrain": {"requires": {"new_files_min": 1}}, "monitoring": [drift_rule(), DATA_RULE]}, 0)
 HOPELESS = ("give_up", {"fruitless": 3}, {}, 0)
 JUDGED = Judged(resource=PRODUCTION, assignment="/policies/private", compliant=False, at=NOW)
@@ -55,12 +60,12 @@ LEASED = ("promotion_under_way", {"versions": {"1": version("1", "testing")}}, {
 ASKING = ("approval", {}, {"mode": "propose"}, 0)
 
 BOTH = (PAUSED, OBSERVING, DEEP, STRANGE, MAINTAINED, ASKING)
-OF_RETRAINING = (SILENCED, COOLING, LIMITED, FROZEN, LACKING, HOPELESS)
+OF_RETRAINING = (SILENCED, COOLING, LIMITED, FROZEN, SHARED, LACKING, HOPELESS)
 OF_PROMOTION = (BLOCKED, IMAGE, LEASED)
 ORDER = [
     name
     for name, *_ in (
-        *(PAUSED, OBSERVING, DEEP, STRANGE, SILENCED, MAINTAINED, COOLING, LIMITED, FROZEN, LACKING, HOPELESS),
+        *(PAUSED, OBSERVING, DEEP, STRANGE, SILENCED, MAINTAINED, COOLING, LIMITED, FROZEN, SHARED, LACKING, HOPELESS),
         *(BLOCKED, IMAGE, LEASED, ASKING),
     )
 ]
@@ -82,7 +87,9 @@ def held_by(*holding, what="retraining"):
     place = ELSEWHERE if STRANGE in holding else PRODUCTION
     heard = breached(workspace=place, depth=depth) if what == "retraining" else registered(workspace=place, depth=depth)
     beginning = Beginning(what=what, about="version 2", names=("data_drift",))
-    return situation(heard, Facts(**facts), policy=policy_with(**policy)), beginning
+    top = {"upstream": policy.pop("upstream", None)}
+    known = Policy.model_validate(raw_policy(policy, **top))
+    return situation(heard, Facts(**facts), policy=known), beginning
 
 
 def together(guards_of_both):
@@ -134,6 +141,7 @@ CASES = {
     "cooldown": (COOLING,),
     "limits": (LIMITED,),
     "budget": (FROZEN,),
+    "upstream": (SHARED,),
     "requirements": (LACKING, HOPELESS, BLOCKED, IMAGE),
     "lease": (LEASED,),
     "approval": (ASKING,),
@@ -151,7 +159,7 @@ def test_every_guard_of_the_table_holds_when_its_case_is_there_and_says_how_it_e
 def test_all_that_hold_are_listed():
     assert codes(holding(*held_by(*(guard for guard in (*BOTH, *OF_RETRAINING) if guard != ASKING)))) == [
         *("paused", "mode_observe", "causal_depth", "out_of_scope", "silenced", "maintenance"),
-        *("cooldown", "limit", "budget_freeze", "new_files", "give_up"),
+        *("cooldown", "limit", "budget_freeze", "upstream_wait", "new_files", "give_up"),
     ]
 
 
@@ -210,6 +218,48 @@ def test_a_registry_that_is_not_the_workloads_is_out_of_scope():
 def test_one_less_than_the_depth_is_still_no_storm():
     assert guards.too_deep(situation(registered(depth=DEPTH_MAX - 1))) is None
     assert guards.too_deep(situation(registered(depth=DEPTH_MAX))) is not None
+
+
+UPSTREAM = Incident(id="weather", kind="upstream", state="open", opened_at=NOW)
+SEEN = UpstreamSeen(features=("carrier", "origin"), models=("flight-cancel", "flight-price", "flight-delay"))
+
+
+def shared_by(facts, *, about="incident x", incidents=(), heard=None, **rule):
+    """The reasons of the guard when so much is known of the origin of ``carrier``."""
+    policy = Policy.model_validate(raw_policy(upstream=[ORIGIN | rule]))
+    known = {"upstream/carrier": facts}
+    here = situation(heard or breached(), Facts(incidents=incidents), policy=policy, upstream=known)
+    return guards.upstream(here, Beginning(what="retraining", about=about))
+
+
+def test_what_many_models_drift_on_holds_until_that_is_over_and_names_them():
+    (reason,) = shared_by(Facts(incidents=(UPSTREAM,), upstream=SEEN))
+    assert (reason.code, reason.observed, reason.limit) == ("upstream", 3, 3)
+    assert "carrier drift in 3 models at once (flight-cancel, flight-price, flight-delay)" in reason.text
+    assert "outerloop ask close 'upstream/carrier'" in reason.release
+
+
+def test_an_incident_about_other_features_of_that_origin_is_not_this_one():
+    other = UpstreamSeen(features=("origin",), models=SEEN.models)
+    assert codes(shared_by(Facts(incidents=(UPSTREAM,), upstream=other))) == ["upstream_wait"]
+
+
+def test_without_others_it_waits_a_moment_from_when_its_own_incident_began():
+    (reason,) = shared_by(Facts())
+    assert (reason.code, reason.until) == ("upstream_wait", NOW + timedelta(minutes=10))
+    old = Incident(id="x", kind="data_drift", state="open", opened_at=NOW - timedelta(minutes=10))
+    assert shared_by(Facts(), incidents=(old,)) == ()
+    young = Incident(id="x", kind="data_drift", state="open", opened_at=NOW - timedelta(minutes=9))
+    assert codes(shared_by(Facts(), incidents=(young,))) == ["upstream_wait"]
+
+
+@pytest.mark.parametrize("free", [{"holds": False}, {"features": "weather_*"}])
+def test_an_origin_that_holds_nothing_or_has_other_features_does_not_matter(free):
+    assert shared_by(Facts(incidents=(UPSTREAM,), upstream=SEEN), **free) == ()
+
+
+def test_what_a_person_asks_for_is_not_held_by_drift():
+    assert shared_by(Facts(incidents=(UPSTREAM,), upstream=SEEN), heard=asked("retrain")) == ()
 
 
 def cooling_after(hours):
