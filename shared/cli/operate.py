@@ -13,7 +13,7 @@ from shared.cli.problems import EXIT_REFUSED, CommandError, plainly
 from shared.cli.session import policy_of, with_application
 from shared.domain.commands import kind_of
 from shared.domain.ids import decision_id, derive
-from shared.domain.routing import subject_of, workload_of
+from shared.domain.routing import is_upstream, subject_of, upstream_rule, workload_of
 from shared.domain.signals import OperatorAsked
 from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.rendering.pages import reason_text
@@ -41,7 +41,12 @@ def said(text: str) -> str:
     return text
 
 
-WorkloadName = Annotated[str, typer.Argument(help="The name of the workload in the policy.")]
+WorkloadName = Annotated[
+    str,
+    typer.Argument(
+        help="The name of the workload in the policy; to close: also upstream/FEATURES, as a rule of upstream: names them."
+    ),
+]
 By = Annotated[str, typer.Option(help="Who asks.", callback=said)]
 Why = Annotated[str, typer.Option(help="Why; it is kept in the ledger.", callback=said)]
 OneWorkload = Annotated[str, typer.Argument(help="The name of the workload; or --all.")]
@@ -127,7 +132,8 @@ def answer(decisions: "list[Decision]", *, as_json: bool) -> None:
 async def _tell(app: "Application", action: Asked, wanted: list[str] | None, by: str, why: str) -> "list[Decision]":
     """Tell the loop a wish about these workloads, or about all; what it decided about each. Raises CommandError."""
     for name in wanted or ():
-        await known_workload(app, name)
+        if action != "close" or not upstream_rule(await policy_of(app), name):
+            await known_workload(app, name)
     every = [known.name for known in (await policy_of(app)).workloads]
     return [await _tell_one(app, action, name, by, why) for name in wanted or every]
 
@@ -145,7 +151,7 @@ async def _tell_one(app: "Application", action: Asked, workload: str, by: str, w
         source="outerloop/cli",
         dedup_key=derive("asked", workload, action, by, now.isoformat()),
         occurred_at=now,
-        subject=subject_of(workload),
+        subject=workload if is_upstream(workload) else subject_of(workload),
         workload=workload,
         action=action,
         by=by,
@@ -164,7 +170,7 @@ async def told(app: "Application", signal: OperatorAsked | SilenceAdded | Silenc
 
 
 def _print(decision: "Decision") -> None:
-    print_line(f"{workload_of(decision.subject)}: {decision.verdict} (decision {decision.id})")
+    print_line(f"{workload_of(decision.subject) or decision.subject}: {decision.verdict} (decision {decision.id})")
     for reason in decision.reasons:
         print_line(f"because {reason_text(reason)} [{reason.code}]", 1)
     for command in decision.commands:

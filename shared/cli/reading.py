@@ -17,6 +17,7 @@ from shared.rendering.shown import (
     Explanation,
     ShownAside,
     ShownHold,
+    ShownOrigin,
     ShownTarget,
     ShownWorkload,
 )
@@ -28,6 +29,8 @@ def print_dashboard(view: Dashboard) -> None:
     """Every workload, then the targets of announcements, then the newest decisions."""
     for shown in view.workloads:
         _print_workload(shown)
+    for origin in view.origins:
+        _print_origin(origin)
     for target in view.publishing:
         _print_target(target)
     for waiting in view.aside:
@@ -41,6 +44,12 @@ def print_dashboard(view: Dashboard) -> None:
         print_line(f"{decision.verdict} on {decision.cause_kind}: {_first(decision)}", 2)
     if view.rejected:
         print_line(f"{len(view.rejected)} or more rejections: outerloop rejected list")
+
+
+def _print_origin(origin: ShownOrigin) -> None:
+    models = ", ".join(origin.models)
+    print_line(f"upstream {origin.name}: {', '.join(origin.features)} drift in {len(origin.models)} models: {models}")
+    print_line(f"incident {origin.incident.id}, opened {moment_text(origin.incident.opened_at)}; {origin.close}", 1)
 
 
 def _print_target(target: ShownTarget) -> None:
@@ -84,6 +93,8 @@ def _state(shown: ShownWorkload) -> Iterator[str]:
     if rollout:
         since = f"in force since {moment_text(rollout.in_force_since)}" if rollout.in_force_since else "being set"
         yield f"rollout of version {rollout.version}: step {rollout.step} of {rollout.steps}, {rollout.percent} %, {since}"
+    for seen in shown.verdicts:
+        yield f"telemetry: {seen.rule}, {seen.window} from {moment_text(seen.start)}: {seen.verdict} ({seen.compared:g} of {seen.rows} rows)"
     for version in shown.versions:
         yield f"version {version.version}: {version.state} since {moment_text(version.since)}"
     for incident in shown.incidents:

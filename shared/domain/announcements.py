@@ -126,7 +126,7 @@ class AnnouncementData(Part, frozen=True, kw_only=True):
 
     decision: Annotated[str, Meta(description="Id of the decision: `outerloop explain` takes it.")]
     decided_at: Annotated[Moment, Meta(description="When it was decided.")]
-    subject: Annotated[str, Meta(description="`workload/NAME`, `budget/SCOPE` or `unmatched`.")]
+    subject: Annotated[str, Meta(description="`workload/NAME`, `budget/SCOPE`, `upstream/FEATURES` or `unmatched`.")]
     workload: Annotated[str, Meta(description="Name of the workload; left out when it is about none.")] = ""
     verdict: Annotated[
         Literal["act", "hold", "suppress", "escalate", "no_match"], Meta(description="What was decided.")

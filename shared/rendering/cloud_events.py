@@ -48,7 +48,7 @@ def events_schema() -> Json:
             "id": {**text, "description": "The same whenever the same is said again."},
             "source": {**text, "description": "The installation that speaks: OUTERLOOP_PUBLISH_SOURCE."},
             "type": {"oneOf": types},
-            "subject": {**text, "description": "`workload/NAME`, `budget/SCOPE` or `unmatched`."},
+            "subject": {**text, "description": "`workload/NAME`, `budget/SCOPE`, `upstream/FEATURES` or `unmatched`."},
             "time": {"type": "string", "format": "date-time", "description": "When it was decided."},
             "datacontenttype": {"const": "application/json"},
             "data": data,

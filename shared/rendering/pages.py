@@ -22,12 +22,26 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).resolve().parent.parent / "web"
 
 TONES: Mapping[str, str] = {
-    **dict.fromkeys(("act", "serving", "helped", "Succeeded", "passed"), "good"),
+    **dict.fromkeys(("act", "serving", "helped", "recovered", "resolved", "Succeeded", "passed", "pass"), "good"),
     **dict.fromkeys(
-        ("hold", "awaiting_approval", "standby", "paused", "observe", "propose", "verifying", "waiting", "frozen"),
+        (
+            "hold",
+            "awaiting_approval",
+            "standby",
+            "paused",
+            "observe",
+            "propose",
+            "verifying",
+            "waiting",
+            "frozen",
+            "suspected",
+        ),
         "wait",
     ),
-    **dict.fromkeys(("escalate", "rejected", "rolled_back", "Failed", "Unknown", "open", "worse", "failed"), "bad"),
+    **dict.fromkeys(
+        ("escalate", "rejected", "rolled_back", "Failed", "Unknown", "open", "worse", "failed", "detected", "error"),
+        "bad",
+    ),
     **dict.fromkeys(("staging", "testing", "deploying", "probing", "rolling_out", "remedying", "Started"), "busy"),
 }
 """The colour of a state's badge; states that are not named are grey."""

@@ -125,6 +125,29 @@ class ShownRollout:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownVerdict:
+    """What the champion's newest window said to one rule. ``compared`` is what the rule compared with its limit."""
+
+    rule: str
+    window: str
+    verdict: str
+    compared: float
+    rows: int
+    start: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOrigin:
+    """Features of one origin on which many models drift right now; ``close`` is what a person does to end that."""
+
+    name: str
+    incident: Incident
+    features: tuple[str, ...]
+    models: tuple[str, ...]
+    close: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShownWorkload:
     """One workload: who serves, what is under way, what waits. ``mode`` is empty when the policy no longer names it.
 
@@ -147,6 +170,7 @@ class ShownWorkload:
     freezes: tuple[ShownFreeze, ...]
     silences: tuple[ShownSilence, ...]
     questions: tuple[OpenQuestion, ...]
+    verdicts: tuple[ShownVerdict, ...] = ()
 
     @property
     def held(self) -> tuple[ShownHold, ...]:
@@ -213,6 +237,7 @@ class Dashboard:
     rejected: tuple[RejectedRow, ...]
     publishing: tuple[ShownTarget, ...] = ()
     overdue: tuple[ShownCommand, ...] = ()
+    origins: tuple[ShownOrigin, ...] = ()
     aside: tuple[ShownAside, ...] = ()
 
 

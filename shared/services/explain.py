@@ -11,12 +11,15 @@ from shared.domain.ids import decision_id, derive
 from shared.domain.records import SignalRow
 from shared.domain.requirements import described
 from shared.domain.signals import ApprovalAnswered, CommandFinished, HoldElapsed, ModelRegistered, Signal
-from shared.domain.telemetry_signals import WindowClosed
+from shared.domain.telemetry_signals import PerformanceMeasured, TelemetryFellSilent, TelemetryResumed, WindowClosed
 from shared.ports import Store
 from shared.rendering.shown import ExplainedDecision, Explanation, ShownHold
 from shared.services.views import LOOK_BACK_MAX, entry_of, hold_or_cause, shown_holds
 
-RETRAINING = ("remedy", "data_drift", "schedule", "data_arrived")  # rules that may order one
+RETRAINING = (
+    *("remedy", "schedule", "data_arrived"),
+    *("data_drift", "prediction_drift", "data_quality", "model_performance", "fairness"),
+)  # rules that may order one
 
 
 async def explain(store: Store, wanted: str) -> Explanation | None:
@@ -147,7 +150,7 @@ def _speaks_of(signal: Signal, version: Version) -> bool:
             return signal.model_version == version.version
         case ApprovalAnswered():
             return version.approval is not None and version.approval.id == signal.approval_id
-        case WindowClosed():
+        case WindowClosed() | PerformanceMeasured() | TelemetryFellSilent() | TelemetryResumed():
             return version.deployment == signal.deployment
         case CommandFinished():
             return signal.command_id in (*version.awaiting, *(check.command_id for check in version.checks))

@@ -24,6 +24,7 @@ from shared.rendering.shown import (
     ShownSilence,
     ShownWorkload,
 )
+from shared.services import telemetry_views
 from shared.signing import ApprovalLinks, Question
 
 Link = Callable[[str, str], str]
@@ -39,7 +40,7 @@ THEN = {
     "bake": "the step of the rollout is judged",
     "approval_expiry": "the question expires, and what it is about is rejected",
     "standby_expiry": "the warm standby is removed",
-    "incident_expiry": "the incident is closed: this kind of alert is never resolved",
+    "incident_expiry": "the incident is closed: nothing more was heard of it",
     "verify_deadline": "the incident is closed without proof that its remedy helped",
 }
 
@@ -54,7 +55,8 @@ async def dashboard(store: Store, policy: Policy, now: datetime, link: Link) -> 
     shown = await workloads(store, policy, link, now)
     newest = await ledger(store, None, LEDGER_SHOWN)
     refused = [replace(row, body=b"") for row in await store.rejected(REJECTED_SHOWN)]
-    return Dashboard(now, tuple(shown), tuple(newest), tuple(refused))
+    origins = await telemetry_views.origins(store, policy)
+    return Dashboard(now, tuple(shown), tuple(newest), tuple(refused), origins=origins)
 
 
 async def workloads(store: Store, policy: Policy, link: Link, now: datetime) -> list[ShownWorkload]:
@@ -90,6 +92,7 @@ async def workload(store: Store, policy: Policy, name: str, link: Link, now: dat
         freezes=_freezes(name, facts, now),
         silences=_silences(name, facts, now),
         questions=_questions(name, facts, link),
+        verdicts=telemetry_views.verdicts(facts),
     )
 
 

@@ -165,6 +165,7 @@ def test_every_module_of_the_core_has_its_tests():
         "outcomes",
         "records",
         "signals",
+        "telemetry_signals",
         "heard",
         "platform_signals",
         "telemetry_signals",

@@ -100,7 +100,8 @@ def _tell(situation: Situation, facts: Facts, rule: WindowRule, reasons: tuple[R
     )
     closes = f"after {rule.recovers_after} windows in a row that pass, or when a newer version serves"
     told = _message(situation, rule, "", reasons, incident=incident.id, closes=closes)
-    return Ruling("act", rule.when, reasons, facts.with_incident(incident), commands=(told,))
+    opened = because("incident_opened", f"incident {incident.id} is opened; it closes {closes}")
+    return Ruling("act", rule.when, (*reasons, opened), facts.with_incident(incident), commands=(told,))
 
 
 def recover(situation: Situation, facts: Facts, rule: WindowRule, reasons: tuple[Reason, ...]) -> Ruling:

@@ -46,6 +46,7 @@ def test_times_are_iso_8601_in_utc_inside_dataclasses_too():
         "rejected": [],
         "publishing": [],
         "overdue": [],
+        "origins": [],
         "aside": [],
     }
 
