@@ -321,6 +321,23 @@ def test_a_freeze_that_is_not_there_cannot_be_lifted(outerloop, filled):
     assert "no freeze is in force" in result.stdout
 
 
+def test_an_origin_is_closed_by_its_name_and_only_closed(outerloop, filled, tmp_path):
+    filled(nothing)
+    policy = tmp_path / "policy.yaml"
+    upstream = '\nupstream:\n  - {features: "weather_*", to: infrastructure}\n'
+    policy.write_text(POLICY.read_text(encoding="utf-8") + upstream, encoding="utf-8")
+
+    def wish(action, name):
+        asked = ("ask", action, name, "--by", "ada", "--why", "the feed is right")
+        return outerloop(*asked, OUTERLOOP_POLICY=str(policy))
+
+    result = wish("close", "upstream/weather_*")
+    assert (result.exit_code, "no incident of this origin is open" in result.stdout) == (3, True)
+    assert result.stdout.startswith("upstream/weather_*: suppress")
+    for unknown in (wish("close", "upstream/rain"), wish("retrain", "upstream/weather_*")):
+        assert "the policy has no workload" in unknown.stderr + unknown.stdout
+
+
 def test_a_wish_that_is_refused_ends_with_3_and_says_why(outerloop, filled):
     filled(nothing)
     result = ask(outerloop, "rollback")

@@ -168,7 +168,6 @@ def test_every_module_of_the_core_has_its_tests():
         "telemetry_signals",
         "heard",
         "platform_signals",
-        "telemetry_signals",
         "candidate",
         "policy_texts",
         "policy_environments",

@@ -50,7 +50,8 @@ def test_every_function_that_is_dispatched_to_exists():
     ("signal", "functions"),
     [
         ("ModelRegistered", ("promotion.on_registered",)),
-        ("WindowClosed", ("monitoring.on_window",)),
+        ("WindowClosed", ("monitoring.on_window", "upstream.on_drift")),
+        ("PerformanceMeasured", ("monitoring.on_measured",)),
         ("AlertResolved", ("infrastructure.on_resolved",)),
         ("BudgetCrossed", ("budget.freeze", "budget.tell")),
         ("SilenceAdded", ("silencing.on_added",)),

@@ -22,6 +22,7 @@ from tests.unit.domain.builders import (
     elapsed,
     incident,
     policy_with,
+    performed,
     registered,
     requiring,
     retried,
@@ -114,7 +115,7 @@ def test_arrivals_are_described_in_words():
     assert described(files(1)) == "1 new file (1,000 bytes, the newest at 2026-03-02 12:00 UTC)"
 
 
-@pytest.mark.parametrize("signal", [breached(), window(3), asked("retrain"), schedule_due(), arrived()])
+@pytest.mark.parametrize("signal", [breached(), window(3), performed(3), asked("retrain"), schedule_due(), arrived()])
 def test_rows_are_asked_for_when_a_retraining_may_follow(signal):
     assert asks_for_rows(situation(signal, serving("1"), policy=ROWS))
     assert not asks_for_rows(situation(signal, serving("1"), policy=FILES))

@@ -1,7 +1,8 @@
 import pytest
 
+from shared.domain.distances import drifted
 from shared.domain.policy_drift import DataDrift, PredictionDrift
-from shared.domain.rules.drift import drifted, judge_inputs, judge_predictions
+from shared.domain.rules.drift import judge_inputs, judge_predictions
 from shared.domain.telemetry_signals import PREDICTION, FeatureScore
 from tests.unit.domain.builders import drift_rule, window
 
