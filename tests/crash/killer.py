@@ -1,6 +1,6 @@
 """Who kills the host: mostly while the store itself shows that a command is claimed, sometimes as it answers a source.
 
-Owns when. The host is frozen first, then the store is asked: so a kill that is counted as one within a claim was one.
+Owns when, and that no command is hit again and again until its own deadline has passed. The host is frozen first, then the store is asked: so a kill that is counted as one within a claim was one.
 """
 
 import asyncio
@@ -24,6 +24,9 @@ AWAY_SECONDS = 1.0
 LOOK_EVERY_SECONDS = 0.1
 LATER = timedelta(days=1)
 ROWS_MAX = 10_000
+INTERRUPTED_MAX = (
+    3  # kills of one command: the app gives a rollback 15 minutes and any command a day, and then calls a person
+)
 
 
 class Killer:
@@ -79,9 +82,14 @@ class Killer:
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
             await asyncio.sleep(self._random.uniform(0.0, LINGER_SECONDS_MAX))
             await self._freeze()
-            if await self.claims() or time.monotonic() >= deadline:
+            if await self._worth_a_blow() or time.monotonic() >= deadline:
                 return
             self._world.host.signal(signal.SIGCONT)
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def _worth_a_blow(self) -> bool:
+        claims = await self.claims()
+        return bool(claims) and all(self.interrupted[row.command.id] < INTERRUPTED_MAX for row in claims)
 
     async def _freeze(self) -> None:
         self._world.host.signal(signal.SIGSTOP)
