@@ -1,6 +1,7 @@
 """Who kills the host: mostly while the store itself shows that a command is claimed, sometimes as it answers a source.
 
-Owns when, and that no command is hit again and again until its own deadline has passed. The host is frozen first, then the store is asked: so a kill that is counted as one within a claim was one.
+Owns when, and that no command is hit again and again until its own deadline has passed.
+The host is frozen first, then the store is asked: so a kill that is counted as one within a claim was one.
 """
 
 import asyncio
