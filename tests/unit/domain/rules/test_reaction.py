@@ -158,6 +158,23 @@ def test_a_silence_holds_the_telling_of_its_rule_alone():
     assert [one.kind for one in done.facts.incidents] == ["prediction_drift"]
 
 
+def test_a_silence_of_one_rule_takes_no_message_of_another():
+    drift_is_quiet = Silence(id="s", what="data_drift", by="ada", comment="a holiday", until=after("5h"))
+    scores = tuple(FeatureScore(feature=name, score=0.9, nulls=0.5) for name in ("a", "b"))
+    facts = serving("1", silences=(drift_is_quiet,))
+    done = decide(window(3, scores=scores), facts, drift_rule(**{"for": "1 of 1"}), NULLS)
+    assert (done.decision.verdict, done.decision.rule) == ("hold", "data_drift")
+    assert kinds(done) == ["Notify"]
+    assert kinds(done.decision.planned) == ["Retrain"]
+
+
+def test_a_retraining_that_is_held_stands_above_what_was_only_told():
+    scores = tuple(FeatureScore(feature=name, score=0.9, nulls=0.5) for name in ("a", "b"))
+    done = decide(window(3, scores=scores), serving("1", paused=True), NULLS, drift_rule(**{"for": "1 of 1"}))
+    assert (done.decision.verdict, kinds(done)) == ("hold", ["Notify"])
+    assert "paused" in codes(done)
+
+
 def test_after_the_silence_only_what_it_held_is_told():
     facts = serving("1", silences=(QUIET,))
     scores = (FeatureScore(feature="carrier", score=0.0, nulls=0.5), FeatureScore(feature=PREDICTION, score=0.9))
