@@ -73,7 +73,7 @@ def _watch(situation: Situation, signal: Window, judged: Judged) -> Ruling:
         name = RULE if isinstance(signal, WindowClosed) else performance.RULE
         return ignore(situation, name, because("unknown_deployment", text))
     facts = _remembered(situation, version, signal, judged)
-    facts, comparisons = remedy.measure(situation, facts) if isinstance(signal, WindowClosed) else (facts, ())
+    facts, comparisons = remedy.measure(situation, facts) if _may_measure(judged) else (facts, ())
     rulings = list[Ruling]()
     for place, (rule, found) in enumerate(judged):
         news = not any(
@@ -83,6 +83,13 @@ def _watch(situation: Situation, signal: Window, judged: Judged) -> Ruling:
         rulings.append(quiet.quietened(here, _of_rule(here, version, rule, found, news=news)))
         facts = rulings[-1].facts
     return together(rulings, facts, dataclasses.replace(rulings[0], commands=comparisons))
+
+
+def _may_measure(judged: Judged) -> bool:
+    """Whether a window may show if a remedy helped: of those that ask for remedies, or for drift; hourly ones of others would
+    ask for the same labels time and again.
+    """
+    return any(isinstance(rule, DataDrift) or rule.then == "retrain" for rule, _ in judged)
 
 
 def _remembered(situation: Situation, version: Version, signal: Window, judged: Judged) -> Facts:

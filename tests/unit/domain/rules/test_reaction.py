@@ -136,6 +136,21 @@ def test_a_retraining_that_is_verified_is_left_alone_by_windows_that_pass():
     assert [one.facts.incidents[0].state for one in done] == ["verifying"] * 3
 
 
+@pytest.mark.parametrize(
+    ("rule", "heard", "measured"),
+    [
+        (drift_rule(), window(3, number="2"), True),
+        (AUC | {"then": "retrain"}, performed(3, 0.9, number="2"), True),
+        (AUC, performed(3, 0.9, number="2"), False),
+        (NULLS, window(3, number="2"), False),
+    ],
+)
+def test_whether_a_remedy_helped_is_asked_by_windows_that_ask_for_remedies(rule, heard, measured):
+    waits = incident("verifying", remedy_version="2")
+    facts = known(version("1", "standby"), version("2"), incidents=(waits,))
+    assert ("RunEvaluation" in kinds(decide(heard, facts, rule))) is measured
+
+
 def test_only_the_champion_is_minded():
     facts = known(version("1", "standby"), version("2"))
     assert kinds(decide(performed(3, 0.5, number="1"), facts, AUC)) == []
