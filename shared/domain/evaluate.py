@@ -39,6 +39,7 @@ from shared.domain.rules import (
     monitoring,
     operator,
     promotion,
+    quiet,
     remedy,
     rollback,
     rollout,
@@ -75,7 +76,7 @@ from shared.domain.telemetry_signals import (
 
 def evaluate(situation: Situation) -> Evaluation:
     """The decision about a situation, with the facts, commands and holds that follow from it. Pure; raises nothing known."""
-    return evaluation(situation, silencing.quietened(situation, _rule(situation)))
+    return evaluation(situation, quiet.quietened(situation, _rule(situation)))
 
 
 def evaluate_budget(setting: Setting) -> Evaluation:

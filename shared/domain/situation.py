@@ -118,7 +118,10 @@ class Situation(Setting):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a rule answers: the verdict, why, what to order, what is known from now on, and when to look again."""
+    """What a rule answers: the verdict, why, what to order, what is known from now on, and when to look again.
+
+    ``minded``: its messages were held against the silences already, each by the rule that sends it.
+    """
 
     verdict: Verdict
     rule: str
@@ -128,6 +131,7 @@ class Ruling:
     planned: tuple[AnyCommand, ...] = ()
     holds: tuple[Hold, ...] = ()
     released: tuple[str, ...] = ()
+    minded: bool = False
 
 
 def is_version(about: str) -> bool:

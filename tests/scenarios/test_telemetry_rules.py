@@ -128,6 +128,7 @@ def test_a_silence_of_a_version_that_is_replaced_is_over():
     story.approve("2").at("2h").expect(champion="2", incidents=["promoted"])
 
 
+@pytest.mark.rule("quiet")
 def test_what_is_silenced_waits_and_what_is_not_is_told():
     quiet = Silence(id="s", what="data_quality", by="ada", comment="a migration", until=after("5h"))
     story = watching(NULLS, facts=serving("1", silences=(quiet,))).push(with_nulls(3, 0.5))

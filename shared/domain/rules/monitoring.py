@@ -8,18 +8,20 @@ import dataclasses
 from collections.abc import Sequence
 from typing import assert_never
 
+from shared.domain.commands import kind_of
 from shared.domain.decisions import Verdict
 from shared.domain.facts import Facts, Version
 from shared.domain.policy_drift import DataDrift, DataQuality, PredictionDrift
 from shared.domain.policy_performance import Fairness, LabelledRule, ModelPerformance
 from shared.domain.policy_windows import WindowRule
-from shared.domain.rules import drift, fairness, performance, persistence, quality, reaction, remedy
+from shared.domain.rules import drift, fairness, performance, persistence, quality, quiet, reaction, remedy
 from shared.domain.rules.verdicts import Found, Window, faulty
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.telemetry_signals import PerformanceMeasured, WindowClosed
 
 RULE = "data_drift"
 PRECEDENCE: tuple[Verdict, ...] = ("act", "hold", "suppress")
+HELD_FIRST: tuple[Verdict, ...] = ("hold", "act", "suppress")  # where nothing but messages is ordered
 RowRule = DataDrift | PredictionDrift | DataQuality
 Judged = tuple[tuple[WindowRule, Found], ...]
 
@@ -71,16 +73,23 @@ def _watch(situation: Situation, signal: Window, judged: Judged) -> Ruling:
         name = RULE if isinstance(signal, WindowClosed) else performance.RULE
         return ignore(situation, name, because("unknown_deployment", text))
     facts = _remembered(situation, version, signal, judged)
-    facts, comparisons = remedy.measure(situation, facts) if isinstance(signal, WindowClosed) else (facts, ())
+    facts, comparisons = remedy.measure(situation, facts) if _may_measure(judged) else (facts, ())
     rulings = list[Ruling]()
     for place, (rule, found) in enumerate(judged):
         news = not any(
             seen.start == signal.start for seen in persistence.seen_by(situation.facts, version.version, rule)
         )
         here = dataclasses.replace(situation, facts=facts, place=place)
-        rulings.append(_of_rule(here, version, rule, found, news=news))
+        rulings.append(quiet.quietened(here, _of_rule(here, version, rule, found, news=news)))
         facts = rulings[-1].facts
     return together(rulings, facts, dataclasses.replace(rulings[0], commands=comparisons))
+
+
+def _may_measure(judged: Judged) -> bool:
+    """Whether a window may show if a remedy helped: of those that ask for remedies, or for drift; hourly ones of others would
+    ask for the same labels time and again.
+    """
+    return any(isinstance(rule, DataDrift) or rule.then == "retrain" for rule, _ in judged)
 
 
 def _remembered(situation: Situation, version: Version, signal: Window, judged: Judged) -> Facts:
@@ -107,10 +116,14 @@ def _of_rule(situation: Situation, version: Version, rule: WindowRule, found: Fo
 
 
 def together(rulings: Sequence[Ruling], facts: Facts, first: Ruling) -> Ruling:
-    """The rulings of several rules about one signal as one: who acts speaks for all, else who holds."""
+    """The rulings of several rules about one signal as one. What is held back stands above what was only told."""
     every = (first, *rulings)
     verdicts = {ruling.verdict for ruling in rulings} | ({"act"} if first.commands else set())
-    verdict = next((one for one in PRECEDENCE if one in verdicts), PRECEDENCE[-1])
+    acting = (*first.commands, *(one for ruling in rulings if ruling.verdict == "act" for one in ruling.commands))
+    begun = any(kind_of(command) != "Notify" for command in acting)
+    held_back = any(ruling.verdict == "hold" and ruling.planned for ruling in rulings)
+    precedence = HELD_FIRST if held_back and not begun else PRECEDENCE
+    verdict = next((one for one in precedence if one in verdicts), precedence[-1])
     speaker = next((ruling for ruling in rulings if ruling.verdict == verdict), rulings[0])
     return Ruling(
         verdict,
@@ -121,4 +134,5 @@ def together(rulings: Sequence[Ruling], facts: Facts, first: Ruling) -> Ruling:
         planned=tuple(command for ruling in rulings for command in ruling.planned),
         holds=tuple(hold for ruling in rulings for hold in ruling.holds),
         released=tuple(hold for ruling in rulings for hold in ruling.released),
+        minded=True,
     )

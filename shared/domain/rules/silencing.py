@@ -3,12 +3,9 @@
 Owns these rulings. A rollback, what is said with it, and what needs a person at once (an escalation) are never silenced.
 """
 
-import dataclasses
 from fnmatch import fnmatchcase
 from typing import get_args
 
-from shared.domain import guards
-from shared.domain.commands import Notify, RollBackTraffic
 from shared.domain.facts import IncidentKind
 from shared.domain.ids import derive
 from shared.domain.rules import (
@@ -95,18 +92,3 @@ def on_expired(situation: Situation, signal: SilenceExpired) -> Ruling:
     if all(known.id != signal.silence_id or known.until <= situation.now for known in facts.silences):
         return ignore(situation, RULE, reason, because("no_silence", "no such silence is in force"))
     return Ruling("act", RULE, (reason,), replace(facts, silences=kept), holds=situation.again())
-
-
-def quietened(situation: Situation, ruling: Ruling) -> Ruling:
-    """The ruling without the notifications that a silence covers: they are kept as what would have been sent."""
-    messages = tuple(command for command in ruling.commands if isinstance(command, Notify))
-    rolling_back = any(isinstance(command, RollBackTraffic) for command in ruling.commands)
-    if not messages or rolling_back or ruling.verdict == "escalate":
-        return ruling
-    changed = (known.kind for known in ruling.facts.incidents if known not in situation.facts.incidents)
-    reason = guards.silenced(situation, ruling.rule, *changed)
-    if reason is None:
-        return ruling
-    rest = tuple(command for command in ruling.commands if not isinstance(command, Notify))
-    reasons, planned = (*ruling.reasons, reason), (*ruling.planned, *messages)
-    return dataclasses.replace(ruling, reasons=reasons, commands=rest, planned=planned)

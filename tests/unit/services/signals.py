@@ -21,7 +21,7 @@ from shared.domain.signals import (
     MonitorBreached,
     OperatorAsked,
 )
-from shared.domain.telemetry_signals import FeatureScore, WindowClosed
+from shared.domain.telemetry_signals import PREDICTION, FeatureScore, WindowClosed
 from tests.unit.services.fakes import NOON, WORKLOAD
 
 RESOURCE_GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourcegroups/mlops"
@@ -73,7 +73,7 @@ def window(month, deployment="version-1", score=0.01):
         start=start,
         end=start + timedelta(days=30),
         rows=9000,
-        scores=(FeatureScore(feature="distance", score=score),),
+        scores=(FeatureScore(feature="distance", score=score), FeatureScore(feature=PREDICTION, score=0.01)),
     )
 
 

@@ -220,8 +220,8 @@ async def test_a_look_at_a_step_that_has_not_begun_is_given_no_traffic(world):
 async def test_windows_of_the_champion_are_remembered(world):
     await world.order(facts=serving())
     await world.decider.decide(await accepted(world, window(1)))
-    (seen,) = (await world.facts()).windows["1"]
-    assert seen.verdict == "pass"
+    by_rule = {seen.rule: seen.verdict for seen in (await world.facts()).windows["1"]}
+    assert by_rule == dict.fromkeys(("data_drift", "prediction_drift", "data_quality"), "pass")
 
 
 async def test_what_waited_goes_on_waiting_when_a_rule_breaks(world):

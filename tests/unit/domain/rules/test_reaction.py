@@ -136,6 +136,21 @@ def test_a_retraining_that_is_verified_is_left_alone_by_windows_that_pass():
     assert [one.facts.incidents[0].state for one in done] == ["verifying"] * 3
 
 
+@pytest.mark.parametrize(
+    ("rule", "heard", "measured"),
+    [
+        (drift_rule(), window(3, number="2"), True),
+        (AUC | {"then": "retrain"}, performed(3, 0.9, number="2"), True),
+        (AUC, performed(3, 0.9, number="2"), False),
+        (NULLS, window(3, number="2"), False),
+    ],
+)
+def test_whether_a_remedy_helped_is_asked_by_windows_that_ask_for_remedies(rule, heard, measured):
+    waits = incident("verifying", remedy_version="2")
+    facts = known(version("1", "standby"), version("2"), incidents=(waits,))
+    assert ("RunEvaluation" in kinds(decide(heard, facts, rule))) is measured
+
+
 def test_only_the_champion_is_minded():
     facts = known(version("1", "standby"), version("2"))
     assert kinds(decide(performed(3, 0.5, number="1"), facts, AUC)) == []
@@ -156,6 +171,23 @@ def test_a_silence_holds_the_telling_of_its_rule_alone():
     assert (done.decision.verdict, done.decision.rule, kinds(done)) == ("act", "prediction_drift", ["Notify"])
     assert [hold.due for hold in done.holds] == [after("5h")]
     assert [one.kind for one in done.facts.incidents] == ["prediction_drift"]
+
+
+def test_a_silence_of_one_rule_takes_no_message_of_another():
+    drift_is_quiet = Silence(id="s", what="data_drift", by="ada", comment="a holiday", until=after("5h"))
+    scores = tuple(FeatureScore(feature=name, score=0.9, nulls=0.5) for name in ("a", "b"))
+    facts = serving("1", silences=(drift_is_quiet,))
+    done = decide(window(3, scores=scores), facts, drift_rule(**{"for": "1 of 1"}), NULLS)
+    assert (done.decision.verdict, done.decision.rule) == ("hold", "data_drift")
+    assert kinds(done) == ["Notify"]
+    assert kinds(done.decision.planned) == ["Retrain"]
+
+
+def test_a_retraining_that_is_held_stands_above_what_was_only_told():
+    scores = tuple(FeatureScore(feature=name, score=0.9, nulls=0.5) for name in ("a", "b"))
+    done = decide(window(3, scores=scores), serving("1", paused=True), NULLS, drift_rule(**{"for": "1 of 1"}))
+    assert (done.decision.verdict, kinds(done)) == ("hold", ["Notify"])
+    assert "paused" in codes(done)
 
 
 def test_after_the_silence_only_what_it_held_is_told():
