@@ -13,6 +13,7 @@ import typer
 from shared.cli import files, operate, policies, rejections, silences, watch
 from shared.cli import outbox as orders
 from shared.cli import reference as references
+from shared.cli import samples as sampled
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -88,6 +89,7 @@ reference.command("build", short_help="From training data, or from a production 
 reference.command("show", short_help="One of them, as a table.")(references.show)
 reference.command("compare", short_help="How far two of them are apart, feature by feature.")(references.compare)
 app.add_typer(reference, name="reference", short_help="Reference profiles: what drift is measured against.")
+app.command("samples", short_help="Sampled inputs of a deployment, for people to look at.")(sampled.samples)
 app.command("schema", short_help="The JSON Schema of the policy file, or of the announcements.")(policies.schema)
 
 

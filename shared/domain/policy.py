@@ -228,6 +228,11 @@ class Policy(Section):
         """How long all windows wait for late rows: the longest that a workload asks for."""
         return max(workload.telemetry.lateness for workload in self.workloads)
 
+    @cached_property
+    def idle_after(self) -> timedelta:
+        """After how long a silence windows close by the present: the longest that a workload asks for."""
+        return max(workload.telemetry.idle_after for workload in self.workloads)
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Policy":
         addresses = [workload.address for workload in self.workloads]

@@ -5,11 +5,20 @@ Owns that section's grammar. Knows nothing of windows themselves (``telemetry``)
 
 from datetime import timedelta
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from shared.domain.durations import format_duration
 from shared.domain.policy_section import Section
 from shared.domain.policy_texts import Duration
+
+COLUMNS_MAX = 64
+
+
+class ReviewedInputs(Section):
+    """Which inputs people may look at: a few rows of each window, and of them only these columns."""
+
+    columns: tuple[str, ...] = Field(min_length=1, max_length=COLUMNS_MAX, description="no other column is ever kept")
+    rows: int = Field(default=50, ge=1, le=200, description="of each window, and as many that do not fit the profile")
 
 
 class TelemetrySettings(Section):
@@ -17,6 +26,17 @@ class TelemetrySettings(Section):
 
     traffic_bucket: Duration = timedelta(minutes=1)
     lateness: Duration = timedelta(hours=24)
+    idle_after: Duration = Field(
+        default=timedelta(hours=24),
+        description="a deployment that was silent for so long has its windows closed by the present",
+    )
+
+    label: str = Field(
+        default="", description="the column of ground_truth that holds the label; label or y_true when it is left out"
+    )
+    samples: ReviewedInputs | None = Field(
+        default=None, description="inputs that are kept for people to look at; none are when it is left out"
+    )
 
     @field_validator("traffic_bucket")
     @classmethod

@@ -62,7 +62,8 @@ class TrafficMeasured(Part, frozen=True, kw_only=True):
 class WindowClosed(Heard, frozen=True, kw_only=True):
     """A telemetry window of one deployment ended: its rows, its scores against the reference profile.
 
-    ``fault`` says why it could not be scored; then it has no scores and its verdict is ``error``.
+    ``unscored`` are features without a single value in the window: only their shares mean something. ``late_rows`` came too late
+    for earlier windows. ``fault`` says why it could not be scored; then it has no scores and its verdict is ``error``.
     """
 
     workspace: str
@@ -75,6 +76,7 @@ class WindowClosed(Heard, frozen=True, kw_only=True):
     late_rows: int = 0
     metric: str = "psi"
     scores: tuple[FeatureScore, ...] = ()
+    unscored: tuple[FeatureScore, ...] = ()
     traffic: TrafficMeasured | None = None
     fault: str = ""
 
@@ -90,8 +92,8 @@ class GroupMeasured(Part, frozen=True, kw_only=True):
 class PerformanceMeasured(Heard, frozen=True, kw_only=True):
     """The labels of a window's predictions had their time to come: how good the predictions were.
 
-    ``pairs`` predictions met their label by correlation id, of a uniform sample of the window's; ``predictions`` and ``labels``
-    are how many there were in all. ``metrics`` by name (auc, accuracy, f1, mae, rmse, brier, …), those undefined left out;
+    ``pairs`` predictions met their label by correlation id, of a uniform sample of the window's, and ``unlabelled`` of them did
+    not; ``predictions`` are how many there were in all, ``labels`` how many came from the window's start on. ``metrics`` by name (auc, accuracy, f1, mae, rmse, brier, …), those undefined left out;
     ``lower`` and ``upper`` are 95 % confidence bounds where there are any. ``groups`` and ``disparities`` are there when the
     policy names a sensitive column.
     """
@@ -105,6 +107,7 @@ class PerformanceMeasured(Heard, frozen=True, kw_only=True):
     predictions: int
     labels: int
     pairs: int
+    unlabelled: int = 0
     metrics: dict[str, float] = {}
     lower: dict[str, float] = {}
     upper: dict[str, float] = {}

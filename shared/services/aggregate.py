@@ -8,19 +8,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
+from shared.domain.durations import format_duration
 from shared.domain.observations import DeploymentRef, TrafficSample
 from shared.domain.outcomes import Failed, Outcome, Succeeded
 from shared.domain.policy_environments import Environment
 from shared.domain.references import deployment_name
 from shared.domain.telemetry_signals import WindowClosed
 from shared.ports import Clock, ConflictError, PolicySource, Store, Stored
+from shared.services.absence import AbsenceWatch
 from shared.services.aside import AsideRows
-from shared.services.closing import MOVED, WATERMARK, WindowCloser
+from shared.services.closing import WindowCloser, window_name
+from shared.services.hearing import Hearing
 from shared.services.intake import Intake
+from shared.services.labels import LabelWatch
+from shared.services.sampling import SampleKeeper
 from shared.services.telemetry_sources import FileLines, HubPartition, TelemetrySource
 from shared.telemetry.encoding import decode_delta
 from shared.telemetry.fold import WindowState, decode_window, encode_window, fold
-from shared.telemetry.partials import TrafficPartial, WindowKey, latest
+from shared.telemetry.partials import TrafficPartial, WindowKey
 from shared.telemetry.profiles import ProfileError, encode_profile, profile_from_tags
 from shared.telemetry.traffic import summarise
 
@@ -45,8 +50,12 @@ class Aggregator:
     def __init__(self, store: Store, clock: Clock, policies: PolicySource) -> None:
         self._store, self._clock, self._policies = store, clock, policies
         self.aside = AsideRows(store, clock)
+        self.hearing = Hearing(store, clock)
         self._intake = Intake(store, clock, policies)
-        self._closer = WindowCloser(store, policies)
+        self.absence = AbsenceWatch(store, clock, policies, self.hearing)
+        self.samples = SampleKeeper(store)
+        self.labels = LabelWatch(store, clock, policies, self.hearing, self.samples)
+        self._closer = WindowCloser(store, clock, policies, self.hearing)
 
     async def save_profile(self, environment: Environment, deployment: str, tags: Mapping[str, str]) -> Outcome:
         """Keep the reference profile of a version under the deployment that will serve it."""
@@ -97,17 +106,19 @@ class Aggregator:
             return 0
         known: dict[str, Stored[bytes]] = {}
         states: dict[WindowKey, WindowState] = {}
-        marks: dict[str, datetime] = {}
         read = [(stored, decode_delta(stored.body)) for stored in deltas]
         for stored, delta in read:
             for partial in delta.partials:
                 if partial.key not in states:
                     await self._read_window(partial.key, known, states)
             states = fold(states, stored.partition, stored.through_sequence_number, delta)
-            marks = latest(marks, delta.watermarks)
-        rows = {_name(key): Stored(encode_window(state), _etag(known, _name(key))) for key, state in states.items()}
-        rows.update(await self._watermark_rows(marks))
+        rows = {
+            window_name(key): Stored(encode_window(state), _etag(known, window_name(key)))
+            for key, state in states.items()
+        }
         rows.update(await self.aside.keep(read))
+        rows.update(await self.samples.rows(read))
+        rows.update(await self.hearing.rows(delta for _, delta in read))
         try:
             await self._store.save_fold(rows, deltas)
         except ConflictError:
@@ -121,29 +132,19 @@ class Aggregator:
     async def _read_window(
         self, key: WindowKey, known: dict[str, Stored[bytes]], states: dict[WindowKey, WindowState]
     ) -> None:
-        stored = (await self._store.windows(_name(key))).get(_name(key))
+        name = window_name(key)
+        stored = (await self._store.windows(name)).get(name)
         if stored is not None:
-            known[_name(key)] = stored
+            known[name] = stored
             states[key] = decode_window(stored.value)
 
-    async def _watermark_rows(self, marks: Mapping[str, datetime]) -> dict[str, Stored[bytes]]:
-        rows: dict[str, Stored[bytes]] = {}
-        for deployment, mark in marks.items():
-            name = f"{WATERMARK}{deployment}"
-            stored = (await self._store.windows(name)).get(name)
-            known = datetime.fromisoformat(stored.value.decode()) if stored else mark
-            rows[name] = Stored(max(known, mark).isoformat().encode(), stored.etag if stored else "")
-        if marks:  # last, also in a fold of several transactions: who sees it sees the watermarks
-            rows[MOVED] = Stored(b"moved", _etag(await self._store.windows(MOVED), MOVED))
-        return rows
-
     async def closed_windows(self) -> list[tuple[WindowClosed, str]]:
-        """Windows whose end the watermark has passed, as signals with the name to mark once each is accepted."""
+        """Windows that have ended, as signals with the name to mark once each is accepted."""
         return await self._closer.closed_windows()
 
-    async def mark_closed(self, name: str) -> None:
-        """The window was reported: rows that still come for it are late."""
-        await self._closer.mark_closed(name, self._clock.now())
+    async def mark_told(self, name: str) -> None:
+        """The signal of a window was accepted. Raises ConflictError when rows came meanwhile: mark it again."""
+        await self._closer.mark_told(name)
 
     async def traffic_since(
         self, refs: Sequence[DeploymentRef], since: datetime, now: datetime
@@ -151,32 +152,43 @@ class Aggregator:
         """What deployments served in whole buckets after a moment, by deployment name: the same minutes for all."""
         while await self.fold():
             pass
+        bucket = format_duration((await self._policies.current()).policy.traffic_bucket)
         samples: dict[str, TrafficSample] = {}
         for ref in refs:
             states = [decode_window(s.value) for s in (await self._store.windows(f"traffic/{ref.key}/")).values()]
             partials = [state.partial for state in states if isinstance(state.partial, TrafficPartial)]
+            partials = [partial for partial in partials if partial.length == bucket]
             samples[ref.deployment] = summarise(partial for partial in partials if since <= partial.start < now)
         return samples
 
     async def forget_old_traffic(self) -> int:
         """Drop some traffic buckets that no decision will ask for any more; returns how many."""
-        before = self._clock.now() - TRAFFIC_KEPT_FOR
-        return await self._forget(name for name in await self._store.windows("traffic/") if _start_in(name) < before)
+        before, wide = self._clock.now() - TRAFFIC_KEPT_FOR, await self._wide_lengths()
+        names = await self._store.windows("traffic/")
+        return await self._forget(name for name in names if _start_in(name) < before and _length_in(name) not in wide)
 
     async def forget_closed(self, before: datetime) -> int:
-        """Drop some windows of data that were closed before a moment; rows that still come for one begin it anew."""
+        """Drop some windows that were closed before a moment; rows that still come for one begin it anew."""
         states = {name: decode_window(s.value) for name, s in (await self._store.windows("data/")).items()}
-        closed = {name: state.closed_at or _start_in(name) for name, state in states.items() if state.closed}
+        closed = {
+            name: state.closed_at or _start_in(name)
+            for name, state in states.items()
+            if state.closed and not state.untold
+        }
+        wide, requests = await self._wide_lengths(), await self._store.windows("traffic/")
+        closed |= {name: _start_in(name) for name in requests if _length_in(name) in wide}
         return await self._forget(name for name, closed_at in closed.items() if closed_at < before)
+
+    async def _wide_lengths(self) -> set[str]:
+        """The window lengths of rules, which are not those of the short buckets of traffic."""
+        policy = (await self._policies.current()).policy
+        lengths = {rule.window for workload in policy.workloads for rule in workload.row_rules}
+        return lengths - {format_duration(policy.traffic_bucket)}
 
     async def _forget(self, names: Iterable[str]) -> int:
         some = list(islice(names, FORGOTTEN_MAX))
         await self._store.delete_windows(some)
         return len(some)
-
-
-def _name(key: WindowKey) -> str:
-    return f"{key.measure}/{key.deployment}/{key.start.isoformat()}/{key.length}/{key.digest}"
 
 
 def _start_in(name: str) -> datetime:
@@ -185,3 +197,7 @@ def _start_in(name: str) -> datetime:
 
 def _etag(known: Mapping[str, Stored[bytes]], name: str) -> str:
     return known[name].etag if name in known else ""
+
+
+def _length_in(name: str) -> str:
+    return name.split("/")[-2]

@@ -16,11 +16,14 @@ from shared.domain.records import RejectedRow
 from shared.parsing import read_message
 from shared.parsing.typed_events import EventDecoder
 from shared.ports import Clock, PolicySource, Store
+from shared.services.wishes import Wishes
 from shared.telemetry.accumulate import Batch
 from shared.telemetry.aside import set_aside
 from shared.telemetry.counting import RowCounter
 from shared.telemetry.encoding import encode_delta
+from shared.telemetry.partials import Delta, TrafficPartial
 from shared.telemetry.profiles import decode_profile
+from shared.telemetry.served import widened
 
 CLOCK_SKEW_MAX = timedelta(hours=1)  # a producer whose clock is further ahead is refused, and counted
 KEPT_REFUSALS_MAX = 100  # of each reason in a minute are kept whole; the rest is counted
@@ -43,17 +46,28 @@ class Intake:
         """What the messages add. Of those whose number is not among the ``kept``, refusals are kept, and then it is."""
         policy = (await self._policies.current()).policy
         windows: dict[str, tuple[str, ...]] = {}
-        batch, waiting = self._batch(policy, windows), list[Telemetry]()
+        batch, waiting, wishes = self._batch(policy, windows), list[Telemetry](), Wishes(policy)
         for number, body in messages:
-            message = read_message(body, self._decoders.get)
+            message = read_message(body, lambda ref: None if wishes.needs_objects(ref) else self._decoders.get(ref))
             await self._learn(message.rows, policy, windows)
+            message = wishes.take(message, self._counters)
             batch.add(message)
             waiting.append(Telemetry(rows=tuple(rows for rows in message.rows if not batch.counts(rows.deployment))))
             if message.refused and number not in kept:
                 await self._keep_refused(body, message)
             kept.add(number)
         aside = set_aside(waiting, (), [key for key, lengths in windows.items() if lengths])
-        return encode_delta(dataclasses.replace(batch.delta(), kept=aside.kept, lost=aside.lost))
+        delta = batch.delta()
+        partials = (*delta.partials, *self._requests_of_windows(policy, delta))
+        samples = wishes.drawn(self._counters, self._accepted())
+        return encode_delta(
+            dataclasses.replace(delta, partials=partials, kept=aside.kept, lost=aside.lost, samples=samples)
+        )
+
+    @staticmethod
+    def _requests_of_windows(policy: Policy, delta: Delta) -> Iterable[TrafficPartial]:
+        refs = {partial.deployment for partial in delta.partials if isinstance(partial, TrafficPartial)}
+        return widened(delta.partials, {ref.key: _watched(policy, ref) for ref in refs})
 
     async def delta_of_rows(self, rows: Sequence[RowsCollected]) -> bytes | None:
         """What rows that were kept aside add; None while the profile of one of their deployments is not there."""
@@ -67,17 +81,17 @@ class Intake:
         return encode_delta(batch.delta())
 
     def _batch(self, policy: Policy, windows: dict[str, tuple[str, ...]]) -> Batch:
-        accepted = (EPOCH, self._clock.now() + CLOCK_SKEW_MAX)
-        return Batch(self._counters, windows, format_duration(policy.traffic_bucket), accepted)
+        return Batch(self._counters, windows, format_duration(policy.traffic_bucket), self._accepted())
+
+    def _accepted(self) -> tuple[datetime, datetime]:
+        return EPOCH, self._clock.now() + CLOCK_SKEW_MAX
 
     async def _learn(self, rows: Iterable[RowsCollected], policy: Policy, windows: dict[str, tuple[str, ...]]) -> None:
         """Have ready what these deployments need; ``windows`` are those that this batch has asked for."""
         for deployment in dict.fromkeys(each.deployment for each in rows):
             if deployment.key in windows:
                 continue
-            serving = policy.index.serving(deployment.workspace, deployment.endpoint)
-            lengths = dict.fromkeys(rule.window for workload in serving for rule in workload.row_rules)
-            windows[deployment.key] = tuple(lengths)
+            windows[deployment.key] = _watched(policy, deployment)
             if deployment not in self._decoders:
                 stored = await self._store.document(f"profiles/{deployment.key}")
                 if stored.value is not None:
@@ -108,3 +122,9 @@ class Intake:
                     whole=not message.rows and not message.requests,
                 )
                 await self._store.add_rejected(row)
+
+
+def _watched(policy: Policy, ref: DeploymentRef) -> tuple[str, ...]:
+    """The window lengths that rules watch a deployment with."""
+    serving = policy.index.serving(ref.workspace, ref.endpoint)
+    return tuple(dict.fromkeys(rule.window for workload in serving for rule in workload.row_rules))

@@ -19,6 +19,7 @@ BATCH_MAX = 100  # of each kind in one sweep; while there is more, the next swee
 PAGES_MAX = 20  # of signals, looked through in one sweep for those that nothing waits for
 EVERY = timedelta(hours=1)
 SIGNALS_KEPT_FOR = timedelta(days=30)  # Event Grid sends again for 24 hours, and dead letters may come days later
+REVIEWED_FOR = timedelta(days=90)  # inputs that people may look at; they may look longer at what they labelled
 BOOKMARKS_KEPT_FOR = SIGNALS_KEPT_FOR  # an event that is new again must not find its file new too
 LEFT_OVER_AFTER = timedelta(hours=1)  # no write is under way for so long: what no row names by then never will be
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,6 +47,7 @@ class Retention:
             "ledger": lambda now: store.forget_decisions(now - kept.ledger, BATCH_MAX),
             "windows": lambda now: aggregator.forget_closed(now - kept.ledger),
             "aside": lambda _now: aggregator.aside.forget_old(),
+            "samples": lambda now: aggregator.samples.forget(now - REVIEWED_FOR, now - kept.ledger, BATCH_MAX),
             "traffic": lambda _now: aggregator.forget_old_traffic(),
             "bookmarks": lambda now: store.forget_bookmarks(now - BOOKMARKS_KEPT_FOR, BATCH_MAX),
             "leftovers": lambda now: store.tidy(now - LEFT_OVER_AFTER),

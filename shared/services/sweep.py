@@ -35,6 +35,8 @@ class Swept:
     sent: int = 0
     folded: int = 0
     closed: int = 0
+    measured: int = 0
+    silences: int = 0
     freed: int = 0
     announced: int = 0
     scheduled: int = 0
@@ -69,6 +71,8 @@ class Sweeper:
         await self._do(self._aggregator.count_aside)
         swept.folded = await self._do(self._aggregator.fold)
         swept.closed = await self._do(self._close_windows)
+        swept.measured = await self._do(self._tell_of_performance)
+        swept.silences = await self._do(self._tell_of_silence)
         swept.scheduled = await self._do(self._fire_schedules)
         swept.woken = await self._do(self._wake)
         swept.poisoned = await self._do(self._poison.record) if self._poison else 0
@@ -100,10 +104,27 @@ class Sweeper:
         for signal, name in closed:
             await self._ingest.tell(signal)
             try:
-                await self._aggregator.mark_closed(name)
+                await self._aggregator.mark_told(name)
             except ConflictError:
-                continue  # rows came meanwhile; the next round closes it, and the signal is known by then
+                continue  # late rows came meanwhile; the next round tells the same again, and the signal is known by then
         return len(closed)
+
+    async def _tell_of_performance(self) -> int:
+        reports = await self._aggregator.labels.reports()
+        for signal, name in reports:
+            await self._ingest.tell(signal)
+            await self._aggregator.labels.mark_told(name)
+        return len(reports)
+
+    async def _tell_of_silence(self) -> int:
+        changes = await self._aggregator.absence.changes()
+        for change in changes:
+            await self._ingest.tell(change)
+            try:
+                await self._aggregator.absence.mark_told(change)
+            except ConflictError:
+                continue  # another instance has told and marked it
+        return len(changes)
 
     async def _fire_schedules(self) -> int:
         due = await self._schedules.due()

@@ -81,6 +81,7 @@ class _StoredDelta(msgspec.Struct, frozen=True, array_like=True):
     aside: dict[str, int]
     kept: dict[str, bytes] = {}  # an earlier build wrote neither of these
     lost: dict[str, int] = {}
+    samples: list[bytes] = []  # nor this
 
 
 def encode_delta(delta: Delta) -> bytes:
@@ -95,6 +96,7 @@ def encode_delta(delta: Delta) -> bytes:
             aside=dict(delta.aside),
             kept=dict(delta.kept),
             lost=dict(delta.lost),
+            samples=sorted(delta.samples),
         )
     )
 
@@ -112,6 +114,7 @@ def decode_delta(stored: bytes) -> Delta:
         aside=found.aside,
         kept=found.kept,
         lost=found.lost,
+        samples=tuple(found.samples),
     )
 
 

@@ -20,13 +20,25 @@ from shared.telemetry.partials import DataPartial, Delta, Partial, WindowKey, me
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowState:
-    """One window so far. Once ``closed`` its counts stay as they were reported, and later rows are ``late_rows``."""
+    """One window so far. Once ``closed`` its counts stay as they are reported, and later rows are ``late_rows``.
+
+    ``late_told``: how many of these a later window has reported. ``late_before``: the late rows of other windows that this one
+    reports. ``untold``: it is closed, and whether its report was accepted is not known.
+    """
 
     partial: Partial
     folded_through: Mapping[str, int] = field(default_factory=dict)
     closed: bool = False
     late_rows: int = 0
     closed_at: datetime | None = None  # unknown of those that an earlier release closed
+    late_told: int = 0
+    late_before: int = 0
+    untold: bool = False
+
+    @property
+    def late_untold(self) -> int:
+        """How many late rows nobody has been told of."""
+        return self.late_rows - self.late_told
 
 
 class _StoredWindow(msgspec.Struct, frozen=True, array_like=True):
@@ -35,6 +47,9 @@ class _StoredWindow(msgspec.Struct, frozen=True, array_like=True):
     closed: bool
     late_rows: int
     closed_at: datetime | None = None
+    late_told: int = 0  # an earlier release wrote none of these three
+    late_before: int = 0
+    untold: bool = False
 
 
 def fold(
@@ -52,21 +67,50 @@ def fold(
     return folded
 
 
-def mark_closed(state: WindowState, now: datetime) -> WindowState:
-    """The window after it was reported: kept, so that rows which still come are known to be late."""
-    return replace(state, closed=True, closed_at=now)
+def mark_closed(state: WindowState, now: datetime, late_before: int = 0) -> WindowState:
+    """The window as it is reported from now on, with late rows of others: what still comes for it is late."""
+    return replace(state, closed=True, closed_at=now, late_before=late_before, untold=True)
+
+
+def mark_told(state: WindowState) -> WindowState:
+    """The window after its report was accepted."""
+    return replace(state, untold=False)
+
+
+def mark_late_told(state: WindowState) -> WindowState:
+    """The window after all its late rows so far were taken over into a report."""
+    return replace(state, late_told=state.late_rows)
 
 
 def encode_window(state: WindowState) -> bytes:
     """The window as bytes: equal for equal state."""
-    folded_through, closed_at = dict(state.folded_through), state.closed_at
-    return pack(_StoredWindow(store(state.partial), folded_through, state.closed, state.late_rows, closed_at))
+    return pack(
+        _StoredWindow(
+            partial=store(state.partial),
+            folded_through=dict(state.folded_through),
+            closed=state.closed,
+            late_rows=state.late_rows,
+            closed_at=state.closed_at,
+            late_told=state.late_told,
+            late_before=state.late_before,
+            untold=state.untold,
+        )
+    )
 
 
 def decode_window(stored: bytes) -> WindowState:
     """The window that ``encode_window`` wrote; raises UnreadableState for anything else."""
     found: Any = unpack(stored, _StoredWindow)
-    return WindowState(restore(found.partial), found.folded_through, found.closed, found.late_rows, found.closed_at)
+    return WindowState(
+        partial=restore(found.partial),
+        folded_through=found.folded_through,
+        closed=found.closed,
+        late_rows=found.late_rows,
+        closed_at=found.closed_at,
+        late_told=found.late_told,
+        late_before=found.late_before,
+        untold=found.untold,
+    )
 
 
 def _folded(known: WindowState | None, partition: str, through: int, partial: Partial) -> WindowState:

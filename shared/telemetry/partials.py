@@ -120,7 +120,8 @@ class Delta:
     ``watermarks`` are the latest event times of rows by deployment key; requests have their own
     (``traffic_watermarks``), since traffic logs and collected rows arrive minutes apart. ``refused`` counts rows by
     reason. ``aside`` counts rows of deployments that have no known profile or no window, by deployment key. ``kept`` are
-    those of them that wait for a profile, as bytes, and ``lost`` counts those that were too many for that.
+    those of them that wait for a profile, as bytes, and ``lost`` counts those that were too many for that. ``samples`` are
+    what it adds to samples, each as bytes (``samples``).
     """
 
     partials: tuple[Partial, ...] = ()
@@ -130,9 +131,10 @@ class Delta:
     aside: Mapping[str, int] = field(default_factory=dict)
     kept: Mapping[str, bytes] = field(default_factory=dict)
     lost: Mapping[str, int] = field(default_factory=dict)
+    samples: tuple[bytes, ...] = ()
 
     def plus(self, other: "Delta") -> "Delta":
-        """What both batches add to windows, with one partial for each. What is ``kept`` stays with its own batch."""
+        """What both batches add to windows, with one partial for each. What is ``kept`` or sampled stays with its own batch."""
         merged: dict[WindowKey, Partial] = {partial.key: partial for partial in self.partials}
         for partial in other.partials:
             known = merged.get(partial.key)

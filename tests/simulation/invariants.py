@@ -20,6 +20,7 @@ from tests.simulation.world import World
 from tests.unit.domain.builders import PRODUCTION, SUBJECT
 
 GRACE = timedelta(minutes=15)
+WINDOWS = ("1m", "1mo")  # buckets of traffic, and the window of the rule on drift
 
 
 def breaches(world: World) -> list[str]:
@@ -185,6 +186,8 @@ def _a_person_was_called(world: World) -> bool:
 def _telemetry_counts_once(world: World) -> Iterator[str]:
     while world.play_out(world.instances["east"].aggregator.fold()):
         pass
+    sent = world.callers.sent_requests
     counted = world.requests_counted()
-    if counted != world.callers.sent_requests:
-        yield f"{world.callers.sent_requests} requests were sent and {counted} were counted"
+    for length in WINDOWS:
+        if counted.get(length, 0) != sent:
+            yield f"{sent} requests were sent and {counted.get(length, 0)} were counted in windows of {length}"

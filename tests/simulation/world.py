@@ -244,11 +244,15 @@ class World:
         except StopIteration:
             return found[0]
 
-    def requests_counted(self) -> int:
-        """All requests in the windows of the traffic log."""
+    def requests_counted(self) -> dict[str, int]:
+        """All requests in the windows of the traffic log, by the length of these: in buckets, and in those of rules."""
         windows = self.at_once(self.store.windows("traffic/"))
-        partials = [decode_window(stored.value).partial for stored in windows.values()]
-        return sum(partial.requests for partial in partials if isinstance(partial, TrafficPartial))
+        counted: Counter[str] = Counter()
+        for stored in windows.values():
+            partial = decode_window(stored.value).partial
+            if isinstance(partial, TrafficPartial):
+                counted[partial.length] += partial.requests
+        return dict(counted)
 
     def deliver(self, subject: str, command_id: str) -> None:
         """A queue message arrives at an instance."""

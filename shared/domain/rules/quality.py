@@ -15,7 +15,11 @@ WORDS = {"nulls": "nulls", "type_errors": "type errors", "outside": "outside"}
 
 def judge_values(rule: DataQuality, signal: WindowClosed) -> Found:
     """The verdict on one window: features with more of a fault than the policy allows, any of them or a share of them."""
-    scores = [score for score in signal.scores if score.feature != PREDICTION and rule.counts(score.feature)]
+    every = (
+        *signal.scores,
+        *signal.unscored,
+    )  # a feature that is always missing has no distance, and is the worst of all
+    scores = [score for score in every if score.feature != PREDICTION and rule.counts(score.feature)]
     limit = rule.share_of_features or 0.0
     if signal.rows < rule.min_rows or not scores:
         text = f"{signal.rows} rows, {rule.min_rows} are needed; {len(scores)} features"

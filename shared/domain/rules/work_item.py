@@ -78,10 +78,12 @@ def evidence_of(situation: Situation, facts: Facts, rule: WindowRule, why: tuple
 
 
 def samples_at(situation: Situation, facts: Facts, written: str) -> str:
-    """Where sampled inputs lie: as the rule says, or where Azure ML's data collector puts them by default."""
+    """Where sampled inputs lie: as the rule says, in our own store, or where Azure ML's data collector puts them by default."""
     if written:
         return written
     endpoint, deployment = situation.workload.environments.production.endpoint, deployment_name(facts.champion)
+    if situation.workload.telemetry.samples and facts.champion:
+        return f"outerloop samples {endpoint}/{deployment}"
     folder = f"{endpoint}/{deployment}/model_inputs" if facts.champion else endpoint
     return f"azureml://datastores/workspaceblobstore/paths/modelDataCollector/{folder}"
 

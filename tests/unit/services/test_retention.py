@@ -149,7 +149,7 @@ async def closed_window(world):
     await world.aggregator.take("0", [(0, rows()), (1, rows(seconds=late))])
     await world.aggregator.fold()
     ((_, name),) = await world.aggregator.closed_windows()
-    await world.aggregator.mark_closed(name)
+    await world.aggregator.mark_told(name)
     return name
 
 
@@ -169,7 +169,19 @@ async def test_old_traffic_leaves_after_a_week(world):
     await world.aggregator.fold()
     world.clock.at += timedelta(days=8)
     assert await forget(world) == 1
-    assert await world.store.windows("traffic/") == {}
+    assert await lengths_of_requests(world) == ["1mo"]  # of a rule's window
+
+
+async def lengths_of_requests(world):
+    return [name.split("/")[-2] for name in await world.store.windows("traffic/")]
+
+
+async def test_requests_over_the_window_of_a_rule_leave_with_the_ledger(world):
+    await world.aggregator.take("0", [(0, traffic())])
+    await world.aggregator.fold()
+    world.clock.at += KEPT.ledger + timedelta(days=1)
+    await forget(world)
+    assert await lengths_of_requests(world) == []
 
 
 # How it goes about it

@@ -166,7 +166,7 @@ async def test_old_traffic_is_forgotten_by_the_way(world):
     await world.sweeper.run()
     world.clock.at += TRAFFIC_KEPT_FOR + timedelta(hours=1)
     await world.sweeper.run()
-    assert await world.store.windows("traffic/") == {}
+    assert not [name for name in await world.store.windows("traffic/") if "/1m/" in name]
 
 
 async def test_a_damaged_row_of_telemetry_does_not_keep_holds_and_commands_waiting(world):

@@ -6,12 +6,13 @@ import pytest
 from shared.domain.ids import derive
 from shared.domain.values import encode
 from shared.telemetry.accumulate import accumulate
-from shared.telemetry.closing import closable, close
+from shared.telemetry.closing import Reach, closable, close, close_unscored, due, late, seal, unreportable
 from shared.telemetry.counting import RowCounter
-from shared.telemetry.drift import psi
-from shared.telemetry.fold import fold, mark_closed
-from shared.telemetry.partials import DifferentEdges
+from shared.telemetry.drift import chi_squared, jensen_shannon, ks, psi
+from shared.telemetry.fold import fold, mark_closed, mark_late_told, mark_told
+from shared.telemetry.partials import Delta, DifferentEdges
 from shared.telemetry.profiles import CategoricalReference, ReferenceProfile
+from shared.telemetry.served import widened
 from tests.unit.telemetry.telemetry_builders import BLUE, GREEN, NOON, PROFILE, inputs, outputs, served, traffic
 
 START, END = datetime(2026, 3, 14, tzinfo=UTC), datetime(2026, 3, 15, tzinfo=UTC)
@@ -67,16 +68,19 @@ def test_buckets_of_traffic_do_not_close():
 
 def test_a_closed_window_says_which_it_was_and_how_far_it_lies_from_the_reference():
     rows = [{"distance": value, "carrier": "AA"} for value in (0.5, 1.5, 1.5, 9.0)]
-    signal = close(window_of(inputs(*rows), outputs({"prediction": 0.9})), PROFILE, late_rows=3)
+    window = mark_closed(window_of(inputs(*rows), outputs({"prediction": 0.9})), NOON, late_before=3)
+    signal = close(window, PROFILE)
     assert (signal.workspace, signal.endpoint, signal.deployment) == (BLUE.workspace, BLUE.endpoint, BLUE.deployment)
     assert (signal.window, signal.start, signal.end) == ("1d", START, END)
     assert (signal.rows, signal.late_rows, signal.metric) == (4, 3, "psi")
     assert (signal.source, signal.subject, signal.occurred_at) == ("outerloop/telemetry", BLUE.key, END)
-    assert {score.feature: score.score for score in signal.scores} == {
-        "distance": psi([25, 25, 25, 25], [1, 2, 0, 1]),
-        "carrier": psi([60, 40, 0], [4, 0, 0]),
-        "prediction": psi([40, 30, 20, 10], [0, 0, 0, 1]),
-    }
+    assert {score.feature: score.score for score in signal.scores} == pytest.approx(
+        {
+            "distance": psi([25, 25, 25, 25], [1, 2, 0, 1]),
+            "carrier": psi([60, 40, 0], [4, 0, 0]),
+            "prediction": psi([40, 30, 20, 10], [0, 0, 0, 1]),
+        }
+    )
 
 
 def test_the_dedup_key_depends_on_the_window_and_not_on_what_it_counted():
@@ -108,7 +112,94 @@ def test_a_feature_without_a_value_has_no_score():
 def test_nulls_do_not_drift():
     full = close(window_of(inputs({"distance": 1.5})), PROFILE)
     sparse = close(window_of(inputs({"distance": 1.5}, {}, {})), PROFILE)
-    assert full.scores == sparse.scores
+    assert [score.score for score in full.scores] == [score.score for score in sparse.scores]
+    assert [score.nulls for score in (full.scores[0], sparse.scores[0])] == [0.0, 2 / 3]
+
+
+def test_a_feature_without_a_value_says_why():
+    signal = close(window_of(inputs({"distance": None}, {"distance": "far"})), PROFILE)
+    carrier, distance = signal.unscored
+    assert (carrier.feature, carrier.nulls, carrier.type_errors) == ("carrier", 1.0, 0.0)
+    assert (distance.feature, distance.nulls, distance.type_errors) == ("distance", 0.5, 0.5)
+
+
+def test_each_kind_of_feature_has_its_own_distances():
+    rows = [{"distance": 9.0, "carrier": "AA"}, {"distance": 1.5, "carrier": "ZZ"}]
+    carrier, distance = close(window_of(inputs(*rows)), PROFILE).scores
+    assert (carrier.ks, carrier.outside) == (None, 0.5)
+    assert distance.ks == pytest.approx(ks([25, 25, 25, 25], [0, 1, 0, 1]))
+    assert distance.jensen_shannon == pytest.approx(jensen_shannon([25, 25, 25, 25], [0, 1, 0, 1]))
+    assert distance.cramers_v is None
+    assert carrier.cramers_v == pytest.approx(chi_squared([60, 40, 0], [1, 0, 1]).balanced_v)
+    assert distance.outside == 0.5
+
+
+def test_numbers_tell_their_mean_deviation_and_range():
+    rows = [{"distance": value, "carrier": "AA"} for value in (1.0, 2.0, 3.0, None, "far")]
+    carrier, distance, prediction = close(window_of(inputs(*rows), outputs({"prediction": 0.5})), PROFILE).scores
+    assert (distance.min, distance.max) == (1.0, 3.0)
+    assert distance.mean == pytest.approx(2.0, abs=1e-3)
+    assert distance.deviation == pytest.approx((2 / 3) ** 0.5, abs=1e-3)
+    assert (prediction.min, prediction.max) == (0.5, 0.5)
+    assert (carrier.mean, carrier.deviation, carrier.min, carrier.max) == (None, None, None, None)
+
+
+def test_a_window_to_which_an_earlier_release_added_has_no_mean():
+    window = window_of(inputs({"distance": 1.0}))
+    (score,) = close(replace(window, partial=replace(window.partial, moments=None)), PROFILE).scores
+    assert score.mean is None
+
+
+def test_a_window_that_cannot_be_scored_says_why_and_keeps_its_id():
+    window = window_of(inputs({}, {}))
+    signal = close_unscored(window, "the reference profile is gone")
+    assert (signal.fault, signal.rows, signal.scores) == ("the reference profile is gone", 2, ())
+    assert signal.dedup_key == close(window, PROFILE).dedup_key
+
+
+def test_only_a_silence_that_lasted_moves_the_mark_on():
+    reach = Reach(watermark=START, heard_at=NOON)
+    assert reach.mark(NOON + HOUR - timedelta(seconds=1), HOUR) == START
+    assert reach.mark(NOON + HOUR, HOUR) == NOON + HOUR
+    assert Reach(watermark=END, heard_at=START).mark(NOON, HOUR) == END  # a clock that is ahead takes nothing back
+
+
+def closed_with_late(late_rows, *messages):
+    windows = dict(windows_of(*messages))
+    key = min(windows)
+    windows[key] = replace(mark_told(mark_closed(windows[key], NOON)), late_rows=late_rows)
+    return windows, key
+
+
+def test_the_first_of_the_windows_that_end_takes_over_what_came_late():
+    windows, first = closed_with_late(7, *(inputs({}, at=NOON + timedelta(days=day)) for day in (0, 1, 2)))
+    ended = closable(windows, {BLUE.key: END + timedelta(days=9)}, timedelta())
+    sealed = seal(windows, ended, late(windows, BLUE.key, "1d"), NOON)
+    assert [sealed[key].late_before for key in ended] == [7, 0]
+    assert all(sealed[key].closed and sealed[key].untold for key in ended)
+    assert (sealed[first].late_rows, sealed[first].late_untold) == (7, 0)
+    assert late(sealed, BLUE.key, "1d") == []
+
+
+def test_the_requests_of_a_window_are_closed_with_it():
+    windows = windows_of(inputs({}), length="1d")
+    requests = widened(accumulate([traffic(served())], {}, {}, "1m").partials, {BLUE.key: ["1d"]})
+    windows |= fold({}, "0", 0, Delta(partials=tuple(requests)))
+    ended = closable(windows, {BLUE.key: END + HOUR}, HOUR)
+    sealed = seal(windows, ended, [], NOON)
+    assert sealed.keys() == windows.keys()
+    assert all(state.closed for state in sealed.values())
+
+
+def test_late_rows_wait_for_an_open_window_of_their_length():
+    windows, first = closed_with_late(7, inputs({}), inputs({}, at=NOON + timedelta(days=1)))
+    assert unreportable(windows) == []
+    alone = {first: windows[first]}
+    assert unreportable(alone) == [first]
+    reach, never = Reach(watermark=NOON, heard_at=NOON), datetime.max.replace(tzinfo=UTC)
+    assert due(alone, reach, HOUR, HOUR, never) == NOON + HOUR
+    assert due({first: mark_late_told(windows[first])}, reach, HOUR, HOUR, never) == never
+    assert due(windows, reach, HOUR, HOUR, never) == END + timedelta(days=1) + HOUR
 
 
 def test_outputs_alone_are_rows_too():

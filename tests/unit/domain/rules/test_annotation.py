@@ -22,6 +22,15 @@ def test_the_rule_may_say_where_the_inputs_lie():
     assert ordered(done, "Notify").facts["sampled inputs"] == "azureml:crops@latest"
 
 
+def test_inputs_that_we_sampled_ourselves_are_named_by_the_command_that_shows_them():
+    telemetry = {"samples": {"columns": ["distance"]}}
+    policy = policy_with(
+        task="vision", monitoring=[drift_rule(then="annotate", **{"for": "1 of 1"})], telemetry=telemetry
+    )
+    done = evaluate(situation(window(3, drifted=2), serving("1"), policy=policy))
+    assert ordered(done, "Notify").facts["sampled inputs"] == "outerloop samples flight-delay/version-1"
+
+
 def test_language_is_treated_like_vision_and_nothing_is_retrained():
     assert kinds(decide(serving("1"), task="language")) == ["Notify"]
 

@@ -26,6 +26,12 @@ def test_one_feature_above_any_limit_is_enough(fault):
     assert judge_values(rule(), valued(SOUND, SOUND | {fault: SOUND[fault] + 0.001})).verdict == "detected"
 
 
+def test_a_feature_that_is_always_missing_is_the_worst_of_all():
+    gone = FeatureScore(feature="gone", score=0.0, nulls=1.0)
+    found = judge_values(rule(), window(3, scores=(), unscored=(gone,)))
+    assert (found.verdict, found.value) == ("detected", 1.0)
+
+
 def test_a_fault_without_a_limit_is_not_looked_at():
     only_nulls = rule(type_errors_above=None, outside_above=None)
     assert judge_values(only_nulls, valued({"type_errors": 1.0, "outside": 1.0})).verdict == "pass"
