@@ -1,0 +1,106 @@
+"""Goal 7: the same batch of 256 one-row messages, from one model up to 10,000, each with edges of its own.
+
+Owns the fleet of profiles. The cost of counting alone and that of the whole way from bytes are told apart.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
+from itertools import islice
+
+import msgspec
+import numpy as np
+
+from benchmarks.telemetry import floors, material, ours
+from benchmarks.telemetry.prototype import Model
+from benchmarks.telemetry.reading import rows as shown
+from benchmarks.telemetry.run import Run
+from benchmarks.telemetry.turns import Comparison, interleaved, timed
+from benchmarks.telemetry.verdicts import Reading
+from shared.domain.observations import Telemetry
+from shared.telemetry.profiles import FeatureReference, NumericReference, ReferenceProfile
+
+Told = Iterator[Reading | str]
+MODELS, MODELS_QUICK = (1, 100, 1_000, 10_000), (1, 10, 100)
+BATCHES, BATCHES_QUICK = 8, 1
+
+
+def growth(run: Run) -> Told:
+    """What an event costs among many models."""
+    sizes = MODELS_QUICK if run.quick else MODELS
+    fleet = profiles(run, sizes[-1])
+    batches = {size: _batches(run, size) for size in sizes}
+    heard = {size: [ours.read(bodies) for bodies in each] for size, each in batches.items()}
+    turns = {"group loop, 1 model": timed(partial(_loop, batches[1], run.profile))}
+    for size in sizes:
+        known = dict(islice(fleet.items(), size))
+        turns[f"counting alone, {size:,} models"] = timed(partial(_counting, heard[size], known))
+        turns[f"from bytes, {size:,} models"] = timed(partial(_whole, batches[size], known))
+    found = interleaved(turns, run.rounds)
+    yield from shown("one-row messages, 256 in a batch", found, "group loop, 1 model", "event")
+    yield Reading("growth_counting", _growth(found, "counting alone", sizes[-1]))
+    yield Reading("growth_whole", _growth(found, "from bytes", sizes[-1]))
+    yield Reading("group_loop", found.ratio("counting alone, 1 models", "group loop, 1 model"))
+
+
+def _growth(found: Comparison, way: str, size: int) -> float:
+    return found.ratio(f"{way}, {size:,} models", f"{way}, 1 models")
+
+
+def _batches(run: Run, models: int) -> list[list[bytes]]:
+    """Batches in which each row is a message, from a model that is drawn at random."""
+    count, drawn = run.sized(BATCHES, BATCHES_QUICK), np.random.default_rng(models)
+    return [
+        [material.packed(one, int(drawn.integers(models))) for one in batch.batches(1)]
+        for batch in islice(run.window.batches(), count)
+    ]
+
+
+def _loop(batches: Sequence[Sequence[bytes]], profile: ReferenceProfile) -> int:
+    """The naive loop over rows that are parsed already, each batch as one group of rows."""
+    model = Model(profile)
+    for inputs, outputs in parsed(tuple(map(tuple, batches))):
+        model.add(inputs, outputs)
+    return len(batches) * material.BATCH
+
+
+@lru_cache(maxsize=1)
+def parsed(batches: tuple[tuple[bytes, ...], ...]) -> list[tuple[list[object], list[object]]]:
+    """Typed rows of inputs and of outputs, batch by batch: parsed in the turn that does not count."""
+    found = []
+    for bodies in batches:
+        events = [floors.parse(body) for body in bodies]
+        found.append(
+            (
+                [row for inputs, _ in events for each in inputs for row in each.data],
+                [row for _, outputs in events for each in outputs for row in each.data],
+            )
+        )
+    return found
+
+
+def _counting(heard: Sequence[Sequence[Telemetry]], fleet: dict[str, ReferenceProfile]) -> int:
+    for messages in heard:
+        ours.counted(messages, fleet)
+    return len(heard) * material.BATCH
+
+
+def _whole(batches: Sequence[Sequence[bytes]], fleet: dict[str, ReferenceProfile]) -> int:
+    for bodies in batches:
+        ours.state_of(bodies, fleet)
+    return len(batches) * material.BATCH
+
+
+def profiles(run: Run, count: int) -> dict[str, ReferenceProfile]:
+    """A profile for each of so many deployments: the same features, the edges of each a little wider."""
+    return {material.deployment(number).key: widened(run.profile, 1 + number / count) for number in range(count)}
+
+
+def widened(profile: ReferenceProfile, factor: float) -> ReferenceProfile:
+    """The same profile with edges that lie so many times further out."""
+
+    def of(feature: FeatureReference) -> FeatureReference:
+        if not isinstance(feature, NumericReference):
+            return feature
+        return msgspec.structs.replace(feature, edges=tuple((feature.edges_array * factor).tolist()))
+
+    return ReferenceProfile(rows=profile.rows, features={name: of(each) for name, each in profile.features.items()})
