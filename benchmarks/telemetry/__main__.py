@@ -13,7 +13,7 @@ from benchmarks.telemetry.peers.environments import STATE, PeerMissingError, ins
 from benchmarks.telemetry.peers.process import QUIET
 from benchmarks.telemetry.run import Run
 from benchmarks.telemetry.turns import ROUNDS
-from benchmarks.telemetry.verdicts import Reading, conclusion, judged, read_goals, table
+from benchmarks.telemetry.verdicts import Reading, conclusion, exit_code, judged, read_goals, table
 
 Measure = Callable[[Run], Iterator[Reading | str]]
 
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"goal {number} cannot be measured: {error}", file=sys.stderr)
     verdicts = judged([goal for goal in read_goals() if goal.goal in chosen], readings)
     print("", table(verdicts), "", conclusion(verdicts), sep="\n")
-    return 0 if all(verdict.excused for verdict in verdicts) else 1
+    return exit_code(verdicts)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ from benchmarks.telemetry.peers.process import PeerProcess, log_of
 from benchmarks.telemetry.turns import ROUNDS
 from shared.telemetry.profiles import ReferenceProfile, encode_profile
 
+PEERS = "benchmarks.telemetry.peers"
 ROWS, ROWS_QUICK = 16_384, 2_048
 WINDOW, REFERENCE = 1, 2  # the seeds
 
@@ -73,13 +74,16 @@ class Run:
         (folder / "latencies").write_bytes(struct.pack(f"<{len(latencies)}d", *latencies))
         return folder
 
-    def peer(self, name: str, module: str = "", settings: tuple[tuple[str, str], ...] = ()) -> PeerProcess:
+    def peer(self, name: str, settings: tuple[tuple[str, str], ...] = ()) -> PeerProcess:
         """A peer by its environment, started once for each of its settings. Raises PeerMissingError."""
-        module = module or f"with_{name}"
-        label = "-".join([module, *(key.lower() for key, _ in settings)])
+        label = "-".join([name, *(key.lower() for key, _ in settings)])
         if label not in self._started:
             process = PeerProcess(
-                interpreter(name, self._state), module, self.folder, log_of(label, self._state), dict(settings)
+                interpreter(name, self._state),
+                f"{PEERS}.with_{name}",
+                self.folder,
+                log_of(label, self._state),
+                dict(settings),
             )
             self._started[label] = self._stack.enter_context(process)
         return self._started[label]

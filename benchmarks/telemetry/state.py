@@ -1,6 +1,6 @@
 """Goals 5 and 6: how many bytes the state of a window takes, and how true what it says is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -41,7 +41,7 @@ def truth(run: Run) -> Told:
     reference, window = material.rows(count, 3), material.drifted(material.rows(count, 4))
     profile = material.profile_of(reference)
     profiles = {material.deployment().key: profile}
-    yield Reading("merge", differing(run.packed, run.traffic, run.profiles))
+    yield Reading("merge", differing([*run.packed, *run.traffic], lambda bodies: ours.state_of(bodies, run.profiles)))
     data = data_of(ours.state_of([material.packed(some) for some in window.batches()], profiles), profile)
     ((scores),) = ours.scores_of([(data, profile)])
     yield Reading("psi", max(abs(scores[name][0] - psi(profile, name, window)) for name in material.NUMERIC))
@@ -62,23 +62,20 @@ def _latencies(count: int) -> Told:
     yield Reading("latency", max(errors.values()))
 
 
-def differing(
-    packed: Sequence[bytes], traffic: Sequence[bytes], profiles: dict[str, ReferenceProfile], seed: int = 0
-) -> int:
-    """In how many of some partitionings the merged state is not, byte for byte, that of one pass."""
-    random, bodies = np.random.default_rng(seed), [*packed, *traffic]
-    once = encode_delta(ours.state_of(bodies, profiles))
-    return sum(encode_delta(_in_parts(bodies, profiles, parts, random)) != once for parts in PARTITIONS)
+def differing(bodies: Sequence[bytes], count: Callable[[Sequence[bytes]], Delta], seed: int = 0) -> int:
+    """In how many of some partitionings, each in another order, merged state is not byte for byte that of one pass."""
+    random, once = np.random.default_rng(seed), encode_delta(count(bodies))
+    return sum(encode_delta(_in_parts(bodies, count, parts, random)) != once for parts in PARTITIONS)
 
 
 def _in_parts(
-    bodies: Sequence[bytes], profiles: dict[str, ReferenceProfile], parts: int, random: np.random.Generator
+    bodies: Sequence[bytes], count: Callable[[Sequence[bytes]], Delta], parts: int, random: np.random.Generator
 ) -> Delta:
     of = random.integers(0, parts, len(bodies))
     merged = Delta()
     for part in random.permutation(parts):
         mine = [body for body, partition in zip(bodies, of, strict=True) if partition == part]
-        merged = merged.plus(ours.state_of([mine[at] for at in random.permutation(len(mine))], profiles))
+        merged = merged.plus(count([mine[at] for at in random.permutation(len(mine))]))
     return merged
 
 

@@ -109,5 +109,10 @@ def conclusion(verdicts: Sequence[Verdict]) -> str:
     return f"{met} goals met, {reasoned} missed for a reason that is written beside them, {missed} MISSED"
 
 
+def exit_code(verdicts: Sequence[Verdict]) -> int:
+    """What the process ends with: 1 when a goal is missed without a reason, or was not measured."""
+    return 0 if all(verdict.excused for verdict in verdicts) else 1
+
+
 def _shown(value: float) -> str:
     return f"{value:.2e}" if 0 < abs(value) < 0.001 else f"{value:,.4f}" if abs(value) < 0.1 else f"{value:,.2f}"

@@ -1,4 +1,4 @@
-"""One peer, kept alive: `python -m benchmarks.telemetry.peers.serve PEER FOLDER` takes its turns when it is asked to.
+"""One peer, kept alive: `python -m benchmarks.telemetry.peers.serve MODULE FOLDER` takes its turns when it is asked to.
 
 Owns the conversation: a line of JSON on standard input asks (``{"turn": NAME}`` or ``{"figure": NAME}``), a line on
 standard output answers. Runs in the peer's environment, so it imports nothing but the standard library and the peer.
@@ -66,7 +66,7 @@ def main() -> None:
     sys.addaudithook(stay_home)
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    peer = importlib.import_module(f"benchmarks.telemetry.peers.{sys.argv[1]}")
+    peer = importlib.import_module(sys.argv[1])
     abilities = peer.prepare(Path(sys.argv[2]))
     print(json.dumps({"ready": [*abilities.turns, *abilities.figures]}), file=answers)
     for line in sys.stdin:
