@@ -39,18 +39,18 @@ def grown(few: int, many: int) -> float:
     """Bytes for each model between so many and so many more."""
     some = material.rows(2_048)
     base, row = material.profile_of(some), next(some.batches(1))
-    kept: dict[str, ReferenceProfile] = {}
+    kept: list[ours.Known] = []
     _hear(kept, base, row, range(few))
     before = resident()
     _hear(kept, base, row, range(few, many))
     return (resident() - before) / (many - few)
 
 
-def _hear(kept: dict[str, ReferenceProfile], base: ReferenceProfile, row: material.Rows, numbers: range) -> None:
+def _hear(kept: list[ours.Known], base: ReferenceProfile, row: material.Rows, numbers: range) -> None:
     for number in numbers:
         key = material.deployment(number).key
-        kept[key] = decode_profile(encode_profile(widened(base, 1 + number / 10_000)))
-        ours.state_of([material.packed(row, number)], {key: kept[key]})
+        kept.append(ours.known({key: decode_profile(encode_profile(widened(base, 1 + number / 10_000)))}))
+        ours.state_of([material.packed(row, number)], kept[-1])
 
 
 def resident() -> int:

@@ -14,7 +14,7 @@ from benchmarks.telemetry import floors, material, ours
 from benchmarks.telemetry.prototype import Model
 from benchmarks.telemetry.reading import rows as shown
 from benchmarks.telemetry.run import Run
-from benchmarks.telemetry.turns import Comparison, interleaved, timed
+from benchmarks.telemetry.turns import Comparison, interleaved, timed, told
 from benchmarks.telemetry.verdicts import Reading
 from shared.domain.observations import Telemetry
 from shared.telemetry.profiles import FeatureReference, NumericReference, ReferenceProfile
@@ -27,14 +27,14 @@ BATCHES, BATCHES_QUICK = 8, 1
 def growth(run: Run) -> Told:
     """What an event costs among many models."""
     sizes = MODELS_QUICK if run.quick else MODELS
-    fleet = profiles(run, sizes[-1])
+    told(f"meeting {sizes[-1]:,} models")
+    fleet = ours.known(profiles(run, sizes[-1]))
     batches = {size: _batches(run, size) for size in sizes}
     heard = {size: [ours.read(bodies) for bodies in each] for size, each in batches.items()}
     turns = {"group loop, 1 model": timed(partial(_loop, batches[1], run.profile))}
     for size in sizes:
-        known = dict(islice(fleet.items(), size))
-        turns[f"counting alone, {size:,} models"] = timed(partial(_counting, heard[size], known))
-        turns[f"from bytes, {size:,} models"] = timed(partial(_whole, batches[size], known))
+        turns[f"counting alone, {size:,} models"] = timed(partial(_counting, heard[size], fleet))
+        turns[f"from bytes, {size:,} models"] = timed(partial(_whole, batches[size], fleet))
     found = interleaved(turns, run.rounds)
     yield from shown("one-row messages, 256 in a batch", found, "group loop, 1 model", "event")
     yield Reading("growth_counting", _growth(found, "counting alone", sizes[-1]))
@@ -78,13 +78,13 @@ def parsed(batches: tuple[tuple[bytes, ...], ...]) -> list[tuple[list[object], l
     return found
 
 
-def _counting(heard: Sequence[Sequence[Telemetry]], fleet: dict[str, ReferenceProfile]) -> int:
+def _counting(heard: Sequence[Sequence[Telemetry]], fleet: ours.Known) -> int:
     for messages in heard:
         ours.counted(messages, fleet)
     return len(heard) * material.BATCH
 
 
-def _whole(batches: Sequence[Sequence[bytes]], fleet: dict[str, ReferenceProfile]) -> int:
+def _whole(batches: Sequence[Sequence[bytes]], fleet: ours.Known) -> int:
     for bodies in batches:
         ours.state_of(bodies, fleet)
     return len(batches) * material.BATCH

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.telemetry import floors, material, ours
 from benchmarks.telemetry.prototype import Model
@@ -10,7 +10,6 @@ from benchmarks.telemetry.run import Run
 from benchmarks.telemetry.turns import Comparison, Turn, interleaved, timed
 from benchmarks.telemetry.verdicts import Reading
 from shared.telemetry.encoding import encode_delta
-from shared.telemetry.profiles import ReferenceProfile
 
 Told = Iterator[Reading | str]
 
@@ -30,9 +29,9 @@ def _ways(bodies: Sequence[bytes], run: Run) -> dict[str, Turn]:
         "typed parse": timed(lambda: floors.parse_all(bodies)),
         "prototype": timed(each(bodies, prototype.add_message, count)),
         "app: reading alone": timed(each(bodies, lambda body: ours.read([body]), count)),
-        "app": timed(app(bodies, run.profiles, count)),
+        "app": timed(app(bodies, run.known, count)),
         "app, and the delta's bytes": timed(
-            each(bodies, lambda body: encode_delta(ours.state_of([body], run.profiles)), count)
+            each(bodies, lambda body: encode_delta(ours.state_of([body], run.known)), count)
         ),
     }
 
@@ -41,7 +40,7 @@ def against_peers(run: Run) -> Told:
     """Goal 2: the packed messages again, and each peer as fast as it takes rows from JSON."""
     whylogs, evidently, river = (run.peer(name) for name in ("whylogs", "evidently", "river"))
     turns = {
-        "app": timed(app(run.packed, run.profiles, len(run.window.inputs))),
+        "app": timed(app(run.packed, run.known, len(run.window.inputs))),
         "json + PageHinkley (river)": river.turn("PageHinkley"),
         "json + ADWIN (river)": river.turn("ADWIN"),
         "json + whylogs, a frame a message": whylogs.turn("frames"),
@@ -62,7 +61,7 @@ def traffic(run: Run) -> Told:
     turns = {
         "typed parse": timed(each(bodies, floors.parse_traffic, count)),
         "app: reading alone": timed(each(bodies, lambda body: ours.read([body]), count)),
-        "app": timed(app(bodies, {}, count)),
+        "app": timed(app(bodies, ours.NOBODY, count)),
         "json.loads and lists": timed(each(bodies, requests_by_deployment, count)),
         "json_normalize (pandas)": run.peer("evidently").turn("json_normalize"),
     }
@@ -73,9 +72,9 @@ def traffic(run: Run) -> Told:
     yield Reading("json_normalize", found.ratio("json_normalize (pandas)", "app"))
 
 
-def app(bodies: Sequence[bytes], profiles: Mapping[str, ReferenceProfile], count: int) -> Callable[[], int]:
+def app(bodies: Sequence[bytes], known: ours.Known, count: int) -> Callable[[], int]:
     """The app's way, each message a batch."""
-    return each(bodies, lambda body: ours.state_of([body], profiles), count)
+    return each(bodies, lambda body: ours.state_of([body], known), count)
 
 
 def each(bodies: Sequence[bytes], do: Callable[[bytes], object], count: int) -> Callable[[], int]:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks.telemetry import material
+from benchmarks.telemetry import material, ours
 from benchmarks.telemetry.peers.environments import STATE, interpreter
 from benchmarks.telemetry.peers.process import PeerProcess, log_of
 from benchmarks.telemetry.turns import ROUNDS
@@ -47,9 +47,9 @@ class Run:
         return material.profile_of(self.reference)
 
     @cached_property
-    def profiles(self) -> dict[str, ReferenceProfile]:
-        """The same, by the key of the one deployment that has it."""
-        return {material.deployment().key: self.profile}
+    def known(self) -> ours.Known:
+        """What the app keeps of the one deployment that has it."""
+        return ours.known({material.deployment().key: self.profile})
 
     @cached_property
     def packed(self) -> list[bytes]:

@@ -23,8 +23,8 @@ KIB = 1024
 
 def size(run: Run) -> Told:
     """Goal 5: one window of rows and one bucket of traffic, before and after compression, and what peers keep."""
-    data = data_of(ours.state_of(run.packed, run.profiles), run.profile)
-    latency = traffic_of(ours.state_of(material.traffic_envelopes(len(run.window.inputs), deployments=1), {}))
+    data = data_of(ours.state_of(run.packed, run.known), run.profile)
+    latency = traffic_of(ours.state_of(material.traffic_envelopes(len(run.window.inputs), deployments=1), ours.NOBODY))
     raw = sum(len(msgspec.msgpack.encode(store(partial))) for partial in (data, latency))
     encoded = sum(len(encode_partial(partial)) for partial in (data, latency))
     kll, whylogs = run.peer("river").figure("state_bytes"), run.peer("whylogs").figure("state_bytes")
@@ -40,9 +40,9 @@ def truth(run: Run) -> Told:
     count = run.sized(MANY, MANY_QUICK)
     reference, window = material.rows(count, 3), material.drifted(material.rows(count, 4))
     profile = material.profile_of(reference)
-    profiles = {material.deployment().key: profile}
-    yield Reading("merge", differing([*run.packed, *run.traffic], lambda bodies: ours.state_of(bodies, run.profiles)))
-    data = data_of(ours.state_of([material.packed(some) for some in window.batches()], profiles), profile)
+    known = ours.known({material.deployment().key: profile})
+    yield Reading("merge", differing([*run.packed, *run.traffic], lambda bodies: ours.state_of(bodies, run.known)))
+    data = data_of(ours.state_of([material.packed(some) for some in window.batches()], known), profile)
     ((scores),) = ours.scores_of([(data, profile)])
     yield Reading("psi", max(abs(scores[name][0] - psi(profile, name, window)) for name in material.NUMERIC))
     kolmogorov = {name: abs(scores[name][2] - ks(reference, window, name)) for name in material.NUMERIC}
@@ -53,7 +53,7 @@ def truth(run: Run) -> Told:
 
 def _latencies(count: int) -> Told:
     durations = material.latencies_ms(count, 5)
-    bucket = traffic_of(ours.state_of(material.traffic_envelopes(count, 5, deployments=1), {}))
+    bucket = traffic_of(ours.state_of(material.traffic_envelopes(count, 5, deployments=1), ours.NOBODY))
     errors = {
         share: abs(found / float(np.quantile(durations, share)) - 1)
         for share, found in zip(SHARES, ours.latencies_ms(bucket, SHARES), strict=True)

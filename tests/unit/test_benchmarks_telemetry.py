@@ -28,7 +28,7 @@ from shared.telemetry.profiles import PREDICTION, NumericReference
 
 ROWS = material.rows(512, seed=7)
 PROFILE = material.profile_of(material.rows(512, seed=8))
-PROFILES = {material.deployment().key: PROFILE}
+KNOWN = ours.known({material.deployment().key: PROFILE})
 
 
 # Goals and verdicts
@@ -168,15 +168,15 @@ def test_the_same_seed_makes_the_same_bytes():
 
 
 def test_packed_or_line_by_line_or_in_messages_of_their_own_rows_make_the_same_state():
-    packed = ours.state_of([material.packed(ROWS)], PROFILES)
-    lines = ours.state_of([material.collector_lines(ROWS)], PROFILES)
-    single = ours.state_of([material.packed(one) for one in ROWS.batches(1)], PROFILES)
+    packed = ours.state_of([material.packed(ROWS)], KNOWN)
+    lines = ours.state_of([material.collector_lines(ROWS)], KNOWN)
+    single = ours.state_of([material.packed(one) for one in ROWS.batches(1)], KNOWN)
     assert counts(packed) == counts(lines) == counts(single)
     assert (packed.refused, packed.aside) == ({}, {})
 
 
 def test_no_row_of_the_material_is_a_surprise_and_some_are_outside_the_reference():
-    delta = ours.state_of([material.packed(ROWS)], PROFILES)
+    delta = ours.state_of([material.packed(ROWS)], KNOWN)
     found = PROFILE.feature_counts(state.data_of(delta, PROFILE).counts)
     assert {(each.nulls, each.type_errors) for each in found.values()} == {(0, 0)}
     assert all(each.bins.sum() == len(ROWS.inputs) for each in found.values())
@@ -192,7 +192,7 @@ def test_the_floor_parses_every_row_that_the_app_counts(form):
 def test_the_prototype_counts_what_the_app_counts(form):
     model = prototype.Model(PROFILE)
     model.add_message(form(ROWS))
-    found = PROFILE.feature_counts(state.data_of(ours.state_of([form(ROWS)], PROFILES), PROFILE).counts)
+    found = PROFILE.feature_counts(state.data_of(ours.state_of([form(ROWS)], KNOWN), PROFILE).counts)
     assert [bins.tolist() for bins in model.bins] == [found[name].bins.tolist() for name in material.NUMERIC]
     assert model.predictions.tolist() == found[PREDICTION].bins.tolist()
     for name, categories in zip(material.CATEGORICAL, model.categories, strict=True):
@@ -202,7 +202,7 @@ def test_the_prototype_counts_what_the_app_counts(form):
 
 def test_of_the_traffic_log_everybody_counts_the_same_requests():
     (body,) = material.traffic_envelopes(256, deployments=4)
-    delta = ours.state_of([body], {})
+    delta = ours.state_of([body], ours.NOBODY)
     by_script = reading.requests_by_deployment(body)
     assert sum(partial.requests for partial in delta.partials) == len(floors.parse_traffic(body).records) == 256
     assert sum(map(len, by_script.values())) == 256
@@ -226,8 +226,8 @@ def test_numpy_puts_a_value_on_an_edge_where_the_app_does():
 
 def test_merging_differs_nowhere_and_a_difference_would_be_counted():
     bodies = [*(material.packed(some) for some in ROWS.batches(64)), *material.traffic_envelopes(512)]
-    assert state.differing(bodies, lambda some: ours.state_of(some, PROFILES)) == 0
-    assert state.differing(bodies, lambda some: ours.state_of(some[1:], PROFILES)) == len(state.PARTITIONS)
+    assert state.differing(bodies, lambda some: ours.state_of(some, KNOWN)) == 0
+    assert state.differing(bodies, lambda some: ours.state_of(some[1:], KNOWN)) == len(state.PARTITIONS)
 
 
 def test_memory_is_that_of_this_process():

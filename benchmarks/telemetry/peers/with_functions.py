@@ -16,9 +16,9 @@ import azure_functions_runtime as worker
 from azure_functions_runtime import native_invocation
 from azure_functions_runtime.bindings.datumdef import Datum
 
-from benchmarks.telemetry import floors, material
+from benchmarks.telemetry import floors, material, ours
 from benchmarks.telemetry.peers.serve import Abilities, read_messages
-from benchmarks.telemetry.worker_app import know
+from benchmarks.telemetry.worker_app import KNOWN
 from shared.settings import wants_fast_event_hub_converter
 from shared.telemetry.profiles import decode_profile
 from tests.contracts.worker_driver import PROTOS, document
@@ -70,7 +70,7 @@ def prepare(folder: Path) -> Abilities:
         from handlers.fast_converter import install  # noqa: PLC0415  # only where it is asked for, as in the app
 
         install()
-    know({material.deployment().key: decode_profile((folder / "profile").read_bytes())})
+    KNOWN.append(ours.known({material.deployment().key: decode_profile((folder / "profile").read_bytes())}))
     runner = asyncio.Runner()
     functions = indexed(runner)
     packed = read_messages(folder / "packed")[:PACKED]
