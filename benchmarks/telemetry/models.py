@@ -4,8 +4,9 @@ Owns the fleet of profiles. The cost of counting alone and that of the whole way
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -31,7 +32,7 @@ def growth(run: Run) -> Told:
     fleet = ours.known(profiles(run, sizes[-1]))
     batches = {size: _batches(run, size) for size in sizes}
     heard = {size: [ours.read(bodies) for bodies in each] for size, each in batches.items()}
-    turns = {"group loop, 1 model": timed(partial(_loop, batches[1], run.profile))}
+    turns = {"group loop, 1 model": timed(partial(_loop, list(_typed(batches[1])), run.profile))}
     for size in sizes:
         turns[f"counting alone, {size:,} models"] = timed(partial(_counting, heard[size], fleet))
         turns[f"from bytes, {size:,} models"] = timed(partial(_whole, batches[size], fleet))
@@ -55,27 +56,20 @@ def _batches(run: Run, models: int) -> list[list[bytes]]:
     ]
 
 
-def _loop(batches: Sequence[Sequence[bytes]], profile: ReferenceProfile) -> int:
+def _loop(batches: Sequence[tuple[list[Any], list[Any]]], profile: ReferenceProfile) -> int:
     """The naive loop over rows that are parsed already, each batch as one group of rows."""
     model = Model(profile)
-    for inputs, outputs in parsed(tuple(map(tuple, batches))):
+    for inputs, outputs in batches:
         model.add(inputs, outputs)
     return len(batches) * material.BATCH
 
 
-@lru_cache(maxsize=1)
-def parsed(batches: tuple[tuple[bytes, ...], ...]) -> list[tuple[list[object], list[object]]]:
-    """Typed rows of inputs and of outputs, batch by batch: parsed in the turn that does not count."""
-    found = []
+def _typed(batches: Sequence[Sequence[bytes]]) -> Iterator[tuple[list[Any], list[Any]]]:
+    """Typed rows of inputs and of outputs, batch by batch."""
     for bodies in batches:
         events = [floors.parse(body) for body in bodies]
-        found.append(
-            (
-                [row for inputs, _ in events for each in inputs for row in each.data],
-                [row for _, outputs in events for each in outputs for row in each.data],
-            )
-        )
-    return found
+        inputs = [row for found, _ in events for event in found for row in event.data]
+        yield inputs, [row for _, found in events for event in found for row in event.data]
 
 
 def _counting(heard: Sequence[Sequence[Telemetry]], fleet: ours.Known) -> int:
