@@ -26,7 +26,7 @@ def scores(run: Run) -> Iterator[Reading | str]:
     """Windows of models with profiles of their own, windows of one profile, and whylogs with one model."""
     count = run.sized(MODELS, MODELS_QUICK)
     counted = data_of(ours.state_of(run.packed, run.known), run.profile)
-    fleet = [(_like(counted, number, each), each) for number, each in enumerate(profiles(run, count).values())]
+    fleet = [(_like(counted, number, each), each) for number, each in enumerate(profiles(run, count))]
     same = [(_like(counted, number, run.profile), run.profile) for number in range(count)]
     turns = {
         "app: each its own profile": timed(Chunks(fleet)),

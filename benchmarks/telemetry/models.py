@@ -18,7 +18,8 @@ from benchmarks.telemetry.run import Run
 from benchmarks.telemetry.turns import Comparison, interleaved, timed, told
 from benchmarks.telemetry.verdicts import Reading
 from shared.domain.observations import Telemetry
-from shared.telemetry.profiles import FeatureReference, NumericReference, ReferenceProfile
+from shared.services.intake import MODELS_MAX
+from shared.telemetry.profiles import FeatureReference, NumericReference, ReferenceProfile, encode_profile
 
 Told = Iterator[Reading | str]
 MODELS, MODELS_QUICK = (1, 100, 1_000, 10_000), (1, 10, 100)
@@ -26,21 +27,25 @@ BATCHES, BATCHES_QUICK = 8, 1
 
 
 def growth(run: Run) -> Told:
-    """What an event costs among many models."""
+    """What an event costs among many models: with all of them ready, and with as many as the app keeps ready."""
     sizes = MODELS_QUICK if run.quick else MODELS
     told(f"meeting {sizes[-1]:,} models")
-    fleet = ours.known(profiles(run, sizes[-1]))
+    stored = {material.deployment(at): encode_profile(each) for at, each in enumerate(profiles(run, sizes[-1]))}
+    ready = ours.Known(stored, ready_max=sizes[-1]).learn_all()
+    kept = ours.Known(stored, ready_max=run.sized(MODELS_MAX, sizes[-1] // 5)).learn_all()
     batches = {size: _batches(run, size) for size in sizes}
-    heard = {size: [ours.read(bodies) for bodies in each] for size, each in batches.items()}
-    turns = {"group loop, 1 model": timed(partial(_loop, list(_typed(batches[1])), run.profile))}
+    turns = {"group loop, 1 models": timed(partial(_loop, list(_typed(batches[1])), run.profile))}
     for size in sizes:
-        turns[f"counting alone, {size:,} models"] = timed(partial(_counting, heard[size], fleet))
-        turns[f"from bytes, {size:,} models"] = timed(partial(_whole, batches[size], fleet))
+        heard = [ours.read(bodies, ready) for bodies in batches[size]]
+        turns[f"counting alone, {size:,} models"] = timed(partial(_counting, heard, ready))
+        turns[f"from bytes, all ready, {size:,} models"] = timed(partial(_whole, batches[size], ready))
+    turns[f"from bytes, {sizes[-1]:,} models"] = timed(partial(_whole, batches[sizes[-1]][:1], kept))
     found = interleaved(turns, run.rounds)
-    yield from shown("one-row messages, 256 in a batch", found, "group loop, 1 model", "event")
+    yield from shown("one-row messages, 256 in a batch", found, "group loop, 1 models", "event")
     yield Reading("growth_counting", _growth(found, "counting alone", sizes[-1]))
-    yield Reading("growth_whole", _growth(found, "from bytes", sizes[-1]))
-    yield Reading("group_loop", found.ratio("counting alone, 1 models", "group loop, 1 model"))
+    yield Reading("growth_ready", _growth(found, "from bytes, all ready", sizes[-1]))
+    yield Reading("growth_whole", found.ratio(f"from bytes, {sizes[-1]:,} models", "from bytes, all ready, 1 models"))
+    yield Reading("group_loop", found.ratio("counting alone, 1 models", "group loop, 1 models"))
 
 
 def _growth(found: Comparison, way: str, size: int) -> float:
@@ -72,21 +77,21 @@ def _typed(batches: Sequence[Sequence[bytes]]) -> Iterator[tuple[list[Any], list
         yield inputs, [row for _, found in events for event in found for row in event.data]
 
 
-def _counting(heard: Sequence[Sequence[Telemetry]], fleet: ours.Known) -> int:
+def _counting(heard: Sequence[Sequence[Telemetry]], known: ours.Known) -> int:
     for messages in heard:
-        ours.counted(messages, fleet)
+        ours.counted(messages, known)
     return len(heard) * material.BATCH
 
 
-def _whole(batches: Sequence[Sequence[bytes]], fleet: ours.Known) -> int:
+def _whole(batches: Sequence[Sequence[bytes]], known: ours.Known) -> int:
     for bodies in batches:
-        ours.state_of(bodies, fleet)
+        ours.state_of(bodies, known)
     return len(batches) * material.BATCH
 
 
-def profiles(run: Run, count: int) -> dict[str, ReferenceProfile]:
-    """A profile for each of so many deployments: the same features, the edges of each a little wider."""
-    return {material.deployment(number).key: widened(run.profile, 1 + number / count) for number in range(count)}
+def profiles(run: Run, count: int) -> Iterator[ReferenceProfile]:
+    """So many profiles: the same features, the edges of each a little wider."""
+    return (widened(run.profile, 1 + number / count) for number in range(count))
 
 
 def widened(profile: ReferenceProfile, factor: float) -> ReferenceProfile:

@@ -28,7 +28,7 @@ def _ways(bodies: Sequence[bytes], run: Run) -> dict[str, Turn]:
     return {
         "typed parse": timed(lambda: floors.parse_all(bodies)),
         "prototype": timed(each(bodies, prototype.add_message, count)),
-        "app: reading alone": timed(each(bodies, lambda body: ours.read([body]), count)),
+        "app: reading alone": timed(each(bodies, lambda body: ours.read([body], run.known), count)),
         "app": timed(app(bodies, run.known, count)),
         "app, and the delta's bytes": timed(
             each(bodies, lambda body: encode_delta(ours.state_of([body], run.known)), count)
@@ -60,7 +60,7 @@ def traffic(run: Run) -> Told:
     count, bodies = len(run.window.inputs), run.traffic
     turns = {
         "typed parse": timed(each(bodies, floors.parse_traffic, count)),
-        "app: reading alone": timed(each(bodies, lambda body: ours.read([body]), count)),
+        "app: reading alone": timed(each(bodies, lambda body: ours.read([body], run.known), count)),
         "app": timed(app(bodies, ours.NOBODY, count)),
         "json.loads and lists": timed(each(bodies, requests_by_deployment, count)),
         "json_normalize (pandas)": run.peer("evidently").turn("json_normalize"),

@@ -49,7 +49,7 @@ class Run:
     @cached_property
     def known(self) -> ours.Known:
         """What the app keeps of the one deployment that has it."""
-        return ours.known({material.deployment().key: self.profile})
+        return ours.known(self.profile)
 
     @cached_property
     def packed(self) -> list[bytes]:

@@ -40,7 +40,7 @@ def truth(run: Run) -> Told:
     count = run.sized(MANY, MANY_QUICK)
     reference, window = material.rows(count, 3), material.drifted(material.rows(count, 4))
     profile = material.profile_of(reference)
-    known = ours.known({material.deployment().key: profile})
+    known = ours.known(profile)
     yield Reading("merge", differing([*run.packed, *run.traffic], lambda bodies: ours.state_of(bodies, run.known)))
     data = data_of(ours.state_of([material.packed(some) for some in window.batches()], known), profile)
     ((scores),) = ours.scores_of([(data, profile)])

@@ -24,11 +24,12 @@ from benchmarks.telemetry.peers.serve import Abilities, answer, read_floats, rea
 from benchmarks.telemetry.turns import Comparison, interleaved, timed
 from benchmarks.telemetry.verdicts import Goal, Reading, Verdict, conclusion, exit_code, judged, read_goals, table
 from benchmarks.timing import Measured
-from shared.telemetry.profiles import PREDICTION, NumericReference
+from shared.telemetry.encoding import encode_delta
+from shared.telemetry.profiles import PREDICTION, NumericReference, encode_profile
 
 ROWS = material.rows(512, seed=7)
 PROFILE = material.profile_of(material.rows(512, seed=8))
-KNOWN = ours.known({material.deployment().key: PROFILE})
+KNOWN = ours.known(PROFILE)
 
 
 # Goals and verdicts
@@ -228,6 +229,15 @@ def test_merging_differs_nowhere_and_a_difference_would_be_counted():
     bodies = [*(material.packed(some) for some in ROWS.batches(64)), *material.traffic_envelopes(512)]
     assert state.differing(bodies, lambda some: ours.state_of(some, KNOWN)) == 0
     assert state.differing(bodies, lambda some: ours.state_of(some[1:], KNOWN)) == len(state.PARTITIONS)
+
+
+def test_of_more_models_than_are_kept_ready_the_first_are_forgotten_and_learnt_again():
+    stored = {material.deployment(number): encode_profile(PROFILE) for number in range(3)}
+    few = ours.Known(stored, ready_max=2).learn_all()
+    assert list(few.decoders) == [material.deployment(1), material.deployment(2)]
+    bodies = [material.packed(ROWS, number) for number in range(3)]
+    everybody = ours.Known(stored, ready_max=3).learn_all()
+    assert encode_delta(ours.state_of(bodies, few)) == encode_delta(ours.state_of(bodies, everybody))
 
 
 def test_memory_is_that_of_this_process():

@@ -70,7 +70,7 @@ def prepare(folder: Path) -> Abilities:
         from handlers.fast_converter import install  # noqa: PLC0415  # only where it is asked for, as in the app
 
         install()
-    KNOWN.append(ours.known({material.deployment().key: decode_profile((folder / "profile").read_bytes())}))
+    KNOWN.append(ours.known(decode_profile((folder / "profile").read_bytes())))
     runner = asyncio.Runner()
     functions = indexed(runner)
     packed = read_messages(folder / "packed")[:PACKED]
