@@ -20,15 +20,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from handlers import fast_converter
-from handlers.fast_converter import SOURCE, VERSIONS, faster, refusal, source_digest
+from handlers.fast_converter import SOURCE, VERSIONS, faster_batch, faster_time, refusal, replaced_in, source_digest
 
 ROOT = Path(__file__).parents[2]
 
 
 class Fast(Stock, binding=None):
-    """The stock converter with the one part replaced, as ``install`` does it for the app."""
+    """The stock converter with its parts replaced, as ``install`` does it for the app."""
 
-    _parse_datetime = classmethod(faster(Stock._parse_datetime))
+
+replaced_in(Fast)
 
 
 two_digits = st.integers(0, 70).map("{:02d}".format)
@@ -50,13 +51,14 @@ written = times | moments | american | st.none() | st.text(max_size=8) | st.inte
 
 texts = st.text(max_size=5)
 keys = st.none() | texts | st.integers(-(2**40), 2**40)
+long = st.integers(2**62, 2**70)
 properties = st.fixed_dictionaries(
     {},
     optional={
         "EnqueuedTimeUtc": written,
         "PartitionKey": keys,
-        "SequenceNumber": keys,
-        "Offset": keys | st.just("4096"),
+        "SequenceNumber": keys | long | st.booleans() | st.floats(),
+        "Offset": keys | long | st.floats() | st.sampled_from(["4096", " 4096 ", "4_096"]),
         "iothub-connection-device-id": texts,
         "anything": keys,
     },
@@ -153,15 +155,54 @@ def test_a_batch_without_metadata_for_each_message_fails_as_before():
     assert same(*many(["1", "2"], [{}]))[0] is AssertionError
 
 
-def test_the_usual_times_never_reach_the_stock_parser():
-    def refuses(text):
-        raise AssertionError(text)
+def refuses(*asked):
+    raise LookupError(*map(str, asked))
 
-    parse = faster(refuses)
-    assert parse(Fast, "2026-03-05T12:00:00.1234567Z") == datetime(2026, 3, 5, 12, 0, 0, 123456, tzinfo=UTC)
-    assert parse(Fast, "2026-03-05T12:00:00") == datetime(2026, 3, 5, 12, 0)  # noqa: DTZ001 - as the stock one has it
-    with pytest.raises(AssertionError, match="03/05/2026"):
-        parse(Fast, "03/05/2026 12:00:00Z")
+
+def test_the_usual_times_never_reach_the_stock_parser():
+    parse = faster_time(refuses)
+    assert parse("2026-03-05T12:00:00.1234567Z") == datetime(2026, 3, 5, 12, 0, 0, 123456, tzinfo=UTC)
+    assert parse("2026-03-05T12:00:00") == datetime(2026, 3, 5, 12, 0)  # noqa: DTZ001 - as the stock one has it
+    with pytest.raises(LookupError, match="03/05/2026"):
+        parse("03/05/2026 12:00:00Z")
+
+
+USUAL = {"SequenceNumber": 7, "Offset": "4096", "EnqueuedTimeUtc": "2026-03-05T12:00:00Z", "PartitionKey": "k"}
+
+
+@pytest.mark.parametrize(
+    ("system", "usual"),
+    [
+        ([USUAL], True),
+        ([USUAL | {"PartitionKey": None, "Offset": 4096}], True),
+        ([{}], True),
+        ([USUAL | {"iothub-connection-device-id": "d"}], False),
+        ([USUAL | {"PartitionKey": "quoted \\"}], False),
+        ([USUAL | {"PartitionKey": 7}], False),
+        ([USUAL | {"SequenceNumber": "7"}], False),
+        ([USUAL | {"SequenceNumber": 2**70}], True),
+        ([USUAL | {"SequenceNumber": 7.0}], False),
+        ([USUAL | {"Offset": 4096.0}], False),
+        ([USUAL | {"SequenceNumber": True}], False),
+        ([USUAL | {"Offset": "none"}], False),
+        ([USUAL, USUAL], False),
+        ([None], False),
+        ({}, False),
+    ],
+)
+def test_the_usual_batch_never_reaches_the_stock_converter_and_every_other_does(system, usual):
+    fast = faster_batch(refuses, Fast._parse_datetime)
+    data, metadata = many(["1"], system)
+    if usual:
+        assert fast(data, metadata)[0].get_body() == b"1"
+    else:
+        with pytest.raises(LookupError):
+            fast(data, metadata)
+    same(data, metadata)
+
+
+def test_a_body_that_is_no_text_is_refused_in_the_stock_converters_words():
+    assert same(*many(["\ud800"], [USUAL]))[0] is UnicodeEncodeError
 
 
 def test_the_release_that_is_installed_is_one_that_was_compared():
@@ -180,7 +221,9 @@ FRESH = """
 import sys
 import function_app
 from azure.functions.meta import _ConverterMeta
-print("handlers.fast_converter" in sys.modules, "_parse_datetime" in vars(_ConverterMeta.get("eventHubTrigger")))
+converter = _ConverterMeta.get("eventHubTrigger")
+print("handlers.fast_converter" in sys.modules, "_parse_datetime" in vars(converter))
+print("fast_converter" in converter.decode_multiple_events.__module__)
 print("_parse_datetime" in vars(_ConverterMeta.get("queueTrigger")))
 """
 
@@ -191,7 +234,7 @@ def test_the_app_replaces_it_only_where_it_is_asked_to_and_only_for_event_hubs(s
     done = subprocess.run(
         [sys.executable, "-c", FRESH], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout.split() == [str(replaced), str(replaced), "False"]
+    assert done.stdout.split() == [*[str(replaced)] * 3, "False"]
 
 
 REFUSED = """
