@@ -16,10 +16,10 @@ from shared.parsing.typed_events import EventDecoder
 from shared.services.intake import MODELS_MAX
 from shared.telemetry.accumulate import Batch, accumulate
 from shared.telemetry.counting import RowCounter
-from shared.telemetry.drift import jensen_shannon, ks, psi
 from shared.telemetry.latency import quantile_ms
 from shared.telemetry.partials import DataPartial, Delta, TrafficPartial
-from shared.telemetry.profiles import ReferenceProfile, decode_profile, encode_profile
+from shared.telemetry.profiles import Counts, ReferenceProfile, decode_profile, encode_profile
+from shared.telemetry.scoring import PreparedReference, Scores, prepare, score, score_each
 
 WINDOW, BUCKET = "1d", "1m"
 ACCEPTED = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2970, 1, 1, tzinfo=UTC))
@@ -85,15 +85,14 @@ def state_of(bodies: Iterable[bytes], known: Known) -> Delta:
     return batch.delta()
 
 
-def scores_of(windows: Sequence[tuple[DataPartial, ReferenceProfile]]) -> list[dict[str, tuple[float, ...]]]:
-    """Three scores of every feature of some windows, each under its profile: what is said when they close."""
-    return [
-        {
-            name: tuple(score(profile.features[name].bin_counts, found.bins) for score in (psi, jensen_shannon, ks))
-            for name, found in profile.feature_counts(partial.counts).items()
-        }
-        for partial, profile in windows
-    ]
+def scored(partial: DataPartial, profile: ReferenceProfile) -> Scores:
+    """The scores of one window, when it closes alone."""
+    return score(prepare(profile), partial.counts)
+
+
+def scored_together(references: Sequence[PreparedReference], counts: Counts) -> Scores:
+    """The scores of windows that close together, a row of counts for each, with references that were prepared before."""
+    return score_each(references, counts)
 
 
 def as_one(one: TrafficPartial, others: Iterable[TrafficPartial]) -> TrafficPartial:

@@ -43,9 +43,10 @@ def truth(run: Run) -> Told:
     known = ours.known(profile)
     yield Reading("merge", differing([*run.packed, *run.traffic], lambda bodies: ours.state_of(bodies, run.known)))
     data = data_of(ours.state_of([material.packed(some) for some in window.batches()], known), profile)
-    ((scores),) = ours.scores_of([(data, profile)])
-    yield Reading("psi", max(abs(scores[name][0] - psi(profile, name, window)) for name in material.NUMERIC))
-    kolmogorov = {name: abs(scores[name][2] - ks(reference, window, name)) for name in material.NUMERIC}
+    scores, places = ours.scored(data, profile), {name: place for place, name in enumerate(profile.slices)}
+    stability = {name: float(scores.psi[places[name]]) - psi(profile, name, window) for name in material.NUMERIC}
+    yield Reading("psi", max(map(abs, stability.values())))
+    kolmogorov = {name: abs(float(scores.ks[places[name]]) - ks(reference, window, name)) for name in material.NUMERIC}
     yield f"KS of {count:,} rows, error by feature: {', '.join(f'{each:.4f}' for each in kolmogorov.values())}"
     yield Reading("ks", max(kolmogorov.values()))
     yield from _latencies(count)

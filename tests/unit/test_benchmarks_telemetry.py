@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.telemetry import floors, material, memory, ours, prototype, reading, state
 from benchmarks.telemetry.__main__ import PARTS, main
+from benchmarks.telemetry.closing import Chunks
 from benchmarks.telemetry.models import widened
 from benchmarks.telemetry.peers.environments import (
     ENVIRONMENTS,
@@ -26,6 +27,7 @@ from benchmarks.telemetry.verdicts import Goal, Reading, Verdict, conclusion, ex
 from benchmarks.timing import Measured
 from shared.telemetry.encoding import encode_delta
 from shared.telemetry.profiles import PREDICTION, NumericReference, encode_profile
+from shared.telemetry.scoring import prepare
 
 ROWS = material.rows(512, seed=7)
 PROFILE = material.profile_of(material.rows(512, seed=8))
@@ -223,6 +225,19 @@ def test_numpy_puts_a_value_on_an_edge_where_the_app_does():
     window = material.Rows([{}] * 4, [1.0, 1.0, 2.0, 2.5])
     q = np.array([2, 1, 1]) / 4
     assert state.psi(profile, PREDICTION, window) == pytest.approx(((q - 1 / 3) * np.log(q * 3)).sum())
+
+
+def test_closing_goes_through_all_models_and_begins_again():
+    chunks = Chunks(150)
+    assert [chunks.next() for _ in range(4)] == [slice(0, 64), slice(64, 128), slice(128, 150), slice(0, 64)]
+
+
+def test_one_by_one_and_together_windows_get_the_same_scores():
+    window = state.data_of(ours.state_of([material.packed(ROWS)], KNOWN), PROFILE)
+    alone = ours.scored(window, PROFILE)
+    together = ours.scored_together([prepare(PROFILE)] * 2, np.array([window.counts] * 2))
+    for one, both in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(both, [one, one])
 
 
 def test_merging_differs_nowhere_and_a_difference_would_be_counted():
