@@ -49,7 +49,7 @@ def rows(count: int, seed: int = 0) -> Rows:
         values = random.lognormal(0, 1, count) if number % 2 else random.normal(number, 1 + number, count)
         columns[name] = np.round(values, 4).tolist()
     for name, size in zip(CATEGORICAL, CATEGORIES, strict=True):
-        drawn = np.minimum(random.geometric(2 / size, count) - 1, size)  # the last one is not in the reference
+        drawn = np.minimum(random.geometric(min(5 / size, 0.9), count) - 1, size)  # now and then one that is not listed
         columns[name] = [f"value_{each}" for each in drawn.tolist()]
     inputs = [dict(zip(columns, each, strict=True)) for each in zip(*columns.values(), strict=True)]
     return Rows(inputs, np.round(random.beta(2, 5, count), 6).tolist())
@@ -122,11 +122,11 @@ def _event(collection: str, data: Sequence[Row], number: int, correlation: int) 
     return f'{json.dumps(envelope)[:-1]}, "data": {content}}}'.encode()
 
 
-def traffic_envelopes(count: int, seed: int = 0, deployments: int = 4) -> list[bytes]:
+def traffic_envelopes(count: int, seed: int = 0, deployments: int = 2) -> list[bytes]:
     """Diagnostic envelopes of the traffic log, ``BATCH`` requests each, with all documented columns."""
     random, durations = np.random.default_rng(seed), latencies_ms(count, seed)
     codes = random.choice([200, 200, 200, 200, 200, 200, 400, 424, 429, 500], count).tolist()
-    names = [("blue", "green", "canary", "shadow")[each] for each in random.integers(0, deployments, count).tolist()]
+    names = [("blue", "green")[each] for each in random.integers(0, deployments, count).tolist()]
     records = [_request(*each) for each in zip(range(count), durations, codes, names, strict=True)]
     groups = (records[start : start + BATCH] for start in range(0, count, BATCH))
     return [json.dumps({"records": group}).encode() for group in groups]
@@ -141,7 +141,7 @@ def latencies_ms(count: int, seed: int = 0) -> list[float]:
 def _request(number: int, duration_ms: float, code: int, name: str) -> dict[str, Any]:
     id_ = f"11111111-2222-3333-4444-{number:012d}"
     return {
-        "time": f"2026-03-05T12:{number // 60 % 60:02d}:{number % 60:02d}.5027358Z",
+        "time": f"2026-03-05T12:{number // 600 % 60:02d}:{number // 10 % 60:02d}.{number % 10}027358Z",  # ten a second
         "resourceId": f"{WORKSPACE}/onlineEndpoints/model-0".upper(),
         "category": "AmlOnlineEndpointTrafficLog",
         "operationName": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score",

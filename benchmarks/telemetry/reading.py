@@ -56,7 +56,7 @@ def against_peers(run: Run) -> Told:
 
 
 def traffic(run: Run) -> Told:
-    """Goal 4: envelopes of the traffic log, 256 requests of four deployments in each."""
+    """Goal 4: envelopes of the traffic log, 256 requests of two deployments in each."""
     count, bodies = len(run.window.inputs), run.traffic
     turns = {
         "typed parse": timed(each(bodies, floors.parse_traffic, count)),
