@@ -7,6 +7,7 @@ to the store, and none added.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Self
 
 from benchmarks.telemetry import material
@@ -44,8 +45,8 @@ class Known:
                 self._make_ready(each.deployment)
 
     def learn_all(self) -> Self:
-        """Have everybody ready, as after a while."""
-        for deployment in self._profiles:
+        """Have as many ready as are kept."""
+        for deployment in islice(self._profiles, self._ready_max):
             self._make_ready(deployment)
         return self
 
