@@ -3,7 +3,8 @@
 Owns the fleet of profiles. The cost of counting alone and that of the whole way from bytes are told apart.
 """
 
-from collections.abc import Iterator, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -15,7 +16,7 @@ from benchmarks.telemetry import floors, material, ours
 from benchmarks.telemetry.prototype import Model
 from benchmarks.telemetry.reading import rows as shown
 from benchmarks.telemetry.run import Run
-from benchmarks.telemetry.turns import Comparison, interleaved, timed, told
+from benchmarks.telemetry.turns import Comparison, Turn, interleaved, timed, told
 from benchmarks.telemetry.verdicts import Reading
 from shared.domain.observations import Telemetry
 from shared.services.intake import MODELS_MAX
@@ -40,12 +41,22 @@ def growth(run: Run) -> Told:
         turns[f"counting alone, {size:,} models"] = timed(partial(_counting, heard, ready))
         turns[f"from bytes, all ready, {size:,} models"] = timed(partial(_whole, batches[size], ready))
     turns[f"from bytes, {sizes[-1]:,} models"] = timed(partial(_whole, batches[sizes[-1]][:1], kept))
-    found = interleaved(turns, run.rounds)
+    found = _with_a_frozen_fleet(turns, run.rounds)
     yield from shown("one-row messages, 256 in a batch", found, "group loop, 1 models", "event")
     yield Reading("growth_counting", _growth(found, "counting alone", sizes[-1]))
     yield Reading("growth_ready", _growth(found, "from bytes, all ready", sizes[-1]))
     yield Reading("growth_whole", found.ratio(f"from bytes, {sizes[-1]:,} models", "from bytes, all ready, 1 models"))
     yield Reading("group_loop", found.ratio("counting alone, 1 models", "group loop, 1 models"))
+
+
+def _with_a_frozen_fleet(turns: Mapping[str, Turn], rounds: int) -> Comparison:
+    """The comparison, in which no collection of garbage goes through all that 10,000 models are made of."""
+    gc.collect()
+    gc.freeze()
+    try:
+        return interleaved(turns, rounds)
+    finally:
+        gc.unfreeze()
 
 
 def _growth(found: Comparison, way: str, size: int) -> float:
