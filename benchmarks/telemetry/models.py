@@ -6,7 +6,7 @@ Owns the fleet of profiles. The cost of counting alone and that of the whole way
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
+from itertools import cycle, islice
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ from shared.telemetry.profiles import FeatureReference, NumericReference, Refere
 
 Told = Iterator[Reading | str]
 MODELS, MODELS_QUICK = (1, 100, 1_000, 10_000), (1, 10, 100)
-BATCHES, BATCHES_QUICK = 8, 1
+BATCHES, STRANGERS = 8, 16
 
 
 def growth(run: Run) -> Told:
@@ -34,13 +34,13 @@ def growth(run: Run) -> Told:
     stored = {material.deployment(at): encode_profile(each) for at, each in enumerate(profiles(run, sizes[-1]))}
     ready = ours.Known(stored, ready_max=sizes[-1]).learn_all()
     kept = ours.Known(stored, ready_max=run.sized(MODELS_MAX, sizes[-1] // 5)).learn_all()
-    batches = {size: _batches(run, size) for size in sizes}
+    batches = {size: _batches(run, size, run.sized(BATCHES, 1)) for size in sizes}
     turns = {"group loop, 1 models": timed(partial(_loop, list(_typed(batches[1])), run.profile))}
     for size in sizes:
         heard = [ours.read(bodies, ready) for bodies in batches[size]]
         turns[f"counting alone, {size:,} models"] = timed(partial(_counting, heard, ready))
         turns[f"from bytes, all ready, {size:,} models"] = timed(partial(_whole, batches[size], ready))
-    turns[f"from bytes, {sizes[-1]:,} models"] = timed(partial(_whole, batches[sizes[-1]][:1], kept))
+    turns[f"from bytes, {sizes[-1]:,} models"] = timed(OneAfterTheOther(_batches(run, sizes[-1], STRANGERS), kept))
     found = _with_a_frozen_fleet(turns, run.rounds)
     yield from shown("one-row messages, 256 in a batch", found, "group loop, 1 models", "event")
     yield Reading("growth_counting", _growth(found, "counting alone", sizes[-1]))
@@ -63,12 +63,23 @@ def _growth(found: Comparison, way: str, size: int) -> float:
     return found.ratio(f"{way}, {size:,} models", f"{way}, 1 models")
 
 
-def _batches(run: Run, models: int) -> list[list[bytes]]:
+class OneAfterTheOther:
+    """A batch a turn, each of models that most likely are not ready: so many batches that none is repeated too soon."""
+
+    def __init__(self, batches: Sequence[Sequence[bytes]], known: ours.Known) -> None:
+        self._batches, self._known = cycle(batches), known
+
+    def __call__(self) -> int:
+        """Take the next batch."""
+        return _whole([next(self._batches)], self._known)
+
+
+def _batches(run: Run, models: int, count: int) -> list[list[bytes]]:
     """Batches in which each row is a message, from a model that is drawn at random."""
-    count, drawn = run.sized(BATCHES, BATCHES_QUICK), np.random.default_rng(models)
+    drawn = np.random.default_rng(models)
     return [
         [material.packed(one, int(drawn.integers(models))) for one in batch.batches(1)]
-        for batch in islice(run.window.batches(), count)
+        for batch in islice(cycle(run.window.batches()), count)
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.telemetry import floors, material, memory, ours, prototype, reading, state
 from benchmarks.telemetry.__main__ import PARTS, main
 from benchmarks.telemetry.closing import Chunks
-from benchmarks.telemetry.models import widened
+from benchmarks.telemetry.models import OneAfterTheOther, widened
 from benchmarks.telemetry.peers.environments import (
     ENVIRONMENTS,
     ROOT,
@@ -254,6 +254,14 @@ def test_of_more_models_than_are_kept_ready_the_first_are_forgotten_and_learnt_a
     everybody = ours.Known(stored, ready_max=3).learn_all()
     assert encode_delta(ours.state_of(bodies, few)) == encode_delta(ours.state_of(bodies, everybody))
     assert list(few.decoders) == [material.deployment(1), material.deployment(2)]
+
+
+def test_strangers_are_met_batch_by_batch_and_in_the_end_again():
+    stored = {material.deployment(number): encode_profile(PROFILE) for number in range(3)}
+    few = ours.Known(stored, ready_max=1)
+    turn = OneAfterTheOther([[material.packed(ROWS, number)] for number in range(3)], few)
+    met = [(turn(), *(each.endpoint for each in few.decoders)) for _ in range(4)]
+    assert met == [(256, "model-0"), (256, "model-1"), (256, "model-2"), (256, "model-0")]
 
 
 def test_memory_is_that_of_this_process():
