@@ -10,7 +10,7 @@ FIRST ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev azurite test test-mutations simulate crash lint types imports check bench requirements schema docs clean
+.PHONY: help install run dev azurite test test-mutations simulate crash lint types imports check bench bench-telemetry requirements schema docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -60,6 +60,9 @@ check: lint types imports test  ## what a pull request has to pass
 
 bench: install azurite  ## what decisions and signals cost, and whether that grows; judged by benchmarks/goals.toml (about three minutes)
 	$(BIN)/python -m benchmarks
+
+bench-telemetry: install  ## what telemetry costs, from bytes to scores, against floors and peers in environments of their own (about six minutes)
+	$(BIN)/python -m benchmarks.telemetry
 
 schema: install  ## write the published schemas and references from the code
 	$(BIN)/outerloop schema > docs/policy.schema.json

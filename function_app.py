@@ -1,6 +1,7 @@
 """The Functions app: every trigger's blueprint, registered. Nothing else happens at import.
 
-Which triggers there are is settled before the app runs, so the one setting that decides about a trigger is read here.
+Which triggers there are, and how the worker converts what they hear, is settled before the app runs, so the settings
+that decide about that are read here.
 """
 
 import azure.functions as func
@@ -16,10 +17,14 @@ from handlers import (
     registry_webhooks,
     timers,
 )
-from shared.settings import hears_platform_hub
+from shared.settings import hears_platform_hub, wants_fast_event_hub_converter
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 for module in (event_grid, event_hubs, commands, timers, approvals, dashboard, monitor_alerts, registry_webhooks):
     app.register_functions(module.blueprint)
 if hears_platform_hub():  # a trigger whose hub is not set would keep the host from starting
     app.register_functions(platform_events.blueprint)
+if wants_fast_event_hub_converter():
+    from handlers import fast_converter
+
+    fast_converter.install()

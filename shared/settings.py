@@ -11,6 +11,7 @@ from pathlib import Path
 
 PREFIX = "OUTERLOOP_"
 TEAMS = f"{PREFIX}TEAMS_"
+FAST_EVENT_HUB_CONVERTER = f"{PREFIX}FAST_EVENT_HUB_CONVERTER"
 LEDGER_DAYS_MIN = 30
 CALL_SECONDS_MAX = 60.0  # what is reserved for a call is reckoned with none longer
 
@@ -120,6 +121,15 @@ def hears_platform_hub(environment: Mapping[str, str] | None = None) -> bool:
         missing, known = (connection, hub) if named else (hub, connection)
         raise SettingsError(f"{known} is set and {missing} is not: set both, to hear platform events, or neither")
     return named
+
+
+def wants_fast_event_hub_converter(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether Microsoft's Event Hub converter is to be replaced. Raises SettingsError for anything but 1, 0 and nothing."""
+    values = os.environ if environment is None else environment  # noqa: TID251  # the one place that reads it
+    text = values.get(FAST_EVENT_HUB_CONVERTER) or "0"
+    if text not in {"0", "1"}:
+        raise SettingsError(f"{FAST_EVENT_HUB_CONVERTER} is {text!r}: write 1, or 0 or nothing for the stock converter")
+    return text == "1"
 
 
 def is_azure_storage(store: str) -> bool:

@@ -96,6 +96,13 @@ def test_the_hub_of_platform_events_is_a_function_only_where_it_is_set(tmp_path:
     assert answer["results"]["on_platform_events"]["ok"], answer
 
 
+def test_with_the_fast_converter_the_worker_invokes_everything_as_before(tmp_path: Path) -> None:
+    store = str(tmp_path / "store.db")
+    answer = drive(ROOT, **SETTINGS, OUTERLOOP_FAST_EVENT_HUB_CONVERTER="1", OUTERLOOP_STORE=store)
+    assert answer.get("index") == FUNCTIONS, answer
+    assert answer["results"]["on_telemetry"] == {"ok": True}
+
+
 def test_a_failing_function_is_seen_by_the_driver(tmp_path: Path) -> None:
     source = """
     @app.timer_trigger(arg_name="timer", schedule="0 * * * * *")

@@ -12,7 +12,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from shared.cli import app
-from shared.settings import read_settings
+from shared.settings import read_settings, wants_fast_event_hub_converter
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -173,6 +173,7 @@ class Asked(Mapping):
 def settings_read():
     asked = Asked({"OUTERLOOP_POLICY": "policy.yaml", "OUTERLOOP_TEAMS_X": "https://teams.example"})
     read_settings(asked)
+    wants_fast_event_hub_converter(asked)
     names = asked.names
     return {"OUTERLOOP_TEAMS_*" if name.startswith("OUTERLOOP_TEAMS_") else name for name in names}
 

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import SettingsError, hears_platform_hub, is_azure_storage, read_settings
+from shared.settings import (
+    FAST_EVENT_HUB_CONVERTER,
+    SettingsError,
+    hears_platform_hub,
+    is_azure_storage,
+    read_settings,
+    wants_fast_event_hub_converter,
+)
 
 LEAST = {"OUTERLOOP_POLICY": "policy.yaml"}
 ACCOUNT = "https://account.table.core.windows.net"
@@ -199,6 +206,17 @@ def test_without_its_hub_nothing_more_is_heard(environment):
 def test_half_of_a_hub_is_refused_and_the_other_half_named(environment, missing):
     with pytest.raises(SettingsError, match=f"OUTERLOOP_PLATFORM{missing} is not"):
         hears_platform_hub(environment)
+
+
+@pytest.mark.parametrize(("value", "wanted"), [(None, False), ("", False), ("0", False), ("1", True)])
+def test_the_stock_converter_stays_unless_it_is_asked_to_go(value, wanted):
+    environment = {} if value is None else {FAST_EVENT_HUB_CONVERTER: value}
+    assert wants_fast_event_hub_converter(environment) is wanted
+
+
+def test_what_is_neither_yes_nor_no_is_refused():
+    with pytest.raises(SettingsError, match="'true': write 1"):
+        wants_fast_event_hub_converter({FAST_EVENT_HUB_CONVERTER: "true"})
 
 
 def test_decisions_are_kept_for_more_than_a_year_and_rejections_for_a_month():

@@ -2,9 +2,11 @@
 
 import pytest
 
+from benchmarks.telemetry import ours
 from shared.services.intake import Intake
 from shared.telemetry.encoding import decode_delta
 from shared.telemetry.partials import DataPartial
+from shared.telemetry.profiles import encode_profile, profile_from_tags
 from tests.unit.services.telemetry_messages import TAGS, ref, rows, traffic
 
 NAMES = [f"version-{number}" for number in range(5)]
@@ -62,3 +64,17 @@ async def test_a_refused_message_is_kept_once_however_often_the_batch_is_read(wo
     refused = await world.store.rejected(10)
     assert [(row.body, row.times) for row in refused] == [(b"{broken", 1)]
     assert kept == {0, 1}
+
+
+async def test_the_benchmark_measures_what_the_intake_does(profiled):
+    reader, bodies = intake(profiled), [*(rows(3, deployment=name) for name in NAMES), traffic()]
+    known = ours.Known({ref(name): encode_profile(profile_from_tags(TAGS)) for name in NAMES})
+    for _ in range(2):  # unknown, and known
+        measured, taken = ours.state_of(bodies, known), decode_delta(await delta(reader, *bodies))
+        assert [content(partial) for partial in measured.partials] == [content(partial) for partial in taken.partials]
+        assert (measured.refused, measured.aside) == (taken.refused, taken.aside) == ({}, {})
+
+
+def content(partial):
+    counts = partial.counts if isinstance(partial, DataPartial) else partial.latency_counts
+    return partial.deployment, counts.tolist()

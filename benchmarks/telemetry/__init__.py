@@ -1,0 +1,1 @@
+"""What telemetry costs, from raw bytes to window state and scores, against floors and against peers."""
