@@ -27,9 +27,7 @@ from shared.telemetry.served import widened
 
 CLOCK_SKEW_MAX = timedelta(hours=1)  # a producer whose clock is further ahead is refused, and counted
 KEPT_REFUSALS_MAX = 100  # of each reason in a minute are kept whole; the rest is counted
-MODELS_MAX = (
-    2_000  # whose profiles are kept ready, some 100 KB each; of more, those that were learnt first are forgotten
-)
+MODELS_MAX = 2_000  # kept ready, some 100 KB each; of more, those that were learnt first are forgotten
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
