@@ -1,6 +1,6 @@
 """An opt-in: messages of an Event Hub reach a handler at a tenth of what Microsoft's converter takes for them.
 
-Owns the two privates of azure-functions that are replaced, and how they are known again. The stock converter tries up to
+Owns the two methods of azure-functions that are replaced, and how they are known again. The stock converter tries up to
 sixteen formats on each message's ``EnqueuedTimeUtc``, and wraps each of its properties twice: 20 to 140 µs a message. Ours makes
 the usual batch in one pass; everything that is not as usual goes to the stock converter, and so becomes, or raises, what it
 makes of it. With any other azure-functions than those that it was compared with, it stays out. Imported only where the
@@ -17,8 +17,7 @@ from importlib.metadata import version
 from typing import Any
 
 import msgspec
-from azure.functions import EventHubEvent, _utils
-from azure.functions.eventhub import EventHubTriggerConverter
+from azure.functions import EventHubEvent
 
 from shared.settings import FAST_EVENT_HUB_CONVERTER
 
@@ -107,23 +106,29 @@ def _properties(trigger_metadata: Mapping[str, Any]) -> list[Properties]:
     return _PROPERTIES.decode(text)
 
 
-def refusal(installed: str, source: str) -> str:
-    """Why nothing may be replaced in this release, by the digest of what it is about to replace; empty when it may."""
+def refusal(installed: str, read_source: Callable[[], str]) -> str:
+    """Why nothing may be replaced in this release, by the digest of what would be replaced; empty when it may."""
     if installed not in VERSIONS:
         return f"azure-functions {installed} is not one of {', '.join(VERSIONS)}"
+    try:
+        source = read_source()
+    except (ImportError, AttributeError, OSError, TypeError) as error:  # it is not there, or without its source
+        return f"the code of azure-functions {installed} cannot be compared: {error}"
     return "" if source == SOURCE else f"azure-functions {installed} converts by other code than was compared"
 
 
 def source_digest() -> str:
-    """Names the code that is replaced, and the code that it calls."""
-    converter: Any = EventHubTriggerConverter
+    """Names the code that is replaced, and the code that it calls. May raise what reading the code of others raises."""
+    from azure.functions import _utils  # noqa: PLC0415  # a private: another release may have none
+
+    converter = _converter()
     parts = [converter, *(getattr(converter, name) for name in (PARSE, *CALLED)), EventHubEvent.__init__]
     texts = [inspect.getsource(each) for each in (*parts, _utils.try_parse_datetime_with_formats)]
     return sha256("".join(texts).encode()).hexdigest()
 
 
 def replaced_in(converter: Any) -> None:
-    """Replace both privates of a converter. What is asked of it afterwards is asked of the class that it was."""
+    """Replace both methods of a converter; what they do not take themselves goes to those that it had."""
     parse = faster_time(getattr(converter, PARSE))
     decode = faster_batch(getattr(converter, DECODE), parse)
     setattr(converter, PARSE, staticmethod(parse))
@@ -131,12 +136,16 @@ def replaced_in(converter: Any) -> None:
 
 
 def install() -> str:
-    """Replace both privates of the Event Hub trigger; why they were not replaced, else empty. A refusal is logged as a warning."""
-    if PARSE in vars(EventHubTriggerConverter):
-        return ""  # it was replaced before
-    refused = refusal(version("azure-functions"), source_digest())
+    """Replace both methods of the Event Hub trigger; why they were not replaced, else empty. A refusal is logged as a warning."""
+    refused = refusal(version("azure-functions"), source_digest)
     if refused:
         logger.warning("%s is set and the stock converter stays: %s", FAST_EVENT_HUB_CONVERTER, refused)
     else:
-        replaced_in(EventHubTriggerConverter)
+        replaced_in(_converter())
     return refused
+
+
+def _converter() -> Any:
+    from azure.functions.eventhub import EventHubTriggerConverter  # noqa: PLC0415  # as above
+
+    return EventHubTriggerConverter

@@ -19,7 +19,6 @@ from azure.functions.meta import Datum
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from handlers import fast_converter
 from handlers.fast_converter import SOURCE, VERSIONS, faster_batch, faster_time, refusal, replaced_in, source_digest
 
 ROOT = Path(__file__).parents[2]
@@ -206,7 +205,7 @@ def test_a_body_that_is_no_text_is_refused_in_the_stock_converters_words():
 
 
 def test_the_release_that_is_installed_is_one_that_was_compared():
-    assert refusal(version("azure-functions"), source_digest()) == ""
+    assert refusal(version("azure-functions"), source_digest) == ""
 
 
 @pytest.mark.parametrize(
@@ -214,7 +213,33 @@ def test_the_release_that_is_installed_is_one_that_was_compared():
     [("2.4.0", SOURCE, "2.4.0 is not one of"), (VERSIONS[0], "another digest", "other code than was compared")],
 )
 def test_any_other_release_keeps_its_own_converter(installed, source, said):
-    assert said in refusal(installed, source)
+    assert said in refusal(installed, lambda: source)
+
+
+@pytest.mark.parametrize("error", [ImportError, AttributeError, OSError, TypeError])
+def test_a_release_whose_code_cannot_be_read_keeps_its_own_converter(error):
+    def read():
+        raise error("not there")
+
+    assert "cannot be compared: not there" in refusal(VERSIONS[0], read)
+
+
+def test_the_code_of_another_release_is_not_even_looked_for():
+    assert "is not one of" in refusal("9.0.0", lambda: pytest.fail("it was read"))
+
+
+def fresh(script, **settings):
+    """A script in a process of its own, in the repository's folder."""
+    environment = {"PATH": "/usr/bin", "PYTHONPATH": str(ROOT)} | settings
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
 
 
 FRESH = """
@@ -230,18 +255,27 @@ print("_parse_datetime" in vars(_ConverterMeta.get("queueTrigger")))
 
 @pytest.mark.parametrize(("setting", "replaced"), [({}, False), ({"OUTERLOOP_FAST_EVENT_HUB_CONVERTER": "1"}, True)])
 def test_the_app_replaces_it_only_where_it_is_asked_to_and_only_for_event_hubs(setting, replaced):
-    environment = {"PATH": "/usr/bin", "PYTHONPATH": str(ROOT)} | setting
-    done = subprocess.run(
-        [sys.executable, "-c", FRESH], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True
-    )
+    done = fresh(FRESH, **setting)
     assert done.stdout.split() == [*[str(replaced)] * 3, "False"]
+
+
+AGAIN = """
+from handlers.fast_converter import install
+from azure.functions.eventhub import EventHubTriggerConverter as converter
+print(install() == "", "other code" in install(), converter._parse_datetime("2026-03-05T12:00:00Z").year)
+"""
+
+
+def test_it_is_installed_once_and_a_second_time_refuses_what_it_finds():
+    done = fresh(AGAIN)
+    assert done.stdout.split() == ["True", "True", "2026"]
 
 
 REFUSED = """
 import logging
 from azure.functions import meta
 from azure.functions.eventhub import EventHubTriggerConverter
-meta._BaseConverter._parse_datetime_utc = classmethod(lambda cls, text: (None, ValueError("another release")))
+meta._BaseConverter._parse_datetime_utc = meta._BaseConverter._parse_datetime_local  # as in another release
 logging.basicConfig(format="%(levelname)s %(message)s")
 from handlers.fast_converter import install
 print(install())
@@ -249,18 +283,8 @@ print("_parse_datetime" in vars(EventHubTriggerConverter))
 """
 
 
-def test_a_refusal_is_logged_and_changes_nothing(tmp_path):
-    script = tmp_path / "refused.py"
-    script.write_text(REFUSED)
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=ROOT,
-        env={"PATH": "/usr/bin", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+def test_a_refusal_is_logged_and_changes_nothing():
+    done = fresh(REFUSED)
     assert "other code than was compared" in done.stdout
     assert done.stdout.split()[-1] == "False"
     assert "WARNING OUTERLOOP_FAST_EVENT_HUB_CONVERTER is set and the stock converter stays" in done.stderr
@@ -268,4 +292,3 @@ def test_a_refusal_is_logged_and_changes_nothing(tmp_path):
 
 def test_it_is_the_event_hub_trigger_that_the_handlers_are_bound_to():
     assert Stock.check_input_type_annotation(List[func.EventHubEvent])  # noqa: UP006
-    assert fast_converter.EventHubTriggerConverter is Stock
