@@ -7,22 +7,28 @@ to the store, and none added.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from typing import Self
 
+from benchmarks.decisions.policies import SHAPES
 from benchmarks.telemetry import material
 from shared.domain.observations import DeploymentRef, RowsCollected, Telemetry
+from shared.domain.policy import Policy
 from shared.parsing import read_message
 from shared.parsing.typed_events import EventDecoder
 from shared.services.intake import MODELS_MAX
+from shared.services.wishes import Wishes
 from shared.telemetry.accumulate import Batch, accumulate
 from shared.telemetry.counting import RowCounter
 from shared.telemetry.latency import quantile_ms
 from shared.telemetry.partials import DataPartial, Delta, TrafficPartial
 from shared.telemetry.profiles import Counts, ReferenceProfile, decode_profile, encode_profile
 from shared.telemetry.scoring import PreparedReference, Scores, prepare, score, score_each
+from shared.telemetry.served import widened
 
 WINDOW, BUCKET = "1d", "1m"
+RULES = 20
 ACCEPTED = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2970, 1, 1, tzinfo=UTC))
 
 
@@ -78,12 +84,24 @@ def counted(messages: Iterable[Telemetry], known: Known) -> Delta:
 
 def state_of(bodies: Iterable[bytes], known: Known) -> Delta:
     """What a batch of raw messages adds to the windows of the deployments that are known."""
-    batch = Batch(known.counters, known.windows, BUCKET, ACCEPTED)
+    batch, wishes = Batch(known.counters, known.windows, BUCKET, ACCEPTED), Wishes(_policy())
+
+    def find(ref: DeploymentRef) -> EventDecoder | None:
+        return None if wishes.needs_objects(ref) else known.decoders.get(ref)
+
     for body in bodies:
-        message = read_message(body, known.decoders.get)
+        message = read_message(body, find)
         known.learn(message.rows)
-        batch.add(message)
-    return batch.delta()
+        batch.add(wishes.take(message, known.counters))
+    delta = batch.delta()
+    samples = wishes.drawn(known.counters, ACCEPTED)
+    return replace(delta, partials=(*delta.partials, *widened(delta.partials, known.windows)), samples=samples)
+
+
+@cache
+def _policy() -> Policy:
+    """A policy that wants no samples of the rows that are measured."""
+    return Policy.model_validate(SHAPES[0].write(RULES))
 
 
 def scored(partial: DataPartial, profile: ReferenceProfile) -> Scores:

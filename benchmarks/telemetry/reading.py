@@ -61,7 +61,7 @@ def traffic(run: Run) -> Told:
     turns = {
         "typed parse": timed(each(bodies, floors.parse_traffic, count)),
         "app: reading alone": timed(each(bodies, lambda body: ours.read([body], run.known), count)),
-        "app": timed(app(bodies, ours.NOBODY, count)),
+        "app": timed(app(bodies, run.known, count)),
         "json.loads and lists": timed(each(bodies, requests_by_deployment, count)),
         "json_normalize (pandas)": run.peer("evidently").turn("json_normalize"),
     }

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.telemetry import ours
 from shared.services.intake import Intake
-from shared.telemetry.encoding import decode_delta
+from shared.telemetry.encoding import decode_delta, encode_delta
 from shared.telemetry.partials import DataPartial
 from shared.telemetry.profiles import encode_profile, profile_from_tags
 from tests.unit.services.telemetry_messages import TAGS, ref, rows, traffic
@@ -70,7 +70,8 @@ async def test_the_benchmark_measures_what_the_intake_does(profiled):
     reader, bodies = intake(profiled), [*(rows(3, deployment=name) for name in NAMES), traffic()]
     known = ours.Known({ref(name): encode_profile(profile_from_tags(TAGS)) for name in NAMES})
     for _ in range(2):  # unknown, and known
-        measured, taken = ours.state_of(bodies, known), decode_delta(await delta(reader, *bodies))
+        measured = decode_delta(encode_delta(ours.state_of(bodies, known)))
+        taken = decode_delta(await delta(reader, *bodies))
         assert [content(partial) for partial in measured.partials] == [content(partial) for partial in taken.partials]
         assert (measured.refused, measured.aside) == (taken.refused, taken.aside) == ({}, {})
 
