@@ -19,6 +19,7 @@ def measure(run: Run) -> Iterator[Reading | str]:
     turns = {
         f"packed: {FLOOR}": stock.turn("packed, typed parse"),
         "packed: app": stock.turn("packed"),
+        "packed: idle": stock.turn("packed, idle"),
         f"unpacked: {FLOOR}": stock.turn("unpacked, typed parse"),
         "unpacked: docs style": stock.turn("unpacked, docs style"),
         "unpacked: app, stock converter": stock.turn("unpacked"),

@@ -88,6 +88,7 @@ def prepare(folder: Path) -> Abilities:
     return Abilities(
         {
             "packed": turn("aggregated", [batch([body]) for body in packed], len(packed) * material.BATCH),
+            "packed, idle": turn("idle", [batch([body]) for body in packed], len(packed) * material.BATCH),
             "packed, typed parse": partial(floors.parse_all, packed),
             "unpacked": turn("aggregated", one_by_one, len(single)),
             "unpacked, docs style": turn("docs_style", one_by_one, len(single)),
