@@ -218,6 +218,15 @@ class FixedPolicy:
         assert old in text
         self.loaded = _loaded(read_policy("policy.yaml", text.replace(old, new, 1)))
 
+    def monitor(self, *rules, telemetry="traffic_bucket: 1m, lateness: 1d"):
+        """The same file, in which the workload has the rule on drift and these, each as YAML on one line."""
+        text = (EXAMPLE / "policy.yaml").read_text(encoding="utf-8")
+        first, last = text.index("      - when: prediction_drift"), text.index("    telemetry: {traffic_bucket")
+        lines = "".join(f"      - {rule}\n" for rule in rules)
+        rest = text[last:].split("\n", 1)[1]
+        changed = f"{text[:first]}{lines}    telemetry: {{{telemetry}}}\n{rest}"
+        self.loaded = _loaded(read_policy("policy.yaml", changed))
+
     @property
     def environments(self):
         return self.loaded.policy.workload(WORKLOAD).environments

@@ -11,13 +11,14 @@ from tests.unit.services.fakes import NOON, SUBJECT, World
 from tests.unit.services.signals import serving
 from tests.unit.services.telemetry_messages import ref, request, traffic
 
-RULE = "      - {when: telemetry_absent, for: 2h, then: notify, to: infrastructure}\n"  # of the example
+RULE = "{when: telemetry_absent, for: 2h}"
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
 async def watched(world):
-    """A champion, version 2, that the example's rule watches."""
+    """A champion, version 2, that a rule watches."""
+    world.policies.monitor(RULE)
     await world.order(facts=serving("2"))
     return world
 
@@ -91,12 +92,13 @@ async def test_what_another_version_says_does_not_count(watched, speak):
 
 
 async def test_a_workload_without_a_champion_is_not_silent(world):
+    world.policies.monitor(RULE)
     assert await changes(world) == []
     assert await changes(world, 5 * HOUR) == []
 
 
 async def test_without_a_rule_nobody_is_silent(world):
-    world.policies.change(RULE, "")
+    world.policies.monitor()
     await world.order(facts=serving("2"))
     assert await changes(world) == []
     assert await changes(world, 100 * HOUR) == []
@@ -145,6 +147,7 @@ async def test_while_it_is_not_time_to_look_nothing_of_a_workload_is_read():
     store = Watched(":memory:")
     await store.open()
     world = World(store)
+    world.policies.monitor(RULE)
     await changes(world)
     looks = store.asked
     await changes(world, HOUR)

@@ -1,7 +1,6 @@
 """Performance is told once its labels had their time, and is the same however the messages came."""
 
 import json
-import re
 from datetime import timedelta
 
 import numpy as np
@@ -11,20 +10,17 @@ from shared.adapters.sqlite_store import SqliteStore
 from shared.domain.values import encode
 from shared.services.labels import REPORT
 from shared.services.sampling import INDEX, SAMPLE, WAITING_MAX
-from tests.unit.services.fakes import EXAMPLE, NOON, SUBJECT, World
+from tests.unit.services.fakes import NOON, SUBJECT, World
 from tests.unit.services.signals import serving
 from tests.unit.services.telemetry_messages import ENDPOINT, TAGS, at, ref
 
 DAY = 86_400
-EXAMPLES_OWN = re.search(  # the example waits a month for its labels
-    r" +- when: model_performance\n(?: {8}.*\n)+", (EXAMPLE / "policy.yaml").read_text(encoding="utf-8")
-)[0]
-RULES = """      - {when: model_performance, metric: auc, window: 1d, below: 0.6, labels_within: 7d, min_pairs: 5, then: notify}
-"""
-FAIR = (
-    RULES
-    + "      - {when: fairness, sensitive: carrier, metric: demographic_parity_difference, window: 1d, above: 0.2,\n"
-    + "         labels_within: 7d, min_rows_per_group: 2, then: notify}\n"
+PERFORMANCE = (
+    "{when: model_performance, metric: auc, window: 1d, below: 0.6, labels_within: 7d, min_pairs: 5, then: notify}"
+)
+FAIRNESS = (
+    "{when: fairness, sensitive: carrier, metric: demographic_parity_difference, window: 1d, above: 0.2, "
+    "labels_within: 7d, min_rows_per_group: 2, then: notify}"
 )
 
 
@@ -55,7 +51,7 @@ GUESSES, LABELS = [0.9, 0.8, 0.2, 0.4, 0.6, 0.1], [1, 1, 0, 0, 1, 0]
 @pytest.fixture
 async def asked(world):
     """A workload whose policy asks how good its predictions are."""
-    world.policies.change(EXAMPLES_OWN, RULES)
+    world.policies.monitor(PERFORMANCE)
     world.clock.at = NOON + timedelta(days=40)
     return world
 
@@ -148,7 +144,7 @@ async def test_labels_are_kept_while_a_window_needs_them(asked, hear):
 
 
 async def test_groups_are_compared_when_a_rule_names_a_column(asked, hear):
-    asked.policies.change(EXAMPLES_OWN, FAIR)
+    asked.policies.monitor(PERFORMANCE, FAIRNESS)
     inputs = event("model_inputs", "a", *({"carrier": "AU"[place % 2]} for place in range(6)))
     await hear(inputs, predicted("a", *GUESSES), labelled("a", *LABELS), labelled("x", 1, seconds=WAITED))
     (signal,) = await reports(asked)
@@ -158,7 +154,7 @@ async def test_groups_are_compared_when_a_rule_names_a_column(asked, hear):
 
 
 async def test_without_a_rule_nothing_is_kept(world):
-    world.policies.change(EXAMPLES_OWN, "")
+    world.policies.monitor()
     await world.aggregator.take("0", [(0, predicted("a", *GUESSES)), (1, labelled("a", *LABELS, seconds=0))])
     await world.aggregator.fold()
     assert await world.store.windows(SAMPLE) == await world.store.windows(INDEX) == {}
@@ -167,7 +163,7 @@ async def test_without_a_rule_nothing_is_kept(world):
 
 async def test_when_no_rule_asks_any_more_nothing_is_told(asked, hear):
     await hear(predicted("a", *GUESSES), labelled("a", *LABELS), labelled("x", 1, seconds=WAITED))
-    asked.policies.change(EXAMPLES_OWN, "")
+    asked.policies.monitor()
     assert await reports(asked) == []
 
 
@@ -202,7 +198,7 @@ async def test_while_nothing_comes_one_row_is_all_that_is_read():
     store = Watched(":memory:")
     await store.open()
     world = World(store)
-    world.policies.change(EXAMPLES_OWN, RULES)
+    world.policies.monitor(PERFORMANCE)
     await world.aggregator.take("0", [(0, predicted("a", *GUESSES))])
     await world.aggregator.fold()
     await world.aggregator.labels.reports()
@@ -229,7 +225,7 @@ async def told_of(seed, path):
     store = SqliteStore(path)
     await store.open()
     world, draw = World(store), np.random.default_rng(seed)
-    world.policies.change(EXAMPLES_OWN, FAIR)
+    world.policies.monitor(PERFORMANCE, FAIRNESS)
     world.clock.at = NOON + timedelta(days=40)
     await world.aggregator.save_profile(world.policies.environments.production, "version-2", TAGS)
     partitions = [[], [], []]
@@ -266,7 +262,7 @@ async def kinds_kept(world):
 
 
 async def test_what_is_left_of_samples_is_forgotten_by_the_start_of_its_window(asked, hear):
-    asked.policies.change(EXAMPLES_OWN, FAIR)
+    asked.policies.monitor(PERFORMANCE, FAIRNESS)
     inputs = event("model_inputs", "a", *({"carrier": "A"} for _ in range(6)))
     await hear(inputs, predicted("a", *GUESSES), labelled("a", *LABELS), predicted("b", *GUESSES, seconds=3 * DAY))
     assert await kinds_kept(asked) == ["groups", "labels", "predictions", "predictions"]

@@ -10,7 +10,7 @@ from shared.services.sampling import SAMPLE
 from tests.unit.services.fakes import NOON
 from tests.unit.services.telemetry_messages import ENDPOINT, TAGS, at, ref
 
-ALLOWED = "    telemetry: {traffic_bucket: 1m, lateness: 1d, samples: {columns: [distance, carrier], rows: 4}}"
+ALLOWED = "lateness: 1d, samples: {columns: [distance, carrier], rows: 4}"
 
 
 def scored(*rows, cid="c", seconds=0.0, deployment="version-2"):
@@ -26,7 +26,7 @@ def scored(*rows, cid="c", seconds=0.0, deployment="version-2"):
 
 @pytest.fixture
 async def allowed(world):
-    world.policies.change("    telemetry: {traffic_bucket: 1m, lateness: 1d}", ALLOWED)
+    world.policies.monitor(telemetry=ALLOWED)
     await world.aggregator.save_profile(world.policies.environments.production, "version-2", TAGS)
     return world
 

@@ -13,11 +13,11 @@ from tests.unit.services.signals import serving
 from tests.unit.services.telemetry_messages import ENDPOINT, TAGS, at, request, traffic
 
 HOUR, DAY = 3600.0, 86_400.0
-RULES = """    monitoring:
-      - {when: model_performance, metric: auc, window: 1d, below: 0.6, labels_within: 2d, min_pairs: 5, then: notify}
-      - {when: data_quality, window: 1d, nulls_above: 0.5, min_rows: 1, then: notify}
-      - {when: telemetry_absent, for: 6h}
-"""
+RULES = (
+    "{when: model_performance, metric: auc, window: 1d, below: 0.6, labels_within: 2d, min_pairs: 5, then: notify}",
+    "{when: data_quality, window: 1d, nulls_above: 0.5, min_rows: 1, then: notify}",
+    "{when: telemetry_absent, for: 6h}",
+)
 STEP = 3  # every write was tried once; a third of them shows what is broken later
 GUESSES, LABELS = [0.9, 0.8, 0.2, 0.4, 0.6, 0.1], [1, 1, 0, 0, 1, 0]
 
@@ -97,7 +97,7 @@ class Mortal(SqliteStore):
 
 def born(store):
     world = World(store)
-    world.policies.change("    monitoring:\n", RULES)
+    world.policies.monitor(*RULES)
     return world
 
 

@@ -11,19 +11,15 @@ from tests.unit.services.fakes import NOON, FixedPolicy
 from tests.unit.services.telemetry_messages import ref
 from tests.unit.telemetry.telemetry_builders import PROFILE
 
-LABELLED = "      - {when: model_performance, metric: auc, window: 7d, below: 0.6}\n"
-FAIR = "      - {when: fairness, sensitive: sex, metric: accuracy_difference, window: 7d, above: 0.2}\n"
+LABELLED = "{when: model_performance, metric: auc, window: 7d, below: 0.6}"
+FAIR = "{when: fairness, sensitive: sex, metric: accuracy_difference, window: 7d, above: 0.2}"
 COUNTERS = {ref().key: RowCounter(PROFILE)}
 ACCEPTED = (NOON.replace(year=2020), NOON.replace(year=2030))
 
 
-def policy_with(*rules, telemetry=""):
+def policy_with(*rules, telemetry="lateness: 1d"):
     policies = FixedPolicy()
-    text = "    telemetry: {traffic_bucket: 1m, lateness: 1d"
-    if telemetry:
-        policies.change(f"{text}}}", f"{text}, {telemetry}}}")
-    else:
-        policies.change("    monitoring:\n", "    monitoring:\n" + "".join(rules))
+    policies.monitor(*rules, telemetry=telemetry)
     return policies.loaded.policy
 
 
