@@ -167,7 +167,7 @@ def test_a_full_buffer_drops_the_oldest_with_a_count_and_never_waits():
         ((ROWS, [0.5], None, "x" * 100_000), 1),
         ((object(), object(), object(), object()), 1),
     ],
-    ids=str,
+    ids=range(8),
 )
 def test_bad_arguments_are_counted_not_raised(collector, sent, arguments, rows):
     collector.collect(*arguments)
