@@ -10,7 +10,7 @@ from shared.domain.observations import DeploymentRef
 from shared.parsing.fields import FieldError, shown
 
 ID_CHARACTERS_MAX = 2_048  # longer is no ARM id, and must not fill the cache
-IDS_CACHED_MAX = 1_024
+IDS_CACHED_MAX = 16_384
 
 _ID = re.compile(
     r"(?P<workspace>/.*/workspaces/[^/]+)/onlineendpoints/(?P<endpoint>[^/]+)(?:/deployments/(?P<deployment>[^/]+))?/?"
