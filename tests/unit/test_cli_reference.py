@@ -194,7 +194,7 @@ def test_what_a_period_became_is_what_its_window_counts_of_the_same_lines(outerl
     outerloop("build", "c.jsonl", "--out", "march.json")
     profile = decode_profile((tmp_path / "march.json").read_bytes())
     messages = [read_message(line.encode()) for line in lines.splitlines()]
-    [window] = accumulate(messages, {BLUE.key: RowCounter(profile)}, {BLUE.key: "1mo"}, "1m").partials
+    [window] = accumulate(messages, {BLUE.key: RowCounter(profile)}, {BLUE.key: ("1mo",)}, "1m").partials
     assert recounted(profile, window.rows, window.counts) == profile
 
 

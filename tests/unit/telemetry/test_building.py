@@ -40,7 +40,7 @@ def feature(values, **choices):
 def count_column(column, feature):
     """The bins of a column, then its nulls, type errors and values outside, as production counts rows."""
     counter = RowCounter(ReferenceProfile(rows=1, features={"it": feature}))
-    return counter.inputs([{"it": value} for value in column]).counts
+    return counter.count([{"it": value} for value in column], ()).counts
 
 
 def notes_on(values, **choices):
@@ -342,7 +342,7 @@ def test_windows_of_the_same_rows_hold_the_counts_of_the_reference():
     scores = random.random(500).tolist()
     profile = built({name: [row[name] for row in rows] for name in rows[0]}, scores, categorical=frozenset({"hour"}))
     messages = [inputs(*rows), outputs(*({"prediction": score} for score in scores))]
-    [partial] = accumulate(messages, {BLUE.key: RowCounter(profile)}, {BLUE.key: "1d"}, "1m").partials
+    [partial] = accumulate(messages, {BLUE.key: RowCounter(profile)}, {BLUE.key: ("1d",)}, "1m").partials
     for name, counted in profile.feature_counts(partial.counts).items():
         assert counted.bins.tolist() == profile.features[name].bin_counts.tolist()
         assert (counted.nulls, counted.type_errors, counted.outside) == (0, 0, 0)
