@@ -16,11 +16,22 @@ from handlers import (
     platform_events,
     registry_webhooks,
     timers,
+    workloads,
 )
 from shared.settings import hears_platform_hub, wants_fast_event_hub_converter
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for module in (event_grid, event_hubs, commands, timers, approvals, dashboard, monitor_alerts, registry_webhooks):
+for module in (
+    event_grid,
+    event_hubs,
+    commands,
+    timers,
+    approvals,
+    dashboard,
+    workloads,
+    monitor_alerts,
+    registry_webhooks,
+):
     app.register_functions(module.blueprint)
 if hears_platform_hub():  # a trigger whose hub is not set would keep the host from starting
     app.register_functions(platform_events.blueprint)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from shared.cli import files, operate, policies, rejections, silences, watch
+from shared.cli import files, operate, plots, policies, rejections, silences, watch
 from shared.cli import outbox as orders
 from shared.cli import reference as references
 from shared.cli import samples as sampled
@@ -70,6 +70,7 @@ app.command("parse", short_help="What would the loop hear in raw payloads?")(fil
 app.command("decide", short_help="What would be decided about raw payloads, and why?")(files.decide)
 app.command("status", short_help="What is happening: workloads, waits, newest decisions.")(watch.status)
 app.command("explain", short_help="Why did something happen, or not?")(watch.explain)
+app.command("plot", short_help="Drift and performance over time, as a picture.")(plots.plot)
 app.command("approvals", short_help="Which questions wait for a person, and where to answer.")(watch.approvals)
 rejected.command("list", short_help="The newest first.")(rejections.listed)
 rejected.command("show", short_help="One of them, with its body.")(rejections.show)

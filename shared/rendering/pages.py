@@ -14,7 +14,7 @@ from shared.domain.commands import kind_of
 from shared.domain.decisions import Decision, Reason
 from shared.domain.outcomes import Failed, Skipped, Succeeded, Unknown
 from shared.domain.records import CommandRow
-from shared.rendering.shown import Dashboard, ShownQuestion
+from shared.rendering.shown import Dashboard, ShownQuestion, WorkloadPage
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -67,7 +67,12 @@ def message_page(text: str) -> str:
 
 def dashboard_page(view: Dashboard) -> str:
     """Every workload, what waits, and the newest of the ledger. Loads itself again every 15 seconds."""
-    return _render("dashboard.html", view=view)
+    return _render("dashboard.html", view=view, ledger=view.ledger)
+
+
+def workload_page(page: WorkloadPage) -> str:
+    """One workload: its picture, who serves, what waits, what its windows said, and the newest of its ledger."""
+    return _render("workload.html", page=page, at=page.at, shown=page.workload, ledger=page.ledger)
 
 
 def command_state(row: CommandRow) -> str:

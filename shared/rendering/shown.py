@@ -224,6 +224,30 @@ class ShownAside:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownJudgement:
+    """What one window of one version said to one rule. ``compared`` is what the rule compared with its limit."""
+
+    rule: str
+    window: str
+    version: str
+    verdict: str
+    compared: float
+    rows: int
+    start: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadPage:
+    """Everything about one workload, newest first. ``plot`` is the address of its picture, relative to the page."""
+
+    at: datetime
+    workload: ShownWorkload
+    judgements: tuple[ShownJudgement, ...]
+    ledger: tuple[LedgerEntry, ...]
+    plot: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dashboard:
     """Everything on one page, newest first. Bodies of rejections are left out: they may hold telemetry.
 

@@ -7,8 +7,9 @@ from shared.domain.facts import Facts
 from shared.domain.policy import Policy
 from shared.domain.routing import upstream_subject
 from shared.ports import Store
-from shared.rendering.shown import ShownOrigin, ShownVerdict
+from shared.rendering.shown import ShownJudgement, ShownOrigin, ShownVerdict
 
+JUDGEMENTS_SHOWN = 60
 BY = "--by YOU --why WHY"
 
 
@@ -26,6 +27,25 @@ def verdicts(facts: Facts) -> tuple[ShownVerdict, ...]:
         for seen in facts.windows.get(facts.champion, ())
     }
     return tuple(newest[key] for key in sorted(newest))
+
+
+def judgements(facts: Facts) -> tuple[ShownJudgement, ...]:
+    """What the windows of every version that may serve said to each rule, the newest first."""
+    found = [
+        ShownJudgement(
+            rule=seen.rule,
+            window=seen.window,
+            version=version,
+            verdict=seen.verdict,
+            compared=seen.share,
+            rows=seen.rows,
+            start=seen.start,
+        )
+        for version, windows in facts.windows.items()
+        for seen in windows
+    ]
+    found.sort(key=lambda one: (one.rule, one.window, one.version))
+    return tuple(sorted(found, key=lambda one: one.start, reverse=True)[:JUDGEMENTS_SHOWN])
 
 
 async def origins(store: Store, policy: Policy) -> tuple[ShownOrigin, ...]:

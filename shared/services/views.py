@@ -23,6 +23,7 @@ from shared.rendering.shown import (
     ShownRollout,
     ShownSilence,
     ShownWorkload,
+    WorkloadPage,
 )
 from shared.services import telemetry_views
 from shared.signing import ApprovalLinks, Question
@@ -62,6 +63,21 @@ async def dashboard(store: Store, policy: Policy, now: datetime, link: Link) -> 
 async def workloads(store: Store, policy: Policy, link: Link, now: datetime) -> list[ShownWorkload]:
     """Every workload of the policy, then those that only the store still knows, by name."""
     return [await workload(store, policy, name, link, now) for name in await _names(store, policy)]
+
+
+async def workload_page(store: Store, policy: Policy, name: str, link: Link, now: datetime) -> WorkloadPage | None:
+    """Everything about one workload on one page; None when neither policy nor store knows it. Raises StoreUnavailableError."""
+    if not await is_known(store, policy, name):
+        return None
+    shown, subject = await workload(store, policy, name, link, now), subject_of(name)
+    newest = await ledger(store, subject, LEDGER_SHOWN)
+    judged = telemetry_views.judgements((await store.facts(subject)).value)
+    return WorkloadPage(now, shown, judged, tuple(newest), plot=f"{name}/drift.png")
+
+
+async def is_known(store: Store, policy: Policy, name: str) -> bool:
+    """Whether policy or store knows a workload. Raises StoreUnavailableError."""
+    return name in await _names(store, policy)
 
 
 async def _names(store: Store, policy: Policy) -> list[str]:

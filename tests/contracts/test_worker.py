@@ -35,6 +35,8 @@ FUNCTIONS = {
     "receive_events": "httpTrigger",
     "receive_registry_webhook": "httpTrigger",
     "status": "httpTrigger",
+    "workload": "httpTrigger",
+    "drift_plot": "httpTrigger",
 }
 SETTINGS = {
     "OUTERLOOP_POLICY": str(ROOT / "examples" / "flight_delays" / "policy.yaml"),

@@ -20,6 +20,7 @@ HEAVY = (
     "azure.eventhub",
     "azure.identity",
     "azure.storage",
+    "matplotlib",
     "pandas",
     "scipy",
 )

@@ -159,6 +159,8 @@ print(json.dumps(found))
         "answer_approval": "httpTrigger",
         "dashboard": "httpTrigger",
         "status": "httpTrigger",
+        "workload": "httpTrigger",
+        "drift_plot": "httpTrigger",
     }
 
 

@@ -13,10 +13,12 @@ from shared.rendering.shown import (
     OpenQuestion,
     ShownFreeze,
     ShownHold,
+    ShownJudgement,
     ShownQuestion,
     ShownRollout,
     ShownSilence,
     ShownWorkload,
+    WorkloadPage,
 )
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -128,3 +130,12 @@ def dashboard(*workloads):
         RejectedRow(id="r", channel="event_grid", reason="malformed_json", detail="x", received_at=NOON, body=b""),
     )
     return Dashboard(NOON, workloads, entries, rejected)
+
+
+def page_of(shown):
+    judged = (
+        ShownJudgement("data_drift", "1mo", "6", "detected", 0.25, 28_119, NOON),
+        ShownJudgement("model_performance", "1mo", "6", "no_data", 0.0, 40, NOON),
+    )
+    entries = (LedgerEntry(DECISION, (row(Succeeded(data={"sent": 2.0})),)),)
+    return WorkloadPage(NOON, shown, judged, entries, "flight-delay/drift.png")

@@ -18,8 +18,9 @@ from shared.rendering.pages import (
     dashboard_page,
     message_page,
     reason_text,
+    workload_page,
 )
-from shared.rendering.shown import Dashboard, LedgerEntry, ShownQuestion
+from shared.rendering.shown import Dashboard, LedgerEntry, ShownJudgement, ShownQuestion, WorkloadPage
 from tests.unit.rendering.page_samples import (
     ASKED,
     COOLDOWN,
@@ -30,6 +31,7 @@ from tests.unit.rendering.page_samples import (
     QUESTION,
     busy_workload,
     dashboard,
+    page_of,
     row,
     workload,
 )
@@ -49,6 +51,8 @@ PAGES = {
     "answered.html": lambda: answered_page(DECISION),
     "message.html": lambda: message_page("sign in first"),
     "dashboard.html": lambda: dashboard_page(dashboard(busy_workload())),
+    "workload.html": lambda: workload_page(page_of(busy_workload())),
+    "workload.empty.html": lambda: workload_page(WorkloadPage(NOON, workload(), (), (), "flight-delay/drift.png")),
     "dashboard.empty.html": lambda: dashboard_page(Dashboard(NOON, (workload(),), (), ())),
 }
 
@@ -66,7 +70,7 @@ def body_of(html):
 class Balanced(HTMLParser):
     """Fails on a tag that closes what is not open."""
 
-    void = frozenset({"meta", "input", "br"})
+    void = frozenset({"meta", "input", "br", "img"})
 
     def __init__(self):
         super().__init__()
@@ -96,7 +100,8 @@ def test_a_page_needs_nothing_but_itself(name):
     assert "<script" not in page
     assert "url(" not in page
     assert "@import" not in page
-    assert all(link.startswith("https://outerloop.example/") for link in parser.links)
+    own = ("https://outerloop.example/", "workloads/", "flight-delay/", "../dashboard")
+    assert all(link.startswith(own) for link in parser.links)
 
 
 def test_the_form_goes_back_to_where_it_came_from_with_what_it_carries():
@@ -254,3 +259,22 @@ def test_a_command_is_shown_as_far_as_it_has_come(given, state, detail):
 def test_importing_the_pages_does_not_import_jinja():
     code = "import sys, shared.rendering.pages; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_everything_on_the_page_of_a_workload_is_escaped():
+    judged = ShownJudgement(HOSTILE, "1mo", HOSTILE, "pass", 0.1, 5, NOON)
+    page = workload_page(WorkloadPage(NOON, workload(name=HOSTILE), (judged,), (), HOSTILE))
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 5
+    assert 'src="&lt;script' in page
+
+
+def test_the_dashboard_leads_to_the_page_of_each_workload_and_back():
+    assert '<a href="workloads/flight-delay">flight-delay</a>' in dashboard_page(dashboard(workload()))
+    assert '<a href="../dashboard">' in workload_page(page_of(workload()))
+
+
+def test_both_pages_show_a_workload_in_the_same_words():
+    whole, single = PAGES["dashboard.html"](), PAGES["workload.html"]()
+    for heading in ("champion", "traffic", "rollout", "Versions", "Incidents", "Held back", "Waiting for people"):
+        assert (heading in whole, heading in single) == (True, True)
