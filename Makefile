@@ -38,7 +38,7 @@ test: install  ## every test but the mutations and the kills
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not mutation and not crash"
 
 test-mutations: install  ## break the product on purpose; the story has to notice (some minutes)
-	$(BIN)/python -m pytest -m mutation
+	$(BIN)/python -m pytest -n 2 -m mutation
 
 simulate: install  ## play thousands of bad days on virtual time, from seeds (SEEDS=2000 FIRST=0)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
