@@ -105,3 +105,12 @@ def test_a_profile_of_one_feature_is_enough(name):
     counter = RowCounter(ReferenceProfile(rows=1, features={name: PROFILE.features[name]}))
     counted = counter.count([{"carrier": "AA", "prediction": math.pi}], [{"prediction": 0.1}])
     assert counted.counts.sum() == 1
+
+
+@pytest.mark.parametrize("name", ["prediction", "carrier", "stops", "distance"])
+def test_typed_rows_of_a_profile_of_one_feature_count_as_objects_do(name):
+    counter = RowCounter(ReferenceProfile(rows=1, features={name: PROFILE.features[name]}))
+    inputs = [{"carrier": "AA", "stops": 1, "distance": 2.5}, {"carrier": None, "stops": "x"}]
+    outputs = [{"prediction": 0.5}, {"prediction": None}]
+    own = counter.count(typed(inputs, counter.types.input_row), typed(outputs, counter.types.output_row))
+    assert same(own, counter.count(inputs, outputs))
