@@ -22,6 +22,7 @@ from local.story.clients import Callers, Control
 from local.story.data import Flights
 from local.story.evidence import gather
 from local.story.progress import Progress, timeline
+from local.story.request_log import RequestLog
 from local.story.run_folder import RunFolderError, held
 from local.story.scene import Story
 from local.story.state import LoopState
@@ -60,8 +61,9 @@ async def telling(world: World, progress: Progress, broken: str) -> "AsyncIterat
         progress.say("Event Grid is subscribed: its handshake was answered")
         flights = await asyncio.to_thread(Flights, world.state / "data")
         progress.say("the flights of January to September 2013 are loaded")
-        state, callers, monitor = LoopState(store), Callers(world), ActionGroup(world)
-        yield Story(world, control, state, flights, progress, callers, monitor, broken)
+        state, log, monitor = LoopState(store), RequestLog(), ActionGroup(world)
+        callers = Callers(world, log=log)
+        yield Story(world, control, state, flights, progress, callers, log, monitor, broken)
     finally:
         await store.close()
 
@@ -75,7 +77,7 @@ async def run(world: World, progress: Progress, broken: str) -> bool:
     async with telling(world, progress, broken) as story:
         failure = await _play(story)
         progress.show(await timeline(story.state))
-        checks = verdict.judge(evidence := await gather(world, story.control, story.state))
+        checks = verdict.judge(evidence := await gather(story))
     figures = verdict.auc_figures(evidence)
     if figures:
         progress.show(f"AUC on the same later flights: version 2 {figures[0]:.4f}, version 1 {figures[1]:.4f}")
@@ -96,7 +98,7 @@ async def _play(story: Story) -> StoryError | None:
     try:
         for chapter in WHOLE:
             await chapter(story)
-            evidence = await gather(story.world, story.control, story.state)
+            evidence = await gather(story)
             broken = [f"{check.name} [{check.seen}]" for check in verdict.invariants(evidence) if not check.passed]
             if broken:
                 return StoryError("; ".join(broken))

@@ -8,6 +8,7 @@ import asyncio
 
 from local.story import images
 from local.story.console import outerloop
+from local.story.delays import tell_delays
 from local.story.promotions import ROLLOUT_SECONDS, roll_out, through_approval
 from local.story.scene import Story
 from local.story.training import submit_training
@@ -33,13 +34,18 @@ async def first_version(story: Story) -> None:
 
 
 async def drift(story: Story) -> None:
-    """March to May are scored; drift persists, and a retraining starts. Azure ML's own monitor says the same again."""
+    """March to May are scored; drift persists, and a retraining starts. Azure ML's own monitor says the same again.
+
+    What became of a month's flights is told once those of the next were scored: labels are late in life too.
+    """
     say = story.progress.say
     story.progress.chapter("2. The world changes")
     await story.callers.connect()
     for month in (3, 4, 5):
         story.sent_rows[month] = await story.callers.score(story.flights.rows(month), FULL_SPEED)
         say(f"{story.sent_rows[month]} flights of month {month} were scored by the live endpoint")
+        if month > 3:
+            await tell_delays(story, month - 1)
     await story.flights.publish_labels(story.control, 5)
     june = story.flights.rows(6)[:1500]  # enough to move the watermark more than a day into June
     story.sent_rows[6] = await story.callers.score(june, FULL_SPEED)
@@ -85,6 +91,7 @@ async def remedy(story: Story) -> None:
     say("version 2 went 10, 50, 100 against version 1 over the same minutes")
     rest = story.flights.rows(6)[story.sent_rows[6] :]
     story.sent_rows[6] += await story.callers.score(rest, FULL_SPEED)
+    await tell_delays(story, 5)
     await story.flights.publish_labels(story.control, 6)
     story.sent_rows[7] = await story.callers.score(story.flights.rows(7)[:1500], FULL_SPEED)
     incident = await story.wait_incident("data_drift", "closed", REMEDY_SECONDS)
@@ -112,6 +119,7 @@ async def afterwards(story: Story) -> None:
     for month in (7, 8):
         rest = story.flights.rows(month)[story.sent_rows.get(month, 0) :]
         story.sent_rows[month] = story.sent_rows.get(month, 0) + await story.callers.score(rest, FULL_SPEED)
+        await tell_delays(story, month - 1)
     story.progress.say(f"flights scored: {story.sent_rows}")
     wish = ("--by", "alice@contoso.com", "--why", "to see what the guards say")
     story.progress.say(

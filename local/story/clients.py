@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
+from local.story.request_log import RequestLog
 from local.story.world import PRODUCTION, StoryError, World
 
 API_VERSION = "2024-04-01"
@@ -48,13 +49,17 @@ class Control:
 
 @dataclass
 class Callers:
-    """The programs that ask a production endpoint for predictions, 50 rows a request."""
+    """The programs that ask a production endpoint for predictions, 50 rows a request.
+
+    Those with a log give each request an id and keep what was answered.
+    """
 
     world: World
     workspace: str = PRODUCTION
     endpoint: str = "flight-delay"
     answered: int = 0
     failed: int = 0
+    log: RequestLog | None = None
     _url: str = ""
     _headers: dict[str, str] = field(default_factory=dict)
 
@@ -91,10 +96,14 @@ class Callers:
         return sent
 
     async def _ask(self, client: httpx.AsyncClient, rows: Sequence[dict[str, Any]], limits: asyncio.Semaphore) -> None:
+        request_id = self.log.next_id() if self.log else None
+        named = {"request_id": request_id} if request_id else {}
         try:
-            answer = await client.post(self._url, json={"rows": rows}, headers=self._headers)
+            answer = await client.post(self._url, json={**named, "rows": rows}, headers=self._headers)
             self.answered += answer.status_code == 200
             self.failed += answer.status_code != 200
+            if self.log and request_id and answer.status_code == 200:
+                self.log.note(request_id, rows, answer)
         except httpx.HTTPError:
             self.failed += 1
         finally:

@@ -16,29 +16,37 @@ MONTHS = range(1, 10)  # January to September
 
 
 class Flights:
-    """Every month once as a file and once as scoring rows. Loading takes some seconds."""
+    """Every month once as a file and once as scoring rows. Loading takes some seconds.
+
+    ``late`` is 1 for each flight that was late, by its ``row_id``, and 0 for each other.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._example = example_data(EXAMPLE)
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         frame = self._example.labelled_rows(MONTHS)
+        self.late: dict[str, int] = dict(zip(frame["row_id"], frame["label"].tolist(), strict=True))
         self._months = {month: frame[frame["event_time"].str[5:7] == f"{month:02d}"] for month in MONTHS}
 
     def rows(self, month: int) -> list[dict[str, Any]]:
         """The rows of a month as callers send them, in order of time, without labels."""
         return list(self._example.request_rows(self._months[month]))
 
+    def month_file(self, month: int) -> Path:
+        """The labelled flights of a month as a file; written once."""
+        path = self._folder / f"2013-{month:02d}.csv.gz"
+        if not path.exists():
+            compression = {"method": "gzip", "mtime": 0, "compresslevel": 1}
+            self._months[month].to_csv(path, index=False, compression=compression)
+        return path
+
     async def publish_labels(self, control: Control, through: int) -> None:
         """Everything labelled up to a month becomes a new version of the data asset ``flights-labelled``, with its rows as a tag."""
         folder = self._folder / f"through-2013-{through:02d}"
         folder.mkdir()
         for month in range(1, through + 1):
-            path = self._folder / f"2013-{month:02d}.csv.gz"
-            if not path.exists():
-                self._months[month].to_csv(
-                    path, index=False, compression={"method": "gzip", "mtime": 0, "compresslevel": 1}
-                )
+            path = self.month_file(month)
             (folder / path.name).hardlink_to(path)
         await control.order(
             "data-assets",

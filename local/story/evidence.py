@@ -1,19 +1,21 @@
-"""What the verdict looks at: the target's own journal, what people were sent, and the ledger. Never what the driver printed.
+"""What the verdict looks at: the target's own journal, what people were sent, what callers were answered, and the ledger. Never what
+the driver printed.
 
-Owns the collecting and the shape of a check. Judges nothing (``verdict``, ``verdict_incidents``).
+Owns the collecting and the shape of a check. Judges nothing (``verdict`` and its parts).
 """
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from local.story.clients import Control
 from local.story.images import WORKLOAD as DIGITS_WORKLOAD
-from local.story.state import LoopState
+from local.story.request_log import Answered
+from local.story.scene import Story
 from local.story.world import PRODUCTION, World
 from shared.domain.decisions import Decision
 from shared.domain.facts import Facts, Incident
 from shared.domain.routing import subject_of
+from shared.domain.telemetry_signals import PerformanceMeasured
 
 _DATASTORE_PATH = re.compile(r"azureml://.*/workspaces/([^/]+)/datastores/workspaceblobstore/paths/([^\s\"]+)")
 
@@ -32,6 +34,9 @@ class Evidence:
     digits: Facts
     captured: int  # files that lie where the annotation task says
     rejected: int
+    measured: list[PerformanceMeasured]
+    answered: list[Answered]
+    late: dict[str, int]  # what became of each flight of the months in question, by its id
 
     def effects(self, name: str) -> list[dict[str, Any]]:
         """The journal's entries of one kind of effect."""
@@ -60,20 +65,24 @@ class Check:
     seen: str
 
 
-async def gather(world: World, control: Control, state: LoopState) -> Evidence:
+async def gather(story: Story) -> Evidence:
     """Collect the evidence of a story that has come to rest."""
-    cards = await control.look("cards")
+    control, state = story.control, story.state
+    cards, decisions = await control.look("cards"), await state.decisions()
     return Evidence(
         journal=await control.look("journal"),
         cards=cards,
         mails=await control.look("mails"),
         dropped=await control.look("dropped"),
         jobs=await control.look("jobs"),
-        decisions=await state.decisions(),
+        decisions=decisions,
         facts=await state.facts(),
         digits=await state.facts(DIGITS_WORKLOAD),
-        captured=_captured(world, cards),
+        captured=_captured(story.world, cards),
         rejected=await state.rejected(),
+        measured=await state.measured(decisions),
+        answered=story.log.answered,
+        late=story.flights.late,
     )
 
 

@@ -12,6 +12,7 @@ from local.story.alerts import ActionGroup
 from local.story.clients import Callers, Control
 from local.story.data import Flights
 from local.story.progress import Progress
+from local.story.request_log import RequestLog
 from local.story.state import WORKLOAD, LoopState, explain_state, version_in, wait_for
 from local.story.world import World
 from shared.domain.decisions import Decision
@@ -30,6 +31,7 @@ class Story:
     flights: Flights
     progress: Progress
     callers: Callers
+    log: RequestLog  # of these callers
     monitor: ActionGroup
     broken: str = "row_by_row"  # how version 3 scores; a test makes it "vectorised", which is not broken
     sent_rows: dict[int, int] = field(default_factory=dict)

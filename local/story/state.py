@@ -5,7 +5,7 @@ Owns the waiting: each wait has a deadline, a line of progress and a reason to e
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from local.story.world import StoryError
@@ -14,6 +14,7 @@ from shared.domain.facts import Facts, Version
 from shared.domain.lifecycle import ENDED
 from shared.domain.records import CommandRow
 from shared.domain.routing import subject_of
+from shared.domain.telemetry_signals import PerformanceMeasured
 from shared.ports import Store
 
 WORKLOAD = "flight-delay"
@@ -38,6 +39,12 @@ class LoopState:
     async def commands(self, decision: Decision) -> list[CommandRow]:
         """The commands of a decision with their outcomes."""
         return await self._store.commands(decision.id, decision.subject)
+
+    async def measured(self, decisions: Iterable[Decision]) -> list[PerformanceMeasured]:
+        """How good predictions were found to be, by the signals that these decisions are about."""
+        keys = [decision.cause for decision in decisions if decision.cause_kind == "PerformanceMeasured"]
+        rows = [await self._store.signal(key) for key in keys]
+        return [row.signal for row in rows if row and isinstance(row.signal, PerformanceMeasured)]
 
     async def rejected(self) -> int:
         """How many deliveries were stored as rejected."""

@@ -6,7 +6,7 @@ Owns the list of what must be true at the end, and the checks of the first half.
 from collections import Counter
 from collections.abc import Callable
 
-from local.story import verdict_incidents
+from local.story import verdict_incidents, verdict_labels
 from local.story.evidence import Check, Evidence, production_traffic
 from shared.domain.commands import kind_of
 
@@ -178,6 +178,7 @@ CHECKS: tuple[Callable[[Evidence], Check], ...] = (
     _helped,
     _caught,
     _held,
+    *verdict_labels.CHECKS,
     *verdict_incidents.CHECKS,
     _once,
     _nothing_lost,

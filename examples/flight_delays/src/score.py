@@ -7,7 +7,6 @@ fails a request.
 import json
 import logging
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,22 +43,24 @@ def init() -> None:
 
 
 def run(raw_data: str) -> dict[str, list[float]]:
-    """Score `{"rows": [{the 12 features, "event_time"?, "row_id"?}, …]}`; null stands for a missing value.
+    """Score `{"request_id"?, "rows": [{the 12 features, "event_time"?, "row_id"?}, …]}`; null stands for a missing value.
 
+    A caller that will know what became of the flights sends a `request_id` and keeps it: labels come back under it.
     Answers `{"predictions": [chance of being late, …]}`; raises ValueError, KeyError or RuntimeError otherwise, which
     the server turns into an error status.
     """
     if serving.model is None:
         raise RuntimeError("run was called before init")
-    rows = json.loads(raw_data)["rows"]
+    request = json.loads(raw_data)
+    rows = request["rows"]
     predictions = serving.model.answer(rows)
     if serving.collector is not None:
-        _record(rows, predictions)
+        _record(rows, predictions, request.get("request_id"))
     return {"predictions": predictions}
 
 
-def _record(rows: list[dict[str, Any]], predictions: list[float]) -> None:
+def _record(rows: list[dict[str, Any]], predictions: list[float], request_id: Any) -> None:
     features = [{name: row[name] for name in FEATURES} for row in rows]
     timed = all("event_time" in row for row in rows)
     event_times = [row["event_time"] for row in rows] if timed else None
-    serving.collector.collect(features, predictions, event_times, secrets.token_hex(16))
+    serving.collector.collect(features, predictions, event_times, request_id)

@@ -6,7 +6,6 @@ Owns the request and answer format, and that statistics of the images are record
 import json
 import logging
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,22 +42,24 @@ def init() -> None:
 
 
 def run(raw_data: str) -> dict[str, list[int]]:
-    """Read `{"rows": [{"image": [64 pixels from 0 to 16], "event_time"?}, ...]}`, answer `{"predictions": [digit, ...]}`.
+    """Read `{"request_id"?, "rows": [{"image": [64 pixels from 0 to 16], "event_time"?}, ...]}`, answer `{"predictions": [digit, ...]}`.
 
+    A caller that will know the true digits sends a `request_id` and keeps it: labels come back under it.
     Raises ValueError, KeyError or RuntimeError otherwise, which the server turns into an error status.
     """
     if serving.model is None:
         raise RuntimeError("run was called before init")
-    rows = json.loads(raw_data)["rows"]
+    request = json.loads(raw_data)
+    rows = request["rows"]
     images = images_of(row["image"] for row in rows)
     predictions = [int(digit) for digit in serving.model.predict(images)] if rows else []
     if serving.collector is not None and rows:
-        _record(images, predictions, rows)
+        _record(images, predictions, rows, request.get("request_id"))
     return {"predictions": predictions}
 
 
-def _record(images: Images, predictions: list[int], rows: list[dict[str, Any]]) -> None:
+def _record(images: Images, predictions: list[int], rows: list[dict[str, Any]], request_id: Any) -> None:
     columns = statistics(images)
     features = [{name: columns[name][number] for name in STATISTICS} for number in range(len(images))]
     times = [row["event_time"] for row in rows] if all("event_time" in row for row in rows) else None
-    serving.collector.collect(features, [float(digit) for digit in predictions], times, secrets.token_hex(16))
+    serving.collector.collect(features, [float(digit) for digit in predictions], times, request_id)

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import re
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -120,14 +119,26 @@ def test_the_endpoint_serves_a_nested_model_and_hands_rows_to_the_collector(
 
     src.score.init()
     src.score.serving.collector = SimpleNamespace(collect=lambda *call: recorded.append(call))
-    answer = src.score.run(json.dumps({"rows": complete}))
+    answer = src.score.run(json.dumps({"request_id": "r1", "rows": complete}))
 
     assert answer == {"predictions": pytest.approx(trained.model.answer(complete))}
     [(features, predictions, event_times, correlation_id)] = recorded
     assert features[0].keys() == set(src.flight_features.FEATURES)
     assert predictions == answer["predictions"]
     assert event_times[0] == complete[0]["event_time"]
-    assert re.fullmatch(r"[0-9a-f]{32}", correlation_id)
+    assert correlation_id == "r1"
+
+
+def test_a_request_without_an_id_is_recorded_without_one(src, trained, complete, monkeypatch):
+    """An id that nobody keeps finds no label, and costs the loop an event of its own."""
+    recorded = []
+    collector = SimpleNamespace(collect=lambda *call: recorded.append(call))
+    monkeypatch.setattr(src.score, "serving", src.score.Serving(trained.model, collector))
+
+    src.score.run(json.dumps({"rows": complete}))
+
+    [(*_, correlation_id)] = recorded
+    assert correlation_id is None
 
 
 @pytest.mark.filterwarnings("ignore")  # of the SDK's own schema library

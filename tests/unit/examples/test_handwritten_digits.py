@@ -110,12 +110,20 @@ def serving(src, trained, monkeypatch):
 
 def test_scoring_answers_a_digit_for_each_image_and_records_numbers_not_pixels(serving, data):
     rows = data.request_rows(data.production_images(20), "2025-03-03T12:00:00Z")
-    answer = serving.run(json.dumps({"rows": rows}))
+    answer = serving.run(json.dumps({"request_id": "r1", "rows": rows}))
     assert all(digit in range(10) for digit in answer["predictions"])
-    ((features, predictions, times, _),) = serving.recorder.calls
+    ((features, predictions, times, request_id),) = serving.recorder.calls
     assert len(features) == len(predictions) == len(times) == 20
     assert set(features[0]) == {"brightness", "contrast", "ink", "row_of_ink", "column_of_ink"}
     assert times[0] == "2025-03-03T12:00:00Z"
+    assert request_id == "r1"
+
+
+def test_a_request_without_an_id_is_recorded_without_one(serving, data):
+    rows = data.request_rows(data.production_images(2), "2025-03-03T12:00:00Z")
+    serving.run(json.dumps({"rows": rows}))
+    ((*_, request_id),) = serving.recorder.calls
+    assert request_id is None
 
 
 def test_a_request_without_images_is_answered_and_records_nothing(serving):
