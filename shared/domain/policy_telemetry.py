@@ -43,4 +43,6 @@ class TelemetrySettings(Section):
     def _whole_seconds(cls, bucket: timedelta) -> timedelta:
         if bucket < timedelta(seconds=1) or bucket % timedelta(seconds=1):
             raise ValueError(f"{format_duration(bucket)} is no bucket: write whole seconds, at least 1s")
+        if bucket > timedelta(days=1):
+            raise ValueError(f"{format_duration(bucket)} is too long for a bucket of traffic: write at most 1d")
         return bucket

@@ -31,6 +31,17 @@ def _zone(name: str) -> str:
     return name
 
 
+_DAYS = {"mo": 31.0, "w": 7.0, "d": 1.0, "h": 1 / 24, "m": 1 / 1_440, "s": 1 / 86_400}
+_DAYS_MAX = 3_720.0  # 120 months: a longer window never ends, and some lengths have no calendar
+
+
+def _at_most_ten_years(length: str) -> str:
+    unit = "mo" if length.endswith("mo") else length[-1]
+    if float(length.removesuffix(unit)) * _DAYS[unit] > _DAYS_MAX:
+        raise ValueError(f"{length} is too long for a window: write at most 120mo")
+    return length
+
+
 def _money(value: object) -> object:
     return value if isinstance(value, Money) else parse_money(str(value))
 
@@ -39,7 +50,9 @@ Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(form
 LimitText = Annotated[Limit, BeforeValidator(_limit), PlainSerializer(str, return_type=str)]
 MoneyText = Annotated[Money, BeforeValidator(_money), PlainSerializer(str, return_type=str)]
 Persistence = Annotated[str, StringConstraints(pattern=r"^[1-9]\d? of [1-9]\d?$")]
-WindowLength = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
+WindowLength = Annotated[
+    str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$"), AfterValidator(_at_most_ten_years)
+]
 ResourceId = Annotated[str, StringConstraints(pattern=r"(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/.+")]
 StorageId = Annotated[
     str,

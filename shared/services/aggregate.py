@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from shared.domain.durations import format_duration
+from shared.domain.ids import derive
 from shared.domain.observations import DeploymentRef, TrafficSample
 from shared.domain.outcomes import Failed, Outcome, Succeeded
 from shared.domain.policy_environments import Environment
+from shared.domain.records import RejectedRow
 from shared.domain.references import deployment_name
 from shared.domain.telemetry_signals import WindowClosed
-from shared.ports import Clock, ConflictError, PolicySource, Store, Stored
+from shared.ports import Clock, ConflictError, PolicySource, Store, Stored, StoredDelta
 from shared.services.absence import AbsenceWatch
 from shared.services.aside import AsideRows
 from shared.services.closing import WindowCloser, window_name
@@ -23,9 +25,9 @@ from shared.services.intake import Intake
 from shared.services.labels import LabelWatch
 from shared.services.sampling import SampleKeeper
 from shared.services.telemetry_sources import FileLines, HubPartition, TelemetrySource
-from shared.telemetry.encoding import decode_delta
+from shared.telemetry.encoding import UnreadableState, decode_delta
 from shared.telemetry.fold import WindowState, decode_window, encode_window, fold
-from shared.telemetry.partials import TrafficPartial, WindowKey
+from shared.telemetry.partials import Delta, TrafficPartial, WindowKey
 from shared.telemetry.profiles import ProfileError, encode_profile, profile_from_tags
 from shared.telemetry.traffic import summarise
 
@@ -106,7 +108,7 @@ class Aggregator:
             return 0
         known: dict[str, Stored[bytes]] = {}
         states: dict[WindowKey, WindowState] = {}
-        read = [(stored, decode_delta(stored.body)) for stored in deltas]
+        read = await self._read_deltas(deltas)
         for stored, delta in read:
             for partial in delta.partials:
                 if partial.key not in states:
@@ -124,6 +126,24 @@ class Aggregator:
         except ConflictError:
             return 0  # somebody else folded them, or will
         return len(deltas)
+
+    async def _read_deltas(self, deltas: Sequence[StoredDelta]) -> list[tuple[StoredDelta, Delta]]:
+        """What can be read; the rest is kept among the rejections, so that it does not stop all that comes after it."""
+        read = []
+        for stored in deltas:
+            try:
+                read.append((stored, decode_delta(stored.body)))
+            except UnreadableState as error:
+                row = RejectedRow(
+                    id=derive("unreadable delta", stored.partition, str(stored.through_sequence_number)),
+                    channel="event_hubs",
+                    reason="unreadable_delta",
+                    detail=f"{stored.partition} through {stored.through_sequence_number}: {error}",
+                    received_at=self._clock.now(),
+                    body=stored.body,
+                )
+                await self._store.add_rejected(row)
+        return read
 
     async def count_aside(self) -> int:
         """Count rows whose profile has come since; how many batches. The next fold brings them into their windows."""

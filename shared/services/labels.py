@@ -88,7 +88,10 @@ class LabelWatch:
         key = SampleKey("predictions", index.ref.key, length, start)
         predictions, groups = await self._samples.state(key), await self._samples.state(key._replace(kind="groups"))
         remaining = tuple(each for each in index.waiting if each != window)
-        needed = tuple(each for each in index.labels if _is_needed(each, remaining, index.latest, awaited))
+        # Labels of another length wait for windows of theirs, of which this rule knows nothing.
+        needed = tuple(
+            each for each in index.labels if each[0] != length or _is_needed(each, remaining, index.latest, awaited)
+        )
         kept = tuple(sorted({*index.kept, window}))
         changed = Stored(msgspec.structs.replace(index, waiting=remaining, labels=needed, kept=kept), stored.etag)
         rows = {f"{INDEX}{index.ref.key}": index_row(changed)}

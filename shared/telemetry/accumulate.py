@@ -23,6 +23,8 @@ from shared.telemetry.traffic import count_requests
 ALL_TIMES = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2970, 1, 1, tzinfo=UTC))
 TOO_OLD, FROM_THE_FUTURE = "too_old", "from_the_future"
 UNUSED_COLLECTION, NOT_AN_OBJECT = "unused_collection", "row_not_an_object"
+TOO_MANY_WINDOWS = "too_many_windows"
+WINDOWS_MAX = 512  # that one batch may add to: each takes as much as its profile, however few rows it has
 GATHERED_MAX, INPUTS_GATHERED_MAX = 1024, 2048  # rows of one slot, before they are counted
 
 Role = Literal["inputs", "outputs"]
@@ -99,6 +101,10 @@ class _Target:
             gathered = self.slots.get(slot) or self.slots.setdefault(slot, _Gathered(self.counter))
             strangers = gathered.add(role, rows)
         return strangers
+
+    def has(self, at: datetime) -> bool:
+        """Whether all windows that a moment falls in were opened before."""
+        return all((windows.start_of(at), windows.length) in self.slots for windows in self.windows)
 
     def partials(self) -> list[DataPartial]:
         """What the rows of each window add to it."""
@@ -183,6 +189,8 @@ class Batch:
         at = _in_utc(collected.at)
         if refusal := self._refusal(at):
             self._refused[refusal] += count
+        elif not target.has(at) and sum(len(each.slots) for each in self._targets.values() if each) >= WINDOWS_MAX:
+            self._refused[TOO_MANY_WINDOWS] += count
         elif strangers := target.add(role, at, collected.rows):
             self._refused[NOT_AN_OBJECT] += strangers
 

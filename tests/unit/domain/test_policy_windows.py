@@ -3,8 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from shared.domain.policy_monitoring import WINDOW_RULES_MAX
+from shared.domain.policy_telemetry import TelemetrySettings
+from shared.domain.policy_texts import WindowLength
 from shared.domain.policy_windows import RUN_MAX
 from tests.unit.domain.builders import drift_rule, policy_with
 from tests.unit.domain.telemetry_rules import ABSENT, ERRORS, FAIR, PERFORMANCE, PREDICTIONS, QUALITY, faults, rule
@@ -69,3 +72,20 @@ def test_a_workload_knows_its_rules_by_what_they_look_at():
     assert [known.sensitive for known in workload.fairness_rules] == ["age_group"]
     assert workload.absence_rule.silent_for == timedelta(hours=2)
     assert policy_with().workloads[0].absence_rule is None
+
+
+@pytest.mark.parametrize("length", ["120mo", "531w", "3720d", "89280h"])
+def test_a_window_of_ten_years_is_the_longest(length):
+    assert TypeAdapter(WindowLength).validate_python(length) == length
+
+
+@pytest.mark.parametrize("length", ["121mo", "25000mo", "999999w", "3721d", "999999h"])
+def test_a_longer_window_is_refused_with_what_is_allowed(length):
+    with pytest.raises(ValidationError, match="at most 120mo"):
+        TypeAdapter(WindowLength).validate_python(length)
+
+
+def test_a_bucket_of_traffic_is_a_day_at_most():
+    assert TelemetrySettings(traffic_bucket="1d").traffic_bucket == timedelta(days=1)
+    with pytest.raises(ValidationError, match="at most 1d"):
+        TelemetrySettings(traffic_bucket="25h")

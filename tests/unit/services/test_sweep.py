@@ -174,7 +174,17 @@ async def test_a_damaged_row_of_telemetry_does_not_keep_holds_and_commands_waiti
     await world.order(notify(), holds=[hold()])
     world.clock.pass_seconds(60)
     swept = await world.sweeper.run()
-    assert (swept.folded, swept.woken, swept.sent) == (0, 1, 1)
+    assert (swept.folded, swept.woken, swept.sent) == (1, 1, 1)
+    (row,) = await world.store.rejected(10)
+    assert (row.reason, row.body) == ("unreadable_delta", b"damaged")
+
+
+async def test_what_comes_after_a_damaged_row_of_telemetry_is_folded(world):
+    await world.store.append_delta(StoredDelta("telemetry/0", 0, b"damaged"), "")
+    await world.aggregator.take("telemetry/1", [(0, traffic())])
+    await world.sweeper.run()
+    assert [name for name in await world.store.windows("traffic/") if "/1m/" in name]
+    assert await world.store.deltas(10) == []
 
 
 async def test_with_the_store_down_the_sweep_says_so(world, store):

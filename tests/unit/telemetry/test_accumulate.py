@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.observations import Telemetry
-from shared.telemetry.accumulate import accumulate
+from shared.telemetry.accumulate import WINDOWS_MAX, accumulate
 from shared.telemetry.counting import RowCounter
 from shared.telemetry.encoding import encode_delta
 from shared.telemetry.partials import DataPartial, TrafficPartial
@@ -239,3 +239,11 @@ def test_a_length_that_cannot_be_read_is_the_callers_fault():
         add_up(inputs({}), window="fortnight")
     with pytest.raises(ValueError, match="window length"):
         add_up(bucket="")
+
+
+def test_a_batch_opens_no_more_windows_than_it_may_and_counts_what_it_refuses():
+    events = [inputs({"distance": 1}, at=NOON - timedelta(hours=hour)) for hour in range(WINDOWS_MAX + 7)]
+    delta = add_up(*events, inputs({"distance": 1}), window="1h")
+    assert len(delta.partials) == WINDOWS_MAX
+    assert delta.refused == {"too_many_windows": 7}
+    assert max(partial.rows for partial in delta.partials) == 2
