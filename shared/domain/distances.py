@@ -36,7 +36,7 @@ def _distances(rule: DataDrift, signal: WindowClosed) -> Iterator[tuple[str, flo
 
 def drifted(rule: DataDrift, signal: WindowClosed) -> tuple[str, ...]:
     """The features beyond the rule's limit in a window that has enough rows, the farthest first."""
-    if signal.fault or signal.rows < rule.min_rows:
+    if signal.fault or signal.input_rows < rule.min_rows:
         return ()
     known = distances(rule, signal)
     return tuple(sorted((name for name, far in known.items() if far > rule.above), key=lambda name: -known[name]))

@@ -64,6 +64,8 @@ class WindowClosed(Heard, frozen=True, kw_only=True):
 
     ``unscored`` are features without a single value in the window: only their shares mean something. ``late_rows`` came too late
     for earlier windows. ``fault`` says why it could not be scored; then it has no scores and its verdict is ``error``.
+
+    ``rows`` is the larger of ``inputs`` and ``predictions``, which an earlier release did not tell apart (None).
     """
 
     workspace: str
@@ -73,12 +75,24 @@ class WindowClosed(Heard, frozen=True, kw_only=True):
     start: datetime
     end: datetime
     rows: int
+    inputs: int | None = None
+    predictions: int | None = None
     late_rows: int = 0
     metric: str = "psi"
     scores: tuple[FeatureScore, ...] = ()
     unscored: tuple[FeatureScore, ...] = ()
     traffic: TrafficMeasured | None = None
     fault: str = ""
+
+    @property
+    def input_rows(self) -> int:
+        """The sample that distances of features were taken from."""
+        return self.rows if self.inputs is None else self.inputs
+
+    @property
+    def prediction_rows(self) -> int:
+        """The sample that the distance of the predictions was taken from."""
+        return self.rows if self.predictions is None else self.predictions
 
 
 class GroupMeasured(Part, frozen=True, kw_only=True):

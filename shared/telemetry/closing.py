@@ -151,6 +151,8 @@ def _signal(  # all that a window says
         start=start,
         end=end,
         rows=max(partial.rows, partial.predictions),
+        inputs=partial.rows,
+        predictions=partial.predictions,
         late_rows=window.late_before,
         metric="psi",
         scores=scores,

@@ -21,8 +21,8 @@ def judge_values(rule: DataQuality, signal: WindowClosed) -> Found:
     )  # a feature that is always missing has no distance, and is the worst of all
     scores = [score for score in every if score.feature != PREDICTION and rule.counts(score.feature)]
     limit = rule.share_of_features or 0.0
-    if signal.rows < rule.min_rows or not scores:
-        text = f"{signal.rows} rows, {rule.min_rows} are needed; {len(scores)} features"
+    if signal.input_rows < rule.min_rows or not scores:
+        text = f"{signal.input_rows} rows, {rule.min_rows} are needed; {len(scores)} features"
         return found(rule, signal, "no_data", 0.0, limit, text)
     bad = [score for score in scores if faults(score, rule.limits)]
     doubtful = sum(bool(faults(score, rule.suspected_limits)) for score in scores)
@@ -32,7 +32,7 @@ def judge_values(rule: DataQuality, signal: WindowClosed) -> Found:
     elif _enough(doubtful, len(scores), rule):
         verdict = "suspected"
     worst = sorted(bad, key=lambda score: -max(faults(score, rule.limits).values()))
-    text = f"{signal.rows} rows, {len(bad)} of {len(scores)} features beyond a limit ({_named(worst, rule) or 'none'})"
+    text = f"{signal.input_rows} rows, {len(bad)} of {len(scores)} features beyond a limit ({_named(worst, rule) or 'none'})"
     return found(rule, signal, verdict, len(bad) / len(scores), limit, text)
 
 

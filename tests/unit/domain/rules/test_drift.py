@@ -4,6 +4,7 @@ from shared.domain.distances import drifted
 from shared.domain.policy_drift import DataDrift, PredictionDrift
 from shared.domain.rules.drift import judge_inputs, judge_predictions
 from shared.domain.telemetry_signals import PREDICTION, FeatureScore
+from shared.domain.values import replace
 from tests.unit.domain.builders import drift_rule, window
 
 RULE = DataDrift.model_validate(drift_rule())
@@ -100,3 +101,13 @@ def test_too_few_predictions_and_none_at_all_say_nothing():
     few = PREDICTIONS.model_copy(update={"min_rows": 20_000})
     assert judge_predictions(few, measured("jensen_shannon", **{PREDICTION: 0.9})).verdict == "no_data"
     assert "no predictions" in judge_predictions(PREDICTIONS, scored(0.9)).text
+
+
+def test_each_sample_has_to_be_large_enough_by_itself():
+    both = scored(0.9, rows=20_000)
+    predicted = (*both.scores, FeatureScore(feature=PREDICTION, score=9.0, jensen_shannon=0.9))
+    few_inputs = replace(both, scores=predicted, inputs=20, predictions=20_000)
+    few_predictions = replace(few_inputs, inputs=20_000, predictions=20)
+    assert [judge_inputs(RULE, each).verdict for each in (few_inputs, few_predictions)] == ["no_data", "detected"]
+    predictions = [judge_predictions(PREDICTIONS, each).verdict for each in (few_inputs, few_predictions)]
+    assert predictions == ["detected", "no_data"]
