@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from shared.domain.policy_section import FaultAtError
-from shared.domain.policy_texts import Duration, WindowLength
+from shared.domain.policy_texts import Duration, WindowLength, window_days
 from shared.domain.policy_windows import WindowRule, in_order
 
 PerformanceMetric = Literal["auc", "accuracy", "precision", "recall", "f1", "r2", "mae", "rmse", "brier", "log_loss"]
@@ -25,6 +25,7 @@ Disparity = Literal[
     "bias_difference",
 ]
 MORE_IS_BETTER = frozenset({"auc", "accuracy", "precision", "recall", "f1", "r2", "demographic_parity_ratio"})
+WINDOWS_WAITING_MAX = 56  # of the 64 whose samples are kept: some more wait for late rows
 SAME_AS = {"selection_rate_difference": "demographic_parity_difference"}  # two names of one measure
 
 
@@ -72,6 +73,10 @@ class LabelledRule(WindowRule):
         if getattr(self, right) is None:
             raise FaultAtError(f"{self.metric} needs a limit: write {right}:", "metric")
         in_order(self.limit, self.suspected, self.sense)
+        waiting = self.labels_within / timedelta(days=window_days(self.window))
+        if waiting > WINDOWS_WAITING_MAX:
+            text = f"{waiting:.0f} windows of {self.window} would wait for labels at once, at most {WINDOWS_WAITING_MAX} can"
+            raise FaultAtError(f"{text}: write a longer window, or a shorter labels_within", "labels_within")
         return self
 
 

@@ -35,9 +35,14 @@ _DAYS = {"mo": 31.0, "w": 7.0, "d": 1.0, "h": 1 / 24, "m": 1 / 1_440, "s": 1 / 8
 _DAYS_MAX = 3_720.0  # 120 months: a longer window never ends, and some lengths have no calendar
 
 
-def _at_most_ten_years(length: str) -> str:
+def window_days(length: str) -> float:
+    """How long a window is at most, in days, given its length as the policy writes it."""
     unit = "mo" if length.endswith("mo") else length[-1]
-    if float(length.removesuffix(unit)) * _DAYS[unit] > _DAYS_MAX:
+    return float(length.removesuffix(unit)) * _DAYS[unit]
+
+
+def _at_most_ten_years(length: str) -> str:
+    if window_days(length) > _DAYS_MAX:
         raise ValueError(f"{length} is too long for a window: write at most 120mo")
     return length
 

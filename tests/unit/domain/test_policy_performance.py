@@ -42,3 +42,9 @@ def test_labels_are_waited_for_a_month_unless_the_rule_says_otherwise():
 def test_a_workload_has_one_sensitive_column():
     other = FAIR | {"metric": "accuracy_difference", "name": "accuracy", "sensitive": "sex"}
     assert "share one sensitive column" in faults(FAIR, other)
+
+
+def test_no_more_windows_may_wait_for_labels_than_are_kept():
+    assert "720 windows of 1h would wait for labels at once" in faults(PERFORMANCE | {"window": "1h"})
+    assert rule(PERFORMANCE, window="1h", labels_within="2d").window == "1h"
+    assert rule(PERFORMANCE, window="1d").window == "1d"
