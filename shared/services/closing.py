@@ -43,6 +43,7 @@ class WindowCloser:
 
     def __init__(self, store: Store, clock: Clock, policies: PolicySource, hearing: Hearing) -> None:
         self._store, self._clock, self._policies, self._hearing = store, clock, policies, hearing
+        self._due = FAR  # when silence may first close something; kept, since an idle sweep asks each time
         self._looked = ("", "")  # the policy, and the tag of ``MOVED``, under which all was looked at
         self._settled: dict[
             str, tuple[str, datetime]
@@ -53,7 +54,7 @@ class WindowCloser:
         loaded, now = await self._policies.current(), self._clock.now()
         moved = (await self._store.windows(MOVED)).get(MOVED, Stored(b""))
         looked = (loaded.digest, moved.etag)
-        if moved.etag and looked == self._looked and now < min((at for _, at in self._settled.values()), default=FAR):
+        if moved.etag and looked == self._looked and now < self._due:
             return []
         if loaded.digest != self._looked[0]:
             self._settled.clear()
@@ -65,6 +66,7 @@ class WindowCloser:
             if again_at is not None:
                 self._settled[deployment] = (tag, again_at)
         self._looked = looked if reaches.keys() <= self._settled.keys() else ("", "")
+        self._due = min((at for _, at in self._settled.values()), default=FAR)
         return told
 
     async def mark_told(self, name: str) -> None:
