@@ -28,7 +28,8 @@ from shared.ports_publishing import Publisher
 from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
 from shared.services.decide import Decider
-from shared.services.execute import Executor, Hands, Loop
+from shared.services.effects import Hands
+from shared.services.execute import Executor, Loop
 from shared.services.ingest import Ingest
 from shared.services.orders import Orders
 from shared.services.poison import PoisonKeeper

@@ -9,48 +9,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from shared.domain.commands import (
-    ON_UNKNOWN,
-    CheckEndpoint,
-    EndpointCommand,
-    ReadCollected,
-    RecordReference,
-    Retrain,
-    RollBackTraffic,
-    kind_of,
-)
-from shared.domain.effects import AnyCommand, EndpointWrite, Message, WorkspaceCommand
+from shared.domain.commands import ON_UNKNOWN, EndpointCommand, Retrain, RollBackTraffic, kind_of
+from shared.domain.effects import EndpointWrite
 from shared.domain.ids import derive
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Succeeded, Unknown
 from shared.domain.plans import stale, waits
 from shared.domain.records import CommandRow, SignalRow
-from shared.domain.references import deployment_name
 from shared.domain.reservations import ACT_WITHIN
 from shared.domain.routing import workload_of
 from shared.domain.signals import CommandFinished
 from shared.domain.values import replace
-from shared.ports import (
-    Clock,
-    CommandQueue,
-    ConflictError,
-    Messenger,
-    PolicySource,
-    Prober,
-    Store,
-    StoreUnavailableError,
-    Workspace,
-)
-from shared.ports_collected import CollectedFiles
+from shared.ports import Clock, CommandQueue, ConflictError, PolicySource, Store, StoreUnavailableError
 from shared.services import attempts, reservations
 from shared.services.aggregate import Aggregator
 from shared.services.collected import CollectedReader
 from shared.services.decide import Decider
+from shared.services.effects import CALL_MAX, Effects, Hands, LongCommand
 from shared.services.lease import end_lease, take_lease
 from shared.services.outbox import send_row
 
 log = logging.getLogger(__name__)
 
-CALL_MAX = timedelta(minutes=2)  # no single call outlasts it: its client has a shorter time-out
 CLAIM_CALLS, LEASE_CALLS = 2.5, 5.0  # so many of them: longer than any single call, and longer than the claim
 CLAIM_FOR = CLAIM_CALLS * CALL_MAX
 LEASE_FOR = LEASE_CALLS * CALL_MAX  # a lease outlasts every call made under it
@@ -60,17 +39,6 @@ AGE_MAX = timedelta(hours=24)  # of an operation that never ends
 BACKOFF_MAX = timedelta(minutes=5)
 LEASE_RETRY = timedelta(seconds=2)
 PAUSE_LOOK = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Hands:
-    """Everything that commands act on, and the time that no single call of theirs outlasts."""
-
-    workspace: Workspace
-    prober: Prober
-    messenger: Messenger
-    files: CollectedFiles
-    call_max: timedelta = CALL_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +56,10 @@ class Executor:
         self, store: Store, queue: CommandQueue, clock: Clock, policies: PolicySource, loop: Loop, hands: Hands
     ) -> None:
         self._store, self._queue, self._clock, self._policies = store, queue, clock, policies
-        self._decider, self._aggregator = loop.decider, loop.aggregator
-        self._workspace, self._prober, self._messenger = hands.workspace, hands.prober, hands.messenger
-        self._collected = CollectedReader(store, clock, policies, loop.aggregator, hands.files)
+        self._decider = loop.decider
+        self._effects = Effects(
+            hands, policies, loop.aggregator, CollectedReader(store, clock, policies, loop.aggregator, hands.files)
+        )
         self._call_max = hands.call_max
         self._claim, self._lease = CLAIM_CALLS * hands.call_max, LEASE_CALLS * hands.call_max
 
@@ -159,8 +128,8 @@ class Executor:
             await reservations.keep(self._store, command)  # what a crash left in mid-call may be done
         if isinstance(command, EndpointWrite) and not await take_lease(self._store, command, now, now + self._lease):
             return Skipped(reason="lease", until=now + LEASE_RETRY)
-        if isinstance(row.outcome, Started) and isinstance(command, WorkspaceCommand):
-            return await self._workspace.look(command, row.outcome.operation, now)
+        if isinstance(row.outcome, Started) and isinstance(command, LongCommand):
+            return await self._effects.look(command, row.outcome.operation, now)
         if row.state == "claimed" and ON_UNKNOWN[type(command)] == "escalate":
             return Failed(
                 retryable=False, reason="a crash left it unknown whether this was done; look, and do it by hand"
@@ -170,7 +139,7 @@ class Executor:
         if why:
             return attempts.left(row, f"stale plan: {why}")
         refused = await self._reserve(command) if isinstance(command, Retrain) else None
-        return refused or self._too_late(row) or await self._begin(command, self._clock.now())
+        return refused or self._too_late(row) or await self._effects.begin(command, self._clock.now())
 
     def _too_late(self, row: CommandRow) -> Skipped | None:
         """A call begins only if it ends while its claim is in force: asked last, with no wait between this and any effect.
@@ -182,24 +151,6 @@ class Executor:
         if row.claimed_until and now + self._call_max <= row.claimed_until:
             return None
         return Skipped(reason="late", until=now)
-
-    async def _begin(self, command: AnyCommand, now: datetime) -> Outcome:
-        match command:
-            case RecordReference():
-                return await self._record_reference(command)
-            case ReadCollected():
-                return await self._collected.read(command, until=now + self._call_max)
-            case CheckEndpoint():
-                payloads = (await self._policies.current()).payloads
-                if command.payload not in payloads:
-                    return Failed(retryable=False, reason=f"the file {command.payload} does not lie beside the policy")
-                return await self._prober.probe(command, payloads[command.payload])
-            case _ if isinstance(command, WorkspaceCommand):
-                return await self._workspace.begin(command, now)
-            case _ if isinstance(command, Message):
-                return await self._messenger.send(command)
-            case _:
-                assert_never(command)
 
     async def _reserve(self, command: Retrain) -> Skipped | None:
         """Room within the limits that span workloads, for a call that ends while the reservation is in force."""
@@ -214,13 +165,6 @@ class Executor:
         known = isinstance(row.outcome, Started) or isinstance(outcome, Failed | Skipped)
         if isinstance(row.command, Retrain) and not known:
             await reservations.keep(self._store, row.command)
-
-    async def _record_reference(self, command: RecordReference) -> Outcome:
-        tags = await self._workspace.read_reference(command)
-        if isinstance(tags, Failed):
-            return tags
-        production = (await self._policies.current()).policy.workload(command.workload).environments.production
-        return await self._aggregator.save_profile(production, deployment_name(command.version), tags)
 
     async def _record(self, row: CommandRow, owner: str, outcome: Outcome) -> None:
         match outcome:

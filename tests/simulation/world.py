@@ -24,7 +24,8 @@ from shared.ports import LoadedPolicy, PoisonMessage, StoreUnavailableError
 from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
 from shared.services.decide import Decider
-from shared.services.execute import CLAIM_FOR, Executor, Hands, Loop
+from shared.services.effects import Hands
+from shared.services.execute import CLAIM_FOR, Executor, Loop
 from shared.services.ingest import Ingest
 from shared.services.lease import Lease, lease_name
 from shared.services.poison import PoisonKeeper

@@ -20,7 +20,8 @@ from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
 from shared.services.answers import AnswerPage
 from shared.services.decide import Decider
-from shared.services.execute import CALL_MAX, Executor, Hands, Loop
+from shared.services.effects import CALL_MAX, Hands
+from shared.services.execute import Executor, Loop
 from shared.services.ingest import Ingest
 from shared.services.orders import Orders
 from shared.services.poison import PoisonKeeper

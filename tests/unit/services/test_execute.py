@@ -11,10 +11,10 @@ from shared.domain.ids import derive
 from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
 from shared.domain.values import replace
 from shared.ports import StoreUnavailableError
+from shared.services.effects import CALL_MAX
 from shared.services.execute import (
     AGE_MAX,
     BACKOFF_MAX,
-    CALL_MAX,
     CLAIM_FOR,
     LEASE_FOR,
     LEASE_RETRY,

@@ -13,7 +13,8 @@ from shared.domain.reservations import ACT_WITHIN, Reservation
 from shared.parsing.policy_file import policy_digest, read_policy
 from shared.ports import ConflictError, LoadedPolicy, StoreUnavailableError
 from shared.services import views
-from shared.services.execute import CALL_MAX, CLAIM_FOR
+from shared.services.effects import CALL_MAX
+from shared.services.execute import CLAIM_FOR
 from shared.services.explain import explain
 from shared.services.reservations import AGAIN_SECONDS, CONTENDED, TRIES_MAX, free_left, keep, release, reserve
 from tests.unit.services.fakes import EXAMPLE, NOON, SUBJECT, WORKLOAD, ProcessDied, World
