@@ -24,7 +24,7 @@ from shared.domain.policy_index import Address, PolicyIndex
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security
 from shared.domain.policy_monitoring import Monitored, rules_in_the_way, unfit_rules
 from shared.domain.policy_performance import Fairness, LabelledRule
-from shared.domain.policy_promotion import Promotion
+from shared.domain.policy_promotion import ImageCheck, Promotion
 from shared.domain.policy_reserves import unfit_reserves
 from shared.domain.policy_retraining import Retraining
 from shared.domain.policy_section import FaultAtError, Section, refuse
@@ -93,6 +93,7 @@ class Workload(Section):
                 *unfit_rules(self.task, self.monitoring, may_retrain=self.retrain is not None),
                 *rules_in_the_way(self.monitoring),
                 *self._awaits_files_in_vain(),
+                *self._scans_nothing(),
             ]
         )
         return self
@@ -102,6 +103,12 @@ class Workload(Section):
         if requires and requires.new_files_min and not self.data_rules:
             text = "new_files_min waits for files that no rule counts: add a rule with when: data_arrived to monitoring"
             yield FaultAtError(text, "retrain", "requires", "new_files_min")
+
+    def _scans_nothing(self) -> Iterator[FaultAtError]:
+        for number, check in enumerate(self.promotion.staging.checks):
+            if isinstance(check, ImageCheck) and self.images is None:
+                text = "image_scan looks at the images that the workload's images: watches: add that section"
+                yield FaultAtError(text, "promotion", "staging", "checks", number)
 
     @cached_property
     def drift_rules(self) -> tuple[DataDrift, ...]:

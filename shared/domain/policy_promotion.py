@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from shared.domain.policy_faults import out_of_bounds
+from shared.domain.policy_infrastructure import Severity
 from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_texts import Duration
 
@@ -22,14 +23,26 @@ class EndpointCheck(Section):
     latency_p95_ms_max: float = Field(gt=0)
     error_rate_max: float = Field(default=0.0, ge=0, le=1)
 
+    @property
+    def name(self) -> str:
+        """What people call the check."""
+        return self.kind
+
 
 class JobCheck(Section):
-    """An evaluation job; each metric is named with ``_min`` or ``_max`` behind it."""
+    """A job of a registered component; each metric that it logs is named with ``_min`` or ``_max`` behind it."""
 
-    kind: Literal["job"]
+    kind: Literal["job", "unit_tests", "data_quality", "responsible_ai"] = Field(
+        description="what the job is about, as people read it beside its numbers"
+    )
     component: str
     data: str
     metrics: dict[str, float] = Field(min_length=1)
+
+    @property
+    def name(self) -> str:
+        """What people call the check."""
+        return self.component if self.kind == "job" else f"{self.kind} {self.component}"
 
     @model_validator(mode="after")
     def _can_be_met(self) -> "JobCheck":
@@ -37,7 +50,21 @@ class JobCheck(Section):
         return self
 
 
-Check = Annotated[EndpointCheck | JobCheck, Field(discriminator="kind")]
+class ImageCheck(Section):
+    """What scans found in the newest images that the workload's ``images:`` watches, when the candidate is in staging."""
+
+    kind: Literal["image_scan"]
+    severity_max: Severity = Field(
+        default="medium", description="the check fails on anything worse, and without a scan"
+    )
+
+    @property
+    def name(self) -> str:
+        """What people call the check."""
+        return self.kind
+
+
+Check = Annotated[EndpointCheck | JobCheck | ImageCheck, Field(discriminator="kind")]
 
 
 class Staging(Section):
@@ -89,7 +116,9 @@ class Promotion(Section):
     """The way of a registered version into production."""
 
     source: Literal["development"] = Field(default="development", alias="from")
-    start: Literal["automatic"] = "automatic"
+    start: Literal["automatic", "approval"] = Field(
+        default="automatic", description="approval: the owner is asked before a registration is promoted at all"
+    )
     staging: Staging
     approval: Approval
     rollout: Rollout = Rollout()

@@ -1,4 +1,4 @@
-"""What the loop would begin, and the question that a person has to answer first when the policy says ``mode: propose``.
+"""What the loop would begin, and the question that a person has to answer first when the policy says ``mode: propose``, or ``start: approval``.
 
 Owns the question: its evidence, whether a yes to it is there, and putting it once. The answer is ``rules.proposal``'s; the
 other guards are ``guards``'s. A yes is good for what was shown only: another policy, champion or order is another question.
@@ -14,6 +14,7 @@ from shared.domain.decisions import Hold, Reason
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import ApprovalAsked, Facts, Proposal
 from shared.domain.ids import derive
+from shared.domain.policy import Workload
 from shared.domain.situation import Situation, because
 from shared.domain.values import replace
 
@@ -88,21 +89,30 @@ def outdated(situation: Situation, proposal: Proposal) -> bool:
 
 def unanswered(situation: Situation, beginning: Beginning) -> Reason | None:
     """Why a person's yes is still missing; None when there is one, to exactly this, or the policy asks for none."""
-    if situation.workload.mode != "propose":
+    why = asks_because(situation.workload, beginning.what)
+    if not why:
         return None
     owner, known = situation.workload.owner, _asked(situation, beginning)
     release = f"when one of {owner} says yes; outerloop approvals shows the question"
     if known is None:
-        text = f"mode is propose: {owner} has to say yes first, and is asked once nothing else holds it"
+        text = f"{why}: {owner} has to say yes first, and is asked once nothing else holds it"
         return because("approval", text, release=release)
     if known.approved:
         return None
-    return _waiting(known, owner, release)
+    return _waiting(known, why, owner, release)
 
 
-def _waiting(proposal: Proposal, owner: str, release: str) -> Reason:
+def asks_because(workload: Workload, what: Literal["retraining", "promotion"]) -> str:
+    """The words of the policy that ask for a yes before such a thing begins; empty when none do."""
+    if workload.mode == "propose":
+        return "mode is propose"
+    gated = what == "promotion" and workload.promotion.start == "approval"
+    return "promotion starts by approval" if gated else ""
+
+
+def _waiting(proposal: Proposal, why: str, owner: str, release: str) -> Reason:
     asked = proposal.asked
-    text = f"mode is propose: {owner} was asked at {asked.asked_at:%Y-%m-%d %H:%M:%S} UTC and has not said yes"
+    text = f"{why}: {owner} was asked at {asked.asked_at:%Y-%m-%d %H:%M:%S} UTC and has not said yes"
     return because("approval", text, until=asked.expires_at, release=release)
 
 
@@ -120,8 +130,8 @@ def put(situation: Situation, facts: Facts, beginning: Beginning, held_by: tuple
         return Asking(facts, held_by)
     proposal = _proposal(situation, beginning)
     facts = replace(facts, proposals={**facts.proposals, beginning.about: proposal})
-    (missing,) = held_by
-    waiting = _waiting(proposal, situation.workload.owner, missing.release)
+    (missing,), workload = held_by, situation.workload
+    waiting = _waiting(proposal, asks_because(workload, beginning.what), workload.owner, missing.release)
     expiry = situation.wake("approval_expiry", proposal.asked.id, proposal.asked.expires_at)
     return Asking(facts, (waiting,), (_request(situation, proposal),), (expiry,))
 
@@ -145,7 +155,7 @@ def _request(situation: Situation, proposal: Proposal) -> RequestApproval:
     return situation.order(
         RequestApproval,
         proposal.about,
-        "mode is propose: nothing is begun without a yes",
+        f"{asks_because(situation.workload, proposal.what)}: nothing is begun without a yes",
         approval_id=proposal.asked.id,
         persona=owner,
         channels=situation.policy.personas[owner].channels,

@@ -1,12 +1,16 @@
 """Whether a staging check passed, by the numbers that it measured.
 
-Owns the comparison of metrics with the policy's thresholds. A metric that is missing fails: silence is no pass.
+Owns the comparison of what was measured or scanned with the policy's limits. What is missing fails: silence is no pass.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from shared.domain.policy_promotion import EndpointCheck
+from shared.domain.image_facts import Image
+from shared.domain.images import counting, doubtful
+from shared.domain.policy_images import Images
+from shared.domain.policy_promotion import EndpointCheck, ImageCheck
 
 AGAINST_CHAMPION = "_vs_champion"
 
@@ -30,6 +34,20 @@ def judge_metrics(metrics: Mapping[str, float], limits: Mapping[str, float], *, 
     wanted = {name: limit for name, limit in limits.items() if has_champion or AGAINST_CHAMPION not in name}
     found = [_compare(metrics, name, limit) for name, limit in wanted.items()]
     return Judged(all(judged.passed for judged in found), "; ".join(judged.detail for judged in found))
+
+
+def judge_images(watched: Images | None, images: Iterable[Image], check: ImageCheck, now: datetime) -> Judged:
+    """The newest image of each watched repository against the check's severity. An image that no scan has looked at fails."""
+    if watched is None:
+        return Judged(passed=False, detail="the policy says no longer which images count (images:)")
+    rule = watched.model_copy(update={"severity_max": check.severity_max, "unscanned": "block"})
+    counted, doubts = counting(rule, images), doubtful(rule, images, now)
+    if doubts:
+        return Judged(passed=False, detail="; ".join(doubt.text for doubt in doubts))
+    if not counted:
+        return Judged(passed=False, detail=f"no image of {watched.registry} is known")
+    found = ", ".join(f"{image.name} ({image.worst or 'nothing found'})" for image in counted)
+    return Judged(passed=True, detail=f"nothing worse than {check.severity_max} in {found}")
 
 
 def _compare(metrics: Mapping[str, float], name: str, limit: float) -> Judged:

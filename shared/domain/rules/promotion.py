@@ -1,25 +1,20 @@
 """From a registered version to a person's yes: share, deploy to staging, check, ask.
 
-Owns the rulings up to the approval, and the rejection of a candidate. What happens in production is ``rollout``'s.
+Owns the rulings up to the deployment in staging. What is checked there is ``staging``'s, production is ``rollout``'s.
 """
 
 from shared.domain import guards, proposals
 from shared.domain.commands import (
-    CheckEndpoint,
     RecordReference,
-    RunEvaluation,
     ShareModel,
 )
 from shared.domain.decisions import Reason
-from shared.domain.facts import CheckResult, Facts, Version
+from shared.domain.facts import Facts, Version
 from shared.domain.outcomes import Succeeded
-from shared.domain.policy_promotion import EndpointCheck, JobCheck
 from shared.domain.proposals import Beginning
-from shared.domain.references import deployment_name, in_workspace
 from shared.domain.routing import concerned
-from shared.domain.rules import approval, remedy
+from shared.domain.rules import remedy, staging
 from shared.domain.rules.candidate import deployment_of, reject
-from shared.domain.rules.checks import judge_endpoint, judge_metrics
 from shared.domain.signals import CommandFinished, ModelRegistered
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -51,8 +46,8 @@ def on_registered(situation: Situation, signal: ModelRegistered) -> Ruling:
 
 
 def _beginning(situation: Situation, version: Version) -> Beginning:
-    staging = situation.workload.promotion.staging.checks
-    then = f"then it is deployed to staging and checked ({len(staging)} checks), and production asks again"
+    checks = situation.workload.promotion.staging.checks
+    then = f"then it is deployed to staging and checked ({len(checks)} checks), and production asks again"
     return Beginning(
         what="promotion",
         about=_about(version),
@@ -157,16 +152,19 @@ def on_finished(situation: Situation, signal: CommandFinished, version: Version)
         )
     waiting = replace(version, awaiting=tuple(known for known in version.awaiting if known != signal.command_id))
     if version.state == "testing":
-        return _on_check(situation, signal, waiting)
+        return staging.on_check(situation, signal, waiting)
     if isinstance(signal.outcome, Succeeded) and not waiting.author:
         waiting = replace(waiting, author=str(signal.outcome.data.get("created_by", "")))
     if waiting.awaiting:
         reason = because("waiting", f"{len(waiting.awaiting)} more to finish before the next step")
         return Ruling("suppress", RULE, (reason,), situation.facts.with_version(waiting))
     if signal.command_kind == "DeployModel":
-        return _check(situation, waiting.after("staging_deployed", situation.now))
-    staging, facts = situation.workload.environments.staging, situation.facts
-    closed = (*guards.noncompliant(facts, staging), *guards.untrusted_images(situation, facts))
+        return staging.check(situation, waiting.after("staging_deployed", situation.now))
+    facts = situation.facts
+    closed = (
+        *guards.noncompliant(facts, situation.workload.environments.staging),
+        *guards.untrusted_images(situation, facts),
+    )
     if closed:  # the facts stay as they are, so that this end of a command can be heard again
         hold, held = situation.wait(_about(version), guards.until(closed, situation.now), situation.facts)
         return Ruling("hold", RULE, closed, held, holds=(hold,))
@@ -177,82 +175,3 @@ def _deploy_to_staging(situation: Situation, version: Version) -> Ruling:
     command = deployment_of(situation, version, situation.workload.environments.staging, "the candidate is shared")
     facts = situation.facts.with_version(replace(version, awaiting=(command.id,)))
     return Ruling("act", RULE, (because("shared", "the model is in the registry"),), facts, commands=(command,))
-
-
-def _check(situation: Situation, version: Version) -> Ruling:
-    commands = tuple(
-        _check_command(situation, version, check, ordinal)
-        for ordinal, check in enumerate(situation.workload.promotion.staging.checks)
-    )
-    checks = tuple(CheckResult(name=_check_name(command), command_id=command.id) for command in commands)
-    testing = replace(version, checks=checks, awaiting=tuple(command.id for command in commands))
-    reason = because("staging_deployed", "the candidate answers in staging")
-    return Ruling("act", RULE, (reason,), situation.facts.with_version(testing), commands=commands)
-
-
-def _check_name(command: CheckEndpoint | RunEvaluation) -> str:
-    return "endpoint" if isinstance(command, CheckEndpoint) else command.component
-
-
-def _check_command(
-    situation: Situation, version: Version, check: EndpointCheck | JobCheck, ordinal: int
-) -> CheckEndpoint | RunEvaluation:
-    environments = situation.workload.environments
-    if isinstance(check, JobCheck):
-        champion = situation.facts.versions.get(situation.facts.champion)
-        return situation.order(
-            RunEvaluation,
-            check.component,
-            "a staging check",
-            ordinal,
-            workspace=environments.development.workspace,
-            component=check.component,
-            model_ref=in_workspace(version.model, version.version),
-            champion_ref=in_workspace(champion.model, champion.version) if champion else "",
-            data=check.data,
-            on="holdout",
-        )
-    return situation.order(
-        CheckEndpoint,
-        environments.staging.endpoint,
-        "a staging check",
-        ordinal,
-        workspace=environments.staging.workspace,
-        endpoint=environments.staging.endpoint,
-        deployment=deployment_name(version.version),
-        requests=check.requests,
-        payload=check.payload,
-    )
-
-
-def _on_check(situation: Situation, signal: CommandFinished, version: Version) -> Ruling:
-    result = _judge_check(situation, signal, version)
-    checks = tuple(result if known.command_id == signal.command_id else known for known in version.checks)
-    version = replace(version, checks=checks)
-    if any(check.passed is None for check in checks):
-        reason = because("waiting", f"check {result.name}: {result.detail}; others are still running")
-        return Ruling("suppress", RULE, (reason,), situation.facts.with_version(version))
-    failed = [check for check in checks if not check.passed]
-    if failed:
-        reasons = [because("check_failed", f"check {check.name}: {check.detail}") for check in failed]
-        return reject(situation, version, "checks_failed", *reasons)
-    return approval.ask(situation, version.after("checks_passed", situation.now))
-
-
-def _judge_check(situation: Situation, signal: CommandFinished, version: Version) -> CheckResult:
-    position = next(n for n, known in enumerate(version.checks) if known.command_id == signal.command_id)
-    known, rules = version.checks[position], situation.workload.promotion.staging.checks
-    if not isinstance(signal.outcome, Succeeded):
-        return replace(known, passed=False, detail=signal.outcome.reason[:TEXT_MAX])
-    if position >= len(rules):
-        return replace(known, passed=False, detail="the policy has changed and no longer says what is enough")
-    rule = rules[position]
-    metrics = {name: value for name, value in signal.outcome.data.items() if isinstance(value, float | int)}
-    if isinstance(rule, JobCheck):
-        judged = judge_metrics(metrics, rule.metrics, has_champion=bool(situation.facts.champion))
-        # A job may log thousands; the facts have a limit, and nobody asks for the others.
-        named = {limit.rpartition("_")[0] for limit in rule.metrics}
-        metrics = {name: value for name, value in metrics.items() if name in named}
-    else:
-        judged = judge_endpoint(metrics, rule)
-    return replace(known, passed=judged.passed, detail=judged.detail[:TEXT_MAX], metrics=metrics)

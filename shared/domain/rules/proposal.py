@@ -10,7 +10,7 @@ from shared.domain.approvals import objections_to_proposed
 from shared.domain.decisions import Hold, Reason
 from shared.domain.facts import Answer, Facts, Incident, Proposal, Version
 from shared.domain.lifecycle import VersionEvent
-from shared.domain.proposals import outdated
+from shared.domain.proposals import asks_because, outdated
 from shared.domain.rules.candidate import reject
 from shared.domain.signals import ApprovalAnswered
 from shared.domain.situation import Ruling, Situation, because, ignore
@@ -45,7 +45,7 @@ def on_expiry(situation: Situation, proposal: Proposal) -> Ruling:
     if proposal.approved:
         reason = because("yes_expired", f"the yes to {proposal.about} was not used in time: it is asked for anew")
         return Ruling("suppress", RULE, (reason,), facts)
-    if situation.workload.mode != "propose":
+    if not asks_because(situation.workload, proposal.what):
         reason = because("asks_no_more", "the policy asks no more: what waited is evaluated again")
         return _look_again(situation, proposal, facts, reason)
     limit = proposal.asked.expires_at.isoformat()

@@ -126,6 +126,11 @@ def test_a_candidate_must_show_something():
     assert "at least 1 item" in faults(raw_policy({"promotion": {"staging": {"checks": []}}}))
 
 
+def test_a_scan_of_images_that_nobody_named_is_refused():
+    text = faults(raw_policy({"promotion": {"staging": {"checks": [{"kind": "image_scan"}]}}}))
+    assert "image_scan looks at the images that the workload's images: watches: add that section" in text
+
+
 def test_a_persona_without_channels_hears_nothing_and_is_a_fault():
     assert "at least 1 item" in faults(raw_policy(personas={"ml_engineers": {"channels": []}}))
 
