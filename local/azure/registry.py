@@ -1,4 +1,4 @@
-"""Registries: where they are, and how a workspace's model is copied into one.
+"""Registries: where they are, and how a workspace's model or environment is copied into one.
 
 Owns discovery and the import. Everything else about a registry's assets is ``asset_api``'s, under the registry's scope.
 An import answers 202 with ``Location`` only, ending in an empty 204: given a body, the SDK takes the upload path.
@@ -14,6 +14,8 @@ from local.azure.effects import Effects
 from local.azure.errors import ArmError, not_found
 from local.azure.operations import Operations
 from local.azure.references import Scope, parse_reference
+
+_SHARED = {"models": "model_shared", "environments": "environment_shared"}
 
 
 class RegistryApi:
@@ -68,14 +70,15 @@ class RegistryApi:
         reference = parse_reference(text)
         if not reference:
             raise ArmError(400, "UserError", f"Not an asset id: {text}")
-        return self._assets.resolve(reference, scope, "models")
+        kind = "environments" if "/environments/" in text else "models"
+        return self._assets.resolve(reference, scope, kind)
 
     async def _copy(self, source: Asset, registry: Scope, properties: dict[str, Any]) -> None:
         name = properties.get("destinationName") or source.name
         version = properties.get("destinationVersion") or source.version
         existing = self._assets.find(registry.key, source.kind, name, version)
         if existing:
-            self._effects.repeated("model_shared", existing.id)
+            self._effects.repeated(_SHARED[source.kind], existing.id)
             return
         copy = Asset(registry, source.kind, name, version, dict(source.properties))
         if source.folder:
@@ -83,4 +86,4 @@ class RegistryApi:
             shutil.copytree(source.folder, copy.folder, dirs_exist_ok=True)
             copy.properties["modelUri"] = f"{copy.id}/content"
         self._assets.add(copy)
-        self._effects.record("model_shared", copy.id, source=source.id)
+        self._effects.record(_SHARED[source.kind], copy.id, source=source.id)

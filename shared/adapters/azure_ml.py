@@ -30,6 +30,7 @@ from shared.domain.commands import (
     RollBackTraffic,
     RunEvaluation,
     SetTraffic,
+    ShareEnvironment,
     ShareModel,
     kind_of,
 )
@@ -106,7 +107,7 @@ class AzureMachineLearning:
 
 def _begin(command: WorkspaceCommand, attempt: Attempt) -> Outcome:
     match command:
-        case ShareModel():
+        case ShareModel() | ShareEnvironment():
             return registry.begin_share(command, attempt)
         case RunEvaluation() | Retrain():
             return jobs.begin_job(command, attempt)
@@ -122,7 +123,7 @@ def _begin(command: WorkspaceCommand, attempt: Attempt) -> Outcome:
 
 def _look(command: WorkspaceCommand, operation: str, attempt: Attempt) -> Outcome:
     match command:
-        case ShareModel():
+        case ShareModel() | ShareEnvironment():
             return registry.look_share(command, operation, attempt)
         case RunEvaluation() | Retrain():
             return jobs.look_job(command, operation, attempt)

@@ -14,7 +14,7 @@ from azure.core.exceptions import (
 )
 
 from shared.adapters.arm_names import MalformedNameError, brief
-from shared.domain.commands import Command, ShareModel
+from shared.domain.commands import Command, ShareEnvironment, ShareModel
 from shared.domain.outcomes import Failed, Unknown
 
 TEXT_MAX = 600
@@ -81,7 +81,7 @@ def _is_retryable(status: int) -> bool:
 
 
 def _role(command: Command | None) -> str:
-    if isinstance(command, ShareModel):
+    if isinstance(command, ShareModel | ShareEnvironment):
         return "the role 'AzureML Registry User' on the registry and 'AzureML Data Scientist' on the workspace"
     return "the role 'AzureML Data Scientist' on the workspace"
 

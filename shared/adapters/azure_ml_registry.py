@@ -1,4 +1,4 @@
-"""Sharing a model version into a registry: looking whether it is there, and asking for the copy.
+"""Sharing a model version or an environment into a registry: looking whether it is there, and asking for the copy.
 
 Owns the registry's discovery and its import call. Waits for nothing: ``MLClient.models.share`` sends the same request,
 but follows it to its end and swaps the client's state meanwhile. Knows nothing of deployments.
@@ -6,59 +6,80 @@ Wire format: as azure-ai-ml 1.35.2 sends it (registry data plane 2021-10-01-data
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
+from shared.adapters.arm_names import asset_name
 from shared.adapters.azure_ml_client import Attempt
-from shared.domain.commands import ShareModel
+from shared.domain.commands import ShareEnvironment, ShareModel
 from shared.domain.outcomes import Outcome, Succeeded
 
 REGISTRY_API_VERSION = "2021-10-01-dataplanepreview"
 
+ShareCommand = ShareModel | ShareEnvironment
+
 
 @dataclass(frozen=True)
-class _Registry:
-    """Where a registry's data plane answers."""
+class _Asset:
+    """What is copied: one version of an asset, called the same in the workspace and in the registry."""
 
-    url: str
+    kind: Literal["models", "environments"]
+    name: str
+    version: str
 
-    def model(self, command: ShareModel) -> str:
-        return f"{self.url}/models/{command.model}/versions/{command.version}"
+    @property
+    def path(self) -> str:
+        return f"/{self.kind}/{self.name}/versions/{self.version}"
 
 
-def begin_share(command: ShareModel, attempt: Attempt) -> Outcome:
+def begin_share(command: ShareCommand, attempt: Attempt) -> Outcome:
     """Ask the registry to copy the version; present already: done, since versions never change."""
-    registry = _discover(command, attempt)
-    if attempt.arm.find(registry.model(command), REGISTRY_API_VERSION) is not None:
-        return _present(command)
+    registry, asset = _discover(command.registry, attempt), _asset(command, attempt)
+    target = f"{registry}{asset.path}"
+    if attempt.arm.find(target, REGISTRY_API_VERSION) is not None:
+        return _present(command, target)
     workspace = attempt.arm.get(command.workspace)
     source = (
-        f"azureml://locations/{workspace['location']}/workspaces/{workspace['properties']['workspaceId']}"
-        f"/models/{command.model}/versions/{command.version}"
+        f"azureml://locations/{workspace['location']}/workspaces/{workspace['properties']['workspaceId']}{asset.path}"
     )
     properties = {
         "referenceType": "Id",
-        "destinationName": command.model,
-        "destinationVersion": command.version,
+        "destinationName": asset.name,
+        "destinationVersion": asset.version,
         "sourceAssetId": source,
     }
-    attempt.arm.post(f"{registry.url}/import", {"properties": properties}, REGISTRY_API_VERSION)
-    return attempt.started(registry.model(command))
+    attempt.arm.post(f"{registry}/import", {"properties": properties}, REGISTRY_API_VERSION)
+    return attempt.started(target)
 
 
-def look_share(command: ShareModel, operation: str, attempt: Attempt) -> Outcome:
+def look_share(command: ShareCommand, operation: str, attempt: Attempt) -> Outcome:
     """Present in the registry, or still on its way. A copy that Azure gives up shows only as one that never arrives."""
     if attempt.arm.find(operation, REGISTRY_API_VERSION) is not None:
-        return _present(command)
+        return _present(command, operation)
     return attempt.started(operation)
 
 
-def _present(command: ShareModel) -> Succeeded:
-    reference = f"azureml://registries/{command.registry}/models/{command.model}/versions/{command.version}"
-    return Succeeded(data={"model_ref": reference})
+def _asset(command: ShareCommand, attempt: Attempt) -> _Asset:
+    """The version to be copied. A label costs one read, and is followed once: what it names later is another order's."""
+    if isinstance(command, ShareModel):
+        return _Asset("models", command.model, command.version)
+    named = asset_name(command.environment)
+    version = named.version
+    if version is None:
+        environments = attempt.clients.workspace(command.workspace).environments
+        version = str(environments.get(named.name, label=named.label).version)
+    return _Asset("environments", named.name, version)
 
 
-def _discover(command: ShareModel, attempt: Attempt) -> _Registry:
-    url = f"{attempt.clients.registry_discovery}/registrymanagement/v1.0/registries/{command.registry}/discovery"
+def _present(command: ShareCommand, target: str) -> Succeeded:
+    kind, name, _, version = target.rsplit("/", 4)[1:]
+    reference = f"azureml://registries/{command.registry}/{kind}/{name}/versions/{version}"
+    return Succeeded(data={"model_ref" if isinstance(command, ShareModel) else "environment_ref": reference})
+
+
+def _discover(registry: str, attempt: Attempt) -> str:
+    """Where the registry's data plane answers."""
+    url = f"{attempt.clients.registry_discovery}/registrymanagement/v1.0/registries/{registry}/discovery"
     found = attempt.arm.get(url, api_version=None)
     front = f"{found['primaryRegionResourceProviderUri'].rstrip('/')}/mferp/managementfrontend"
     scope = f"/subscriptions/{found['subscriptionId']}/resourceGroups/{found['resourceGroup']}"
-    return _Registry(f"{front}{scope}/providers/Microsoft.MachineLearningServices/registries/{command.registry}")
+    return f"{front}{scope}/providers/Microsoft.MachineLearningServices/registries/{registry}"

@@ -36,6 +36,17 @@ class ShareModel(Command, frozen=True, kw_only=True):
     version: str
 
 
+class ShareEnvironment(Command, frozen=True, kw_only=True):
+    """Copy the environment that candidates run in into the registry, at the version that its label names now.
+
+    ``environment`` is ``azureml:NAME@LABEL`` or ``azureml:NAME:VERSION`` of the workspace. Present already: done.
+    """
+
+    workspace: str
+    registry: str
+    environment: str
+
+
 class RecordReference(Command, frozen=True, kw_only=True):
     """Read the reference profile that the training run logged, and keep it under the model version."""
 
@@ -146,6 +157,7 @@ class Notify(Command, frozen=True, kw_only=True):
 # that we accept rather than silence; probing requests change nothing.
 ON_UNKNOWN: dict[type[Command], OnUnknown] = {
     ShareModel: "same_key",
+    ShareEnvironment: "same_key",
     RecordReference: "repeat",
     ReadCollected: "same_key",
     DeployModel: "same_key",

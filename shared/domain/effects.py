@@ -15,10 +15,11 @@ from shared.domain.commands import (
     RollBackTraffic,
     RunEvaluation,
     SetTraffic,
+    ShareEnvironment,
     ShareModel,
 )
 
 EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic
-WorkspaceCommand = ShareModel | RunEvaluation | Retrain | EndpointWrite
+WorkspaceCommand = ShareModel | ShareEnvironment | RunEvaluation | Retrain | EndpointWrite
 Message = RequestApproval | Notify
 AnyCommand = WorkspaceCommand | RecordReference | ReadCollected | CheckEndpoint | Message

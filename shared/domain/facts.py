@@ -78,6 +78,7 @@ class Version(Part, frozen=True, kw_only=True):
     approval: ApprovalAsked | None = None
     awaiting: tuple[str, ...] = ()  # commands that must finish before the next step
     deployment: str = ""  # in production
+    environment: str = ""  # in the registry, once it was shared: the same in staging and in production
 
     def after(self, event: VersionEvent, now: datetime) -> "Version":
         """This version after an event. Raises IllegalMoveError."""

@@ -18,6 +18,7 @@ from shared.domain.commands import (
     RollBackTraffic,
     RunEvaluation,
     SetTraffic,
+    ShareEnvironment,
     ShareModel,
 )
 from shared.domain.effects import AnyCommand
@@ -31,7 +32,7 @@ def stale(command: AnyCommand, facts: Facts) -> str:
         case SetTraffic():
             wanted = facts.rollout is not None and facts.rollout.pending == command.id
             return "" if wanted else "the rollout step that ordered this traffic is over"
-        case ShareModel() | RecordReference() | DeployModel() | CheckEndpoint():
+        case ShareModel() | ShareEnvironment() | RecordReference() | DeployModel() | CheckEndpoint():
             return "" if _awaited(command, facts) else "no version waits for this any more"
         case RunEvaluation():
             measured = any(known.verification == command.id and known.state == "verifying" for known in facts.incidents)

@@ -3,6 +3,7 @@
 Owns the grammar of these sections. Knows no endpoint that exists (``adapters``).
 """
 
+import re
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -11,6 +12,7 @@ from shared.domain.policy_index import plain_id
 from shared.domain.policy_section import FaultAtError, Section
 from shared.domain.policy_texts import ResourceId, StorageId
 
+ASSET_OF_WORKSPACE = r"azureml:[A-Za-z0-9][\w.-]*[:@][\w.-]+"
 COLLECTED_IN = "modelDataCollector"
 
 
@@ -77,5 +79,19 @@ class Deployment(Section):
     code: str
     scoring_script: str = "score.py"
     environment: str
+    share_environment: bool = Field(
+        default=False,
+        description="copy the environment from the development workspace into the registry with each candidate, so that staging "
+        "and production run exactly that version; otherwise each workspace has its own",
+    )
     instance_type: str = "Standard_DS3_v2"
     instance_count: int = Field(default=1, ge=1, le=50)
+
+    @model_validator(mode="after")
+    def _shares_what_a_workspace_has(self) -> "Deployment":
+        if self.share_environment and not re.fullmatch(ASSET_OF_WORKSPACE, self.environment):
+            text = (
+                f"share_environment copies azureml:NAME@LABEL or azureml:NAME:VERSION; {self.environment!r} is neither"
+            )
+            raise FaultAtError(text, "environment")
+        return self

@@ -30,6 +30,7 @@ from shared.domain.commands import (
     Retrain,
     RunEvaluation,
     SetTraffic,
+    ShareEnvironment,
     ShareModel,
 )
 from shared.domain.outcomes import Failed, Started, Succeeded
@@ -292,6 +293,16 @@ async def test_a_model_is_shared_once_and_then_present(local_azure, workspace, t
     assert await settled(workspace, command) == Succeeded(data=reference)
     assert await workspace.begin(command, NOW) == Succeeded(data=reference)
     assert len(journal(local_azure, "model_shared")) == 1
+
+
+async def test_the_environment_of_a_label_is_shared_once_at_the_version_it_names_now(local_azure, workspace, serving):
+    command = order(ShareEnvironment, 15, registry="contoso", environment="azureml:flight-env@latest")
+    shared = await settled(workspace, command)
+    assert shared.data == {"environment_ref": "azureml://registries/contoso/environments/flight-env/versions/1"}
+    assert await workspace.begin(command, NOW) == shared
+    assert len(journal(local_azure, "environment_shared")) == 1
+    outcome = await settled(workspace, deploy(16, "1", "indigo", environment=shared.data["environment_ref"]))
+    assert isinstance(outcome, Succeeded), outcome
 
 
 async def test_a_shared_model_is_deployed_from_the_registry(workspace, serving):

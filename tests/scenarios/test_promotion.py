@@ -136,3 +136,38 @@ def test_a_wish_with_a_long_story_behind_it_does_not_fill_the_facts(action):
     story = Timeline(facts=rolling("2", over="1"))
     story.push(asked(action, why="because " * 10_000))
     assert [len(known.detail) for known in story.facts.incidents] == [1000]
+
+
+# One environment for staging and production
+
+SHARING = policy_with(deployment={"share_environment": True})
+COPIED = "azureml://registries/contoso-registry/environments/flight-env/versions/4"
+
+
+def sharing():
+    """Version 2 is a candidate, and its environment is version 4 when it is shared."""
+    story = Timeline(SHARING, serving("1"))
+    story.azure.next("ShareEnvironment", Succeeded(data={"environment_ref": COPIED}))
+    return story.push(registered("2"))
+
+
+def test_staging_and_production_run_the_environment_that_was_shared_with_the_candidate():
+    story = sharing().expect(versions={"1": "serving", "2": "awaiting_approval"})
+    (shared,) = story.commands("ShareEnvironment")
+    assert shared.environment == "azureml:flight-env@latest"
+    story.approve("2")
+    assert [order.environment for order in story.commands("DeployModel")] == [COPIED, COPIED]
+
+
+def test_an_environment_that_cannot_be_shared_ends_the_candidate_before_staging():
+    story = Timeline(SHARING, serving("1"))
+    story.azure.next("ShareEnvironment", Failed(retryable=False, reason="not found: environments/flight-env"))
+    story.push(registered("2")).expect(versions={"1": "serving", "2": "rejected"})
+    assert "flight-env" in story.commands("Notify")[0].facts["failed"]
+    assert story.commands("DeployModel") == []
+
+
+def test_without_the_option_each_workspace_has_its_own_environment():
+    story = Timeline(facts=serving("1")).push(registered("2"))
+    assert story.commands("ShareEnvironment") == []
+    assert story.commands("DeployModel")[0].environment == "azureml:flight-env@latest"

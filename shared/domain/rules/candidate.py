@@ -29,7 +29,7 @@ def deployment_of(situation: Situation, version: Version, environment: Environme
         deployment=name,
         model_ref=in_registry(workload.registry, version.model, version.version),
         version=version.version,
-        environment=workload.deployment.environment,
+        environment=version.environment or workload.deployment.environment,
         code=workload.deployment.code,
         scoring_script=workload.deployment.scoring_script,
         instance_type=workload.deployment.instance_type,

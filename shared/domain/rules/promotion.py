@@ -6,6 +6,7 @@ Owns the rulings up to the deployment in staging. What is checked there is ``sta
 from shared.domain import guards, proposals
 from shared.domain.commands import (
     RecordReference,
+    ShareEnvironment,
     ShareModel,
 )
 from shared.domain.decisions import Reason
@@ -139,9 +140,28 @@ def _start(situation: Situation, version: Version) -> Ruling:
         model=version.model,
         version=version.version,
     )
-    moved = replace(version.after("promotion_started", situation.now), awaiting=(share.id, reference.id))
+    environment = _environment(situation, version)
+    awaiting = (share.id, reference.id, *(order.id for order in environment))
+    moved = replace(version.after("promotion_started", situation.now), awaiting=awaiting)
     reason = because("registered", f"version {version.version} of {version.model} was registered in development")
-    return Ruling("act", RULE, (reason,), situation.facts.with_version(moved), commands=(share, reference))
+    return Ruling(
+        "act", RULE, (reason,), situation.facts.with_version(moved), commands=(share, reference, *environment)
+    )
+
+
+def _environment(situation: Situation, version: Version) -> tuple[ShareEnvironment, ...]:
+    workload = situation.workload
+    if not workload.deployment.share_environment:
+        return ()
+    order = situation.order(
+        ShareEnvironment,
+        workload.deployment.environment,
+        f"version {version.version} runs in staging and in production in what is its environment now",
+        workspace=workload.environments.development.workspace,
+        registry=workload.registry,
+        environment=workload.deployment.environment,
+    )
+    return (order,)
 
 
 def on_finished(situation: Situation, signal: CommandFinished, version: Version) -> Ruling:
@@ -155,6 +175,8 @@ def on_finished(situation: Situation, signal: CommandFinished, version: Version)
         return staging.on_check(situation, signal, waiting)
     if isinstance(signal.outcome, Succeeded) and not waiting.author:
         waiting = replace(waiting, author=str(signal.outcome.data.get("created_by", "")))
+    if isinstance(signal.outcome, Succeeded) and signal.command_kind == "ShareEnvironment":
+        waiting = replace(waiting, environment=str(signal.outcome.data.get("environment_ref", "")))
     if waiting.awaiting:
         reason = because("waiting", f"{len(waiting.awaiting)} more to finish before the next step")
         return Ruling("suppress", RULE, (reason,), situation.facts.with_version(waiting))

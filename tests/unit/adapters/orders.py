@@ -14,6 +14,7 @@ from shared.domain.commands import (
     RollBackTraffic,
     RunEvaluation,
     SetTraffic,
+    ShareEnvironment,
     ShareModel,
 )
 
@@ -54,6 +55,10 @@ def remove() -> RemoveDeployment:
 
 def share() -> ShareModel:
     return ShareModel(**BASE, registry="contoso", model="flight-delay", version="7")
+
+
+def share_environment(environment: str = "azureml:flight-env:2") -> ShareEnvironment:
+    return ShareEnvironment(**BASE, registry="contoso", environment=environment)
 
 
 def check(requests: int = 20, payload: str = '{"rows": [1]}') -> CheckEndpoint:

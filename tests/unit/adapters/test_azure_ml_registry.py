@@ -1,7 +1,7 @@
 import pytest
 
 from shared.domain.outcomes import Failed, Started, Succeeded
-from tests.unit.adapters.orders import NOW, share
+from tests.unit.adapters.orders import NOW, share, share_environment
 from tests.unit.adapters.scripted_azure import Answer, refusal
 
 MODEL = "/registries/contoso/models/flight-delay/versions/7"
@@ -52,6 +52,32 @@ async def test_a_copy_is_done_when_the_registry_shows_it(registry, workspace):
     operation = f"{registry.url}/x{MODEL}"
     assert isinstance(await workspace.look(share(), operation, NOW), Started)
     assert await workspace.look(share(), operation, NOW) == Succeeded(data={"model_ref": REFERENCE})
+
+
+ENVIRONMENT = "/registries/contoso/environments/flight-env/versions"
+
+
+async def test_an_environment_is_copied_at_its_version(registry, workspace):
+    outcome = await workspace.begin(share_environment(), NOW)
+    assert isinstance(outcome, Started)
+    assert outcome.operation.endswith(f"{ENVIRONMENT}/2")
+    (write,) = registry.writes()
+    source = "azureml://locations/westeurope/workspaces/the-guid/environments/flight-env/versions/2"
+    assert write.body["properties"]["sourceAssetId"] == source
+
+
+async def test_an_environment_that_the_registry_has_is_named_and_not_copied_again(registry, workspace):
+    registry.on("GET", f"{ENVIRONMENT}/2", Answer(body={"properties": {}}))
+    reference = "azureml://registries/contoso/environments/flight-env/versions/2"
+    assert await workspace.begin(share_environment(), NOW) == Succeeded(data={"environment_ref": reference})
+    assert registry.writes() == []
+
+
+async def test_a_malformed_environment_is_the_policys_fault(registry, workspace):
+    outcome = await workspace.begin(share_environment("flight-env"), NOW)
+    assert isinstance(outcome, Failed)
+    assert not outcome.retryable
+    assert "azureml:NAME@LABEL" in outcome.reason
 
 
 async def test_a_registry_that_does_not_exist_is_named(azure, workspace):

@@ -5,11 +5,22 @@ from shared.domain.facts import Facts
 from shared.domain.plans import stale, waits
 from shared.domain.values import replace
 from tests.scenarios.timeline import Timeline
-from tests.unit.domain.builders import asked, incident, known, ordered, registered, rolling, serving, situation, version
+from tests.unit.domain.builders import (
+    asked,
+    incident,
+    known,
+    ordered,
+    policy_with,
+    registered,
+    rolling,
+    serving,
+    situation,
+    version,
+)
 
 
-def decided(signal, facts):
-    return evaluate(situation(signal, facts))
+def decided(signal, facts, **fields):
+    return evaluate(situation(signal, facts, **fields))
 
 
 def whole_story():
@@ -44,6 +55,13 @@ def test_a_rollback_is_never_stale():
 def test_what_nobody_waits_for_any_more_must_not_begin(kind):
     command = next(command for command, _ in whole_story() if type(command).__name__ == kind)
     assert stale(command, serving("1"))
+
+
+def test_an_environment_that_no_version_waits_for_is_not_shared():
+    sharing = decided(registered("2"), serving("1"), policy=policy_with(deployment={"share_environment": True}))
+    command = ordered(sharing, "ShareEnvironment")
+    assert stale(command, sharing.facts) == ""
+    assert stale(command, serving("1")) == "no version waits for this any more"
 
 
 def test_a_question_that_was_answered_is_not_asked_again():

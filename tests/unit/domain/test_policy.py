@@ -138,3 +138,9 @@ def test_a_persona_without_channels_hears_nothing_and_is_a_fault():
 def test_the_example_has_no_key_twice():
     keys = [line.split(":")[0] for line in POLICY_TEXT.splitlines() if line and not line.startswith((" ", "#"))]
     assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("reference", ["flight-env", "azureml://registries/contoso/environments/e/versions/1"])
+def test_an_environment_that_no_workspace_has_cannot_be_shared(reference):
+    text = faults(raw_policy({"deployment": {"share_environment": True, "environment": reference}}))
+    assert "share_environment copies azureml:NAME@LABEL" in text
