@@ -131,6 +131,11 @@ class Workload(Section):
         """Those of them that compare groups of people."""
         return tuple(rule for rule in self.labelled_rules if isinstance(rule, Fairness))
 
+    @property
+    def needs_rows(self) -> bool:
+        """Whether any rule can judge nothing unless rows come."""
+        return bool(self.row_rules or self.labelled_rules)
+
     @cached_property
     def absence_rule(self) -> TelemetryAbsent | None:
         """The rule that minds silence, if there is one."""

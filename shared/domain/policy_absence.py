@@ -13,10 +13,12 @@ from shared.domain.policy_texts import Duration
 
 
 class TelemetryAbsent(Section):
-    """The champion says nothing any more: an endpoint without traffic, or a collector that broke."""
+    """The champion says nothing any more: an endpoint without traffic, or a collector that broke while requests go on."""
 
     when: Literal["telemetry_absent"]
-    silent_for: Duration = Field(alias="for", description="how long nothing has to be heard, such as 2h")
+    silent_for: Duration = Field(
+        alias="for", description="how long nothing, or requests without rows, has to be heard, such as 2h"
+    )
     then: Literal["notify"] = "notify"
     to: str = Field(default="", description="a persona; the owner when it is left out")
 

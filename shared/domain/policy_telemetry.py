@@ -28,7 +28,7 @@ class TelemetrySettings(Section):
     lateness: Duration = timedelta(hours=24)
     idle_after: Duration = Field(
         default=timedelta(hours=24),
-        description="a deployment that was silent for so long has its windows closed by the present",
+        description="a deployment whose rows stopped for so long has its windows closed by the present",
     )
 
     label: str = Field(

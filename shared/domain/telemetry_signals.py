@@ -14,6 +14,7 @@ from shared.domain.values import Part
 PREDICTION = "prediction"  # scored like a feature, but an output: it does not count as a share of features
 
 WindowVerdict = Literal["pass", "suspected", "detected", "no_data", "error"]
+Silent = Literal["everything", "rows"]
 
 
 class FeatureScore(Part, frozen=True, kw_only=True):
@@ -132,21 +133,26 @@ class PerformanceMeasured(Heard, frozen=True, kw_only=True):
 
 
 class TelemetryFellSilent(Heard, frozen=True, kw_only=True):
-    """A deployment that a rule watches has said nothing since ``last_heard_at``, for longer than the rule allows."""
+    """A deployment that a rule watches has said nothing since ``last_heard_at``, for longer than the rule allows.
+
+    ``silent`` says what is missing: ``everything``, or ``rows`` while its requests are still logged.
+    """
 
     workspace: str
     endpoint: str
     deployment: str
     last_heard_at: datetime
+    silent: Silent = "everything"
 
 
 class TelemetryResumed(Heard, frozen=True, kw_only=True):
-    """A deployment that had fallen silent speaks again."""
+    """A deployment that had fallen silent speaks again; ``silent`` says what was missing."""
 
     workspace: str
     endpoint: str
     deployment: str
     silent_since: datetime
+    silent: Silent = "everything"
 
 
 TelemetrySignal = WindowClosed | PerformanceMeasured | TelemetryFellSilent | TelemetryResumed

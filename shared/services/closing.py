@@ -77,11 +77,11 @@ class WindowCloser:
             await self._store.save_fold({name: Stored(encode_window(state), stored.etag)}, [])
 
     async def _unsettled(self, now: datetime) -> dict[str, tuple[Reach, str]]:
-        reaches = await self._hearing.reaches()
-        known = {key for key, (_, tag) in reaches.items() if self._is_settled(key, tag, now)}
-        for key in reaches.keys() - known:
+        marks = await self._hearing.watermarks()
+        moved = {key: mark for key, mark in marks.items() if not self._is_settled(key, mark.etag, now)}
+        for key in moved:
             self._settled.pop(key, None)
-        return {key: reach for key, reach in reaches.items() if key not in known}
+        return await self._hearing.reaches(moved)
 
     def _is_settled(self, deployment: str, tag: str, now: datetime) -> bool:
         settled = self._settled.get(deployment)

@@ -1,6 +1,6 @@
 """How good predictions were, told once their labels had their time to come.
 
-Owns when that is: by the event time of what the deployment says, or by the present once it fell silent. What is told is computed
+Owns when that is: by the event time of what the deployment says, or by the present once its rows stopped. What is told is computed
 once and kept until it is accepted, in the same transaction in which the predictions are closed, so that it stays the same whatever
 comes later. Knows no formulas (``labelled``).
 """
@@ -70,7 +70,9 @@ class LabelWatch:
                 continue  # no rule asks any more; it is forgotten with time
             ends = awaited.ends(start, length, policy.lateness)
             if index.latest < ends:
-                silent_at = max(ends, await self._heard(index) + policy.idle_after) if ends <= now else ends
+                silent_at = ends
+                if ends <= now:
+                    silent_at = max(ends, await self._hearing.rows_heard_at(index.ref) + policy.idle_after)
                 if silent_at > now:
                     due = min(due, silent_at)
                     continue
@@ -79,9 +81,6 @@ class LabelWatch:
             except ConflictError:
                 return now  # rows came meanwhile, or another instance closes it
         return due
-
-    async def _heard(self, index: Index) -> datetime:
-        return (await self._hearing.heard_at([index.ref.key])).get(index.ref.key, self._clock.now())
 
     async def _close(self, stored: Stored[Index], window: Window, awaited: Awaited) -> Stored[Index]:
         index, (length, start) = stored.value, window

@@ -1,7 +1,7 @@
 """When a window of rows has ended, and what is said of it then.
 
 Owns the rule of closing and the ``WindowClosed`` signal. Lateness is measured against the deployment's watermark, never
-against the present, so a replay closes the same windows; only of a deployment that fell silent does the present decide.
+against the present, so a replay closes the same windows; only of a deployment whose rows stopped does the present decide.
 Knows nothing of thresholds: what a score means is the rules' to say.
 """
 
@@ -28,20 +28,20 @@ States = Mapping[WindowKey, WindowState]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far a deployment's telemetry has come: its latest event time, and when the fold last heard of it."""
+    """How far a deployment's rows have come: their latest event time, and when the fold last heard any."""
 
     watermark: datetime
     heard_at: datetime
 
     def mark(self, now: datetime, idle_after: timedelta) -> datetime:
-        """Up to where windows may close: by event time, and once it fell silent by the present."""
+        """Up to where windows may close: by event time, and once rows stopped by the present."""
         return max(self.watermark, now) if self.heard_at + idle_after <= now else self.watermark
 
 
 def closable(windows: States, watermarks: Mapping[str, datetime], lateness: timedelta) -> list[WindowKey]:
     """The open windows of rows whose deployment's watermark has reached their end and the lateness, oldest first.
 
-    A deployment that fell silent keeps its last window open: to close it by idle time, pass a watermark moved on.
+    A deployment whose rows stopped keeps its last window open: to close it by idle time, pass a watermark moved on.
     """
     found = [
         (window_of(key.start, key.length)[1], key)

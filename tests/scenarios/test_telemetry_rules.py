@@ -118,6 +118,27 @@ def test_a_champion_that_falls_silent_is_told_of_and_again_when_it_speaks():
     assert "after 5h of silence" in story.commands("Notify")[1].facts["resumed"]
 
 
+@pytest.mark.rule("absence")
+def test_a_collector_that_breaks_while_requests_are_logged_is_told_as_that():
+    story = watching(SILENT).at("2h").push(fell_silent(silent="rows")).expect(incidents=["open"])
+    story.expect_ordered("Notify").expect_reason("rows_silent")
+    (told,) = story.commands("Notify")
+    assert told.title == "flight-delay: no rows from version-1"
+    assert told.facts["silent"].startswith("requests to version-1 are logged, its rows are not")
+    assert told.facts["look at"].startswith("the data collector")
+    story.at("5h").push(resumed(silent="rows", occurred_at=after("5h"))).expect(incidents=["resolved"])
+    assert story.commands("Notify")[1].title == "flight-delay: the rows are back"
+
+
+@pytest.mark.rule("absence")
+def test_when_requests_stop_too_that_is_a_second_incident_and_each_ends_by_itself():
+    story = watching(SILENT).at("2h").push(fell_silent(silent="rows"))
+    story.at("6h").push(fell_silent(since=after("4h"))).expect(incidents=["open", "open"]).expect_ordered("Notify")
+    story.at("7h").push(resumed(since=after("4h"), occurred_at=after("7h"))).expect(incidents=["open", "resolved"])
+    story.at("8h").push(resumed(silent="rows", occurred_at=after("8h"), dedup_key="rows resumed"))
+    story.expect(incidents=["resolved", "resolved"])
+
+
 def test_the_old_version_is_silent_while_a_rollout_has_all_of_its_traffic():
     facts = rolling(percent=100)
     watching(SILENT, facts=facts).push(fell_silent()).expect(incidents=[]).expect_reason("rollout_under_way")

@@ -221,8 +221,15 @@ class FixedPolicy:
 
     def monitor(self, *rules, telemetry="traffic_bucket: 1m, lateness: 1d"):
         """The same file, in which the workload has the rule on drift and these, each as YAML on one line."""
+        self._monitor("      - when: prediction_drift", rules, telemetry)
+
+    def monitor_only(self, *rules, telemetry="traffic_bucket: 1m, lateness: 1d"):
+        """The same file, in which the workload has these rules and no other."""
+        self._monitor("      - when: data_drift", rules, telemetry)
+
+    def _monitor(self, first_left_out, rules, telemetry):
         text = (EXAMPLE / "policy.yaml").read_text(encoding="utf-8")
-        first, last = text.index("      - when: prediction_drift"), text.index("    telemetry: {traffic_bucket")
+        first, last = text.index(first_left_out), text.index("    telemetry: {traffic_bucket")
         lines = "".join(f"      - {rule}\n" for rule in rules)
         rest = text[last:].split("\n", 1)[1]
         changed = f"{text[:first]}{lines}    telemetry: {{{telemetry}}}\n{rest}"

@@ -7,7 +7,7 @@ import pytest
 from shared.adapters.sqlite_store import SqliteStore
 from shared.ports import ConflictError
 from shared.services.closing import DATA, LATE_ROWS
-from shared.services.hearing import HEARD, MOVED, TOGETHER_MAX, WATERMARK
+from shared.services.hearing import HEARD, MOVED, ROWS, TOGETHER_MAX, WATERMARK
 from tests.unit.services.fakes import NOON, World
 from tests.unit.services.telemetry_messages import TAGS, ref, request, rows, traffic
 
@@ -70,7 +70,7 @@ async def looked_at(world):
 async def test_while_no_watermark_moves_one_row_is_all_that_is_read(world, heard):
     await profiled(world)
     await heard(0)
-    assert await looked_at(world) == [MOVED, WATERMARK, HEARD, f"{DATA}{ref().key}/"]
+    assert await looked_at(world) == [MOVED, WATERMARK, f"{HEARD}{ref().key}", f"{DATA}{ref().key}/"]
     assert await looked_at(world) == [MOVED]
 
 
@@ -80,7 +80,8 @@ async def test_only_the_deployments_whose_watermark_moved_are_looked_at(world, h
     await heard(0, deployment="version-2")
     await world.aggregator.closed_windows()
     await heard(60, deployment="version-1")
-    assert await looked_at(world) == [MOVED, WATERMARK, HEARD, f"{DATA}{ref('version-1').key}/"]
+    moved = ref("version-1").key
+    assert await looked_at(world) == [MOVED, WATERMARK, f"{HEARD}{moved}", f"{DATA}{moved}/"]
 
 
 async def test_windows_of_many_deployments_are_read_at_once(world, heard):
@@ -208,10 +209,38 @@ async def test_hearing_of_it_again_begins_the_silence_anew(world, heard):
 async def test_a_deployment_that_an_earlier_release_heard_counts_as_heard_now(world, heard):
     await profiled(world)
     await heard(0)
-    await world.store.delete_windows([f"{HEARD}{ref().key}"])
+    await world.store.delete_windows([f"{HEARD}{ref().key}", f"{HEARD}{ref().key}{ROWS}"])
     assert await world.aggregator.closed_windows() == []
     world.clock.at += timedelta(days=1)
     assert len(await world.another().aggregator.closed_windows()) == 1
+
+
+async def requested(world, number):
+    """One request is logged, and folded."""
+    await world.aggregator.take("1", [(number, traffic(request(LATER)))])
+    await world.aggregator.fold()
+
+
+async def test_rows_that_an_earlier_release_did_not_tell_from_requests_count_as_heard_now(world, heard):
+    await profiled(world)
+    await heard(0)
+    await world.store.delete_windows([f"{HEARD}{ref().key}{ROWS}"])
+    world.clock.at += timedelta(days=10)
+    assert await world.aggregator.closed_windows() == []
+    world.clock.at += timedelta(days=1)
+    await requested(world, 1)
+    assert len(await world.another().aggregator.closed_windows()) == 1
+
+
+async def test_the_last_window_of_rows_closes_though_requests_go_on(world, heard):
+    await profiled(world)
+    await heard(0)
+    for hour in range(24):
+        assert await world.aggregator.closed_windows() == []
+        world.clock.at += timedelta(hours=1)
+        await requested(world, hour)
+    ((signal, _),) = await world.aggregator.closed_windows()
+    assert (signal.rows, signal.fault) == (5, "")
 
 
 # Late rows

@@ -12,7 +12,7 @@ from shared.services.labels import REPORT
 from shared.services.sampling import INDEX, SAMPLE, WAITING_MAX
 from tests.unit.services.fakes import NOON, SUBJECT, World
 from tests.unit.services.signals import serving
-from tests.unit.services.telemetry_messages import ENDPOINT, TAGS, at, ref
+from tests.unit.services.telemetry_messages import ENDPOINT, TAGS, at, ref, request, traffic
 
 DAY = 86_400
 PERFORMANCE = (
@@ -141,6 +141,41 @@ async def test_labels_are_kept_while_a_window_needs_them(asked, hear):
         await asked.aggregator.labels.mark_told(name)
     await hear(labelled("y", 1, seconds=WAITED + DAY))
     assert [signal.pairs for signal in await reports(asked)] == [6]
+
+
+async def test_what_one_rule_no_longer_needs_another_may_still_wait_for(asked, hear):
+    """Of the labels of May, those for windows of a day are past their time in June; a window of March waits for them."""
+    quick = PERFORMANCE.replace("labels_within: 7d", "labels_within: 1d")
+    patient = PERFORMANCE.replace("window: 1d", "window: 1mo").replace("labels_within: 7d", "labels_within: 90d")
+    asked.policies.monitor(quick, patient)
+    asked.clock.at = NOON + timedelta(days=200)
+    await hear(
+        predicted("a", *GUESSES), labelled("a", *LABELS, seconds=62 * DAY), predicted("b", 0.5, seconds=95 * DAY)
+    )
+    await hear(labelled("x", 1, seconds=100 * DAY))
+    assert [signal.window for signal in await reports(asked)] == ["1d", "1d"]
+    for _, name in await asked.aggregator.labels.reports():
+        await asked.aggregator.labels.mark_told(name)
+    await hear(labelled("y", 1, seconds=125 * DAY))
+    told = [(signal.window, signal.start.month, signal.pairs) for signal in await reports(asked)]
+    assert told == [("1mo", 3, 6)]
+
+
+async def test_predictions_are_measured_once_their_rows_stopped_though_requests_go_on(asked, hear):
+    await hear(predicted("a", *GUESSES), labelled("a", *LABELS))
+    assert await reports(asked, timedelta(hours=23)) == []
+    await hear(traffic(request(WAITED)))
+    (signal,) = await reports(asked, timedelta(hours=1))
+    assert signal.pairs == 6
+
+
+async def test_the_strictest_group_size_serves_every_rule_of_a_window(asked, hear):
+    sizes = [FAIRNESS.replace("when: fairness", f"when: fairness, name: {name}") for name in ("few", "many")]
+    asked.policies.monitor(PERFORMANCE, sizes[0], sizes[1].replace("min_rows_per_group: 2", "min_rows_per_group: 4"))
+    inputs = event("model_inputs", "a", *({"carrier": "AU"[place % 2]} for place in range(6)))
+    await hear(inputs, predicted("a", *GUESSES), labelled("a", *LABELS), labelled("x", 1, seconds=WAITED))
+    (signal,) = await reports(asked)
+    assert signal.disparities == {}  # of each group there are three rows
 
 
 async def test_groups_are_compared_when_a_rule_names_a_column(asked, hear):

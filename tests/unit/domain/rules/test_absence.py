@@ -54,6 +54,33 @@ def test_an_end_that_is_heard_before_its_beginning_opens_nothing():
     assert (codes(late), kinds(late)) == (["silent", "already_resumed"], [])
 
 
+def test_rows_that_are_missing_are_told_as_rows_and_what_to_look_at():
+    done = decide(fell_silent(silent="rows"))
+    assert (codes(done), kinds(done)) == (["rows_silent", "incident_opened"], ["Notify"])
+    told = ordered(done, "Notify")
+    assert (
+        told.facts["silent"]
+        == f"requests to version-1 are logged, its rows are not: none since {NOW:%Y-%m-%d %H:%M} UTC"
+    )
+    assert told.facts["look at"].startswith("the data collector of the deployment")
+    assert told.facts["closes"].startswith("when its rows come again")
+
+
+def test_an_end_of_one_kind_of_silence_ends_no_other():
+    rows_silent = decide(fell_silent(silent="rows"))
+    assert codes(decide(resumed(), rows_silent.facts)) == ["resumed", "not_open"]
+    back = decide(resumed(silent="rows"), rows_silent.facts)
+    assert (codes(back), ordered(back, "Notify").title) == (["resumed", "resolved"], "flight-delay: the rows are back")
+    assert "sends rows again" in back.decision.reasons[0].text
+
+
+def test_both_kinds_of_silence_wait_beside_each_other_while_a_rollout_lasts():
+    held = decide(fell_silent(), rolling(percent=100))
+    both = decide(fell_silent(silent="rows", dedup_key="rows"), held.facts)
+    assert held.holds[0].id != both.holds[0].id
+    assert len(both.facts.held) == len(held.facts.held) + 1
+
+
 def test_the_next_silence_is_another():
     first = decide(resumed(), decide(fell_silent()).facts)
     second = decide(fell_silent(since=NOW + timedelta(seconds=1)), first.facts)
