@@ -67,6 +67,27 @@ class ReadCollected(Command, frozen=True, kw_only=True):
     bytes_max: int
 
 
+class ReadReferenced(Command, frozen=True, kw_only=True):
+    """Count the rows of one collector event, which lie in a blob of at most so many bytes.
+
+    ``event`` names it in the store, which knows whether it was counted: a repeat counts nothing twice, nor does the order of
+    another workload. The other fields are what the event says of its rows. ``storage`` is the account's ARM id.
+    """
+
+    event: str
+    storage: str
+    container: str
+    path: str
+    bytes_max: int
+    workspace: str
+    endpoint: str
+    deployment: str
+    collection: str
+    correlation_id: str
+    content_range: str
+    at: datetime
+
+
 class DeployModel(EndpointCommand, frozen=True, kw_only=True):
     """Create or update one deployment of an endpoint. It takes no traffic by itself."""
 
@@ -160,6 +181,7 @@ ON_UNKNOWN: dict[type[Command], OnUnknown] = {
     ShareEnvironment: "same_key",
     RecordReference: "repeat",
     ReadCollected: "same_key",
+    ReadReferenced: "same_key",
     DeployModel: "same_key",
     RemoveDeployment: "same_key",
     CheckEndpoint: "repeat",

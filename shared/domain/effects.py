@@ -8,6 +8,7 @@ from shared.domain.commands import (
     DeployModel,
     Notify,
     ReadCollected,
+    ReadReferenced,
     RecordReference,
     RemoveDeployment,
     RequestApproval,
@@ -22,4 +23,4 @@ from shared.domain.commands import (
 EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic
 WorkspaceCommand = ShareModel | ShareEnvironment | RunEvaluation | Retrain | EndpointWrite
 Message = RequestApproval | Notify
-AnyCommand = WorkspaceCommand | RecordReference | ReadCollected | CheckEndpoint | Message
+AnyCommand = WorkspaceCommand | RecordReference | ReadCollected | ReadReferenced | CheckEndpoint | Message

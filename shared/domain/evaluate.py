@@ -40,6 +40,7 @@ from shared.domain.rules import (
     operator,
     promotion,
     quiet,
+    referenced_rows,
     remedy,
     rollback,
     rollout,
@@ -67,6 +68,7 @@ from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.situation import Ruling, Setting, Situation, because, evaluation
 from shared.domain.telemetry_signals import (
     PerformanceMeasured,
+    RowsReferenced,
     TelemetryFellSilent,
     TelemetryResumed,
     TelemetrySignal,
@@ -146,6 +148,8 @@ def _on_telemetry(situation: Situation, signal: TelemetrySignal) -> Ruling:
             return absence.on_silent(situation, signal)
         case TelemetryResumed():
             return absence.on_resumed(situation, signal)
+        case RowsReferenced():
+            return referenced_rows.on_referenced(situation, signal)
 
 
 def _on_platform(situation: Situation, signal: ModelDeployed | PlatformSignal) -> Ruling:
@@ -236,6 +240,8 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
             return remedy.on_retrained(situation, signal)
         case "ReadCollected":
             return collected_files.on_read(situation, signal)
+        case "ReadReferenced":
+            return referenced_rows.on_read(situation, signal)
     measured = next((known for known in situation.facts.incidents if known.verification == signal.command_id), None)
     if measured:
         return remedy.on_measured(situation, signal, measured)

@@ -11,6 +11,7 @@ from shared.domain.commands import (
     DeployModel,
     Notify,
     ReadCollected,
+    ReadReferenced,
     RecordReference,
     RemoveDeployment,
     RequestApproval,
@@ -24,6 +25,8 @@ from shared.domain.commands import (
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts
 from shared.domain.references import deployment_name
+
+Hearing = ReadCollected | ReadReferenced
 
 
 def stale(command: AnyCommand, facts: Facts) -> str:
@@ -44,7 +47,7 @@ def stale(command: AnyCommand, facts: Facts) -> str:
             return _in_use(command, facts)
         case RequestApproval():
             return "" if _still_open(command, facts) else "the question is closed"
-        case RollBackTraffic() | Notify() | ReadCollected():
+        case RollBackTraffic() | Notify() | ReadCollected() | ReadReferenced():
             return ""
         case _:
             assert_never(command)
@@ -56,7 +59,7 @@ def waits(command: AnyCommand, facts: Facts) -> str:
     A pause stops everything but rollback and notification, and a question to a person is a notification. What is counted
     is heard, not done: files are read on, as hubs are.
     """
-    if not facts.paused or isinstance(command, RollBackTraffic | Notify | RequestApproval | ReadCollected):
+    if not facts.paused or isinstance(command, RollBackTraffic | Notify | RequestApproval | Hearing):
         return ""
     return "the workload is paused"
 

@@ -27,6 +27,7 @@ from shared.services.decide import Decider
 from shared.services.effects import CALL_MAX, Effects, Hands, LongCommand
 from shared.services.lease import end_lease, take_lease
 from shared.services.outbox import send_row
+from shared.services.referenced import ReferencedReader
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,11 @@ class Executor:
         self._store, self._queue, self._clock, self._policies = store, queue, clock, policies
         self._decider = loop.decider
         self._effects = Effects(
-            hands, policies, loop.aggregator, CollectedReader(store, clock, policies, loop.aggregator, hands.files)
+            hands,
+            policies,
+            loop.aggregator,
+            CollectedReader(store, clock, policies, loop.aggregator, hands.files),
+            ReferencedReader(clock, policies, loop.aggregator, hands.files),
         )
         self._call_max = hands.call_max
         self._claim, self._lease = CLAIM_CALLS * hands.call_max, LEASE_CALLS * hands.call_max

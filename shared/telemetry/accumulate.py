@@ -241,6 +241,11 @@ def accumulate(
     return batch.delta()
 
 
+def is_counted(collection: str) -> bool:
+    """Whether rows of a collection are counted into windows."""
+    return collection in _ROLES
+
+
 _moment = attrgetter("at")
 
 
