@@ -29,6 +29,7 @@ from shared.domain.rules import (
     absence,
     approval,
     azure_monitor,
+    batch,
     budget,
     by_hand,
     collected_files,
@@ -228,6 +229,8 @@ def _on_operator(situation: Situation, signal: OperatorAsked | SilenceAdded | Si
 
 def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
     match signal.command_kind:
+        case "SetTraffic" if situation.workload.scores_in_batches:
+            return batch.on_default_set(situation, signal)
         case "SetTraffic":
             return rollout.on_traffic_set(situation, signal)
         case "RollBackTraffic":
@@ -243,6 +246,8 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
     if version is None:
         return operator.on_other_finished(situation, signal)
     if version.state in ("deploying", "probing"):
+        if situation.workload.scores_in_batches:
+            return batch.on_finished(situation, signal, version)
         return rollout.on_finished(situation, signal, version)
     return promotion.on_finished(situation, signal, version)
 
@@ -257,6 +262,8 @@ def _on_elapsed(situation: Situation, signal: HoldElapsed | ScheduleElapsed) -> 
     match signal.purpose:
         case "bake":
             return rollout.on_bake(situation, signal)
+        case "comparison":
+            return batch.on_retry(situation, signal)
         case "standby_expiry":
             return rollout.on_standby_ended(situation, signal)
         case "approval_expiry":
