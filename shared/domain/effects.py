@@ -5,6 +5,7 @@ Owns the grouping only; an execution service dispatches on it, and a type checke
 
 from shared.domain.commands import (
     CheckEndpoint,
+    CompareScores,
     DeployModel,
     Notify,
     ReadCollected,
@@ -15,12 +16,13 @@ from shared.domain.commands import (
     Retrain,
     RollBackTraffic,
     RunEvaluation,
+    ScoreBatch,
     SetTraffic,
     ShareEnvironment,
     ShareModel,
 )
 
 EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic
-WorkspaceCommand = ShareModel | ShareEnvironment | RunEvaluation | Retrain | EndpointWrite
+WorkspaceCommand = ShareModel | ShareEnvironment | RunEvaluation | ScoreBatch | CompareScores | Retrain | EndpointWrite
 Message = RequestApproval | Notify
 AnyCommand = WorkspaceCommand | RecordReference | ReadCollected | ReadReferenced | CheckEndpoint | Message

@@ -29,6 +29,7 @@ from shared.domain.rules import (
     absence,
     approval,
     azure_monitor,
+    batch,
     budget,
     by_hand,
     collected_files,
@@ -233,7 +234,8 @@ def _on_operator(situation: Situation, signal: OperatorAsked | SilenceAdded | Si
 def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
     match signal.command_kind:
         case "SetTraffic":
-            return rollout.on_traffic_set(situation, signal)
+            in_force = batch.on_default_set if situation.workload.scores_in_batches else rollout.on_traffic_set
+            return in_force(situation, signal)
         case "RollBackTraffic":
             return rollback.on_finished(situation, signal)
         case "Retrain":
@@ -248,9 +250,10 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
     version = _waiting(situation, signal)
     if version is None:
         return operator.on_other_finished(situation, signal)
-    if version.state in ("deploying", "probing"):
-        return rollout.on_finished(situation, signal, version)
-    return promotion.on_finished(situation, signal, version)
+    if version.state not in ("deploying", "probing"):
+        return promotion.on_finished(situation, signal, version)
+    in_production = batch.on_finished if situation.workload.scores_in_batches else rollout.on_finished
+    return in_production(situation, signal, version)
 
 
 def _waiting(situation: Situation, signal: CommandFinished) -> Version | None:
@@ -263,6 +266,8 @@ def _on_elapsed(situation: Situation, signal: HoldElapsed | ScheduleElapsed) -> 
     match signal.purpose:
         case "bake":
             return rollout.on_bake(situation, signal)
+        case "comparison":
+            return batch.on_retry(situation, signal)
         case "standby_expiry":
             return rollout.on_standby_ended(situation, signal)
         case "approval_expiry":

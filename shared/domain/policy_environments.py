@@ -4,10 +4,11 @@ Owns the grammar of these sections. Knows no endpoint that exists (``adapters``)
 """
 
 import re
-from typing import Literal
 
 from pydantic import Field, model_validator
 
+from shared.domain.commands import EndpointKind
+from shared.domain.policy_batch import BatchCluster
 from shared.domain.policy_index import plain_id
 from shared.domain.policy_section import FaultAtError, Section
 from shared.domain.policy_texts import ResourceId, StorageId
@@ -21,7 +22,10 @@ class Environment(Section):
 
     workspace: ResourceId
     endpoint: str = ""
-    kind: Literal["managed_online"] = "managed_online"
+    kind: EndpointKind = Field(
+        default="managed_online",
+        description="batch: scored by jobs on a cluster; of staging and production alike, with deployment.batch and promotion.comparison",
+    )
 
     @property
     def place(self) -> tuple[str, str]:
@@ -103,6 +107,7 @@ class Deployment(Section):
     )
     instance_type: str = "Standard_DS3_v2"
     instance_count: int = Field(default=1, ge=1, le=50)
+    batch: BatchCluster | None = Field(default=None, description="of a workload whose endpoints are of the kind batch")
 
     @model_validator(mode="after")
     def _shares_what_a_workspace_has(self) -> "Deployment":

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from shared.domain.policy_batch import ComparisonRun
 from shared.domain.policy_faults import out_of_bounds
 from shared.domain.policy_infrastructure import Severity
 from shared.domain.policy_section import FaultAtError, Section, refuse
@@ -122,3 +123,6 @@ class Promotion(Section):
     staging: Staging
     approval: Approval
     rollout: Rollout = Rollout()
+    comparison: ComparisonRun | None = Field(
+        default=None, description="of a workload whose endpoints are of the kind batch: what it has instead of steps"
+    )

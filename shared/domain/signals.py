@@ -133,7 +133,9 @@ class HoldElapsed(Heard, frozen=True, kw_only=True):
 
     workload: str
     hold_id: str
-    purpose: Literal["retry", "bake", "approval_expiry", "standby_expiry", "verify_deadline", "incident_expiry"]
+    purpose: Literal[
+        "retry", "bake", "comparison", "approval_expiry", "standby_expiry", "verify_deadline", "incident_expiry"
+    ]
     about: str
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from shared.domain.commands import ON_UNKNOWN, EndpointCommand, Retrain, RollBackTraffic, kind_of
+from shared.domain.commands import ON_UNKNOWN, EndpointCommand, Retrain, RollBackTraffic, ScoreBatch, kind_of
 from shared.domain.effects import EndpointWrite
 from shared.domain.ids import derive
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Succeeded, Unknown
@@ -232,6 +232,8 @@ class Executor:
 def _given_up(row: CommandRow, now: datetime) -> bool:
     if isinstance(row.command, RollBackTraffic):
         return now >= row.command.until
+    if isinstance(row.command, ScoreBatch) and now >= row.command.until:
+        return True
     if isinstance(row.outcome, Started):
         return now >= row.created_at + AGE_MAX
     return row.attempts >= TRIES_MAX and now >= row.created_at + TRY_FOR

@@ -146,6 +146,7 @@ def test_these_are_all_the_requests_and_all_the_moments():
     assert set(get_args(HoldElapsed.__annotations__["purpose"])) == {
         "retry",
         "bake",
+        "comparison",
         "approval_expiry",
         "standby_expiry",
         "verify_deadline",
