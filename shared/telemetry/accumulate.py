@@ -17,6 +17,7 @@ from shared.domain.observations import DeploymentRef, RequestServed, RowsCollect
 from shared.domain.values import replace
 from shared.telemetry.calendar import WindowFinder
 from shared.telemetry.counting import Counted, RowCounter
+from shared.telemetry.fleet import Few, count_few
 from shared.telemetry.partials import DataPartial, Delta, TrafficPartial
 from shared.telemetry.traffic import count_requests
 
@@ -73,12 +74,25 @@ class _Gathered:
         inputs = [rows for rows in (self.typed_inputs, self.input_objects) if rows]
         outputs = [rows for rows in (self.typed_outputs, self.output_objects) if rows]
         for some, others in zip_longest(inputs, outputs, fillvalue=()):
-            counted = self.counter.count(some, others)
-            self.counted = counted if self.counted is None else self.counted.plus(counted)
+            self._keep(self.counter.count(some, others))
         for rows in (*inputs, *outputs):
             rows.clear()
         self.waiting = 0
         return self.counted if self.counted is not None else self.counter.nothing()
+
+    def few(self) -> Few | None:
+        """The rows that wait, if there are any, and all are such as may be counted with those of other models."""
+        if not self.waiting or self.input_objects or (self.typed_outputs and self.output_objects):
+            return None
+        return Few(self.counter, self.typed_inputs, self.typed_outputs or self.output_objects)
+
+    def take(self, counted: Counted) -> None:
+        """What the rows that wait add was counted elsewhere."""
+        self._keep(counted)
+        self.typed_inputs, self.typed_outputs, self.output_objects, self.waiting = [], [], [], 0
+
+    def _keep(self, counted: Counted) -> None:
+        self.counted = counted if self.counted is None else self.counted.plus(counted)
 
 
 @dataclass(slots=True)
@@ -92,19 +106,21 @@ class _Target:
     watermark: datetime = ALL_TIMES[0]
     slots: dict[tuple[datetime, str], _Gathered] = field(default_factory=dict)
 
-    def add(self, role: Role, at: datetime, rows: Sequence[Any]) -> int:
-        """Take rows of one event; returns how many of them are neither of the model's type nor objects."""
+    def add(self, role: Role, at: datetime, rows: Sequence[Any], room: int) -> int | None:
+        """Take rows of one event; returns how many of them are neither of the model's type nor objects.
+
+        None, and nothing is taken, when they are of windows that were not opened before, and there is no ``room`` for more.
+        """
+        slots = [(windows.start_of(at), windows.length) for windows in self.windows]
+        found = [self.slots.get(slot) for slot in slots]
+        if not all(found) and room <= 0:
+            return None
         self.watermark = max(self.watermark, at)
         strangers = 0
-        for windows in self.windows if rows else ():
-            slot = (windows.start_of(at), windows.length)
-            gathered = self.slots.get(slot) or self.slots.setdefault(slot, _Gathered(self.counter))
+        for slot, known in zip(slots, found, strict=True) if rows else ():
+            gathered = known or self.slots.setdefault(slot, _Gathered(self.counter))
             strangers = gathered.add(role, rows)
         return strangers
-
-    def has(self, at: datetime) -> bool:
-        """Whether all windows that a moment falls in were opened before."""
-        return all((windows.start_of(at), windows.length) in self.slots for windows in self.windows)
 
     def partials(self) -> list[DataPartial]:
         """What the rows of each window add to it."""
@@ -141,7 +157,8 @@ class Batch:
     ) -> None:
         self._counters, self._data_windows = counters, data_windows
         self._accepted = max(accepted[0], ALL_TIMES[0]), min(accepted[1], ALL_TIMES[1])
-        self._bucket = WindowFinder(traffic_bucket)
+        self._bucket, self._finders = WindowFinder(traffic_bucket), dict[str, WindowFinder]()
+        self._opened = 0
         self._targets: dict[DeploymentRef, _Target | None] = {}
         self._last: tuple[DeploymentRef | None, _Target | None] = (None, None)
         self._requests: dict[tuple[DeploymentRef, datetime], list[RequestServed]] = defaultdict(list)
@@ -163,6 +180,7 @@ class Batch:
     def delta(self) -> Delta:
         """What all messages add, in partials of one order."""
         targets = [target for target in self._targets.values() if target is not None]
+        _count_few([gathered for target in targets for gathered in target.slots.values()])
         data = [partial for target in targets for partial in target.partials()]
         traffic = [
             count_requests(deployment, start, self._bucket.length, requests)
@@ -189,9 +207,13 @@ class Batch:
         at = _in_utc(collected.at)
         if refusal := self._refusal(at):
             self._refused[refusal] += count
-        elif not target.has(at) and sum(len(each.slots) for each in self._targets.values() if each) >= WINDOWS_MAX:
+            return
+        before = len(target.slots)
+        strangers = target.add(role, at, collected.rows, WINDOWS_MAX - self._opened)
+        self._opened += len(target.slots) - before
+        if strangers is None:
             self._refused[TOO_MANY_WINDOWS] += count
-        elif strangers := target.add(role, at, collected.rows):
+        elif strangers:
             self._refused[NOT_AN_OBJECT] += strangers
 
     def _target(self, deployment: DeploymentRef) -> _Target | None:
@@ -205,7 +227,14 @@ class Batch:
         key = deployment.key
         if key not in self._counters or not self._data_windows.get(key):
             return None
-        return _Target(deployment, key, self._counters[key], tuple(map(WindowFinder, self._data_windows[key])))
+        return _Target(deployment, key, self._counters[key], tuple(map(self._finder, self._data_windows[key])))
+
+    def _finder(self, length: str) -> WindowFinder:
+        """Rows that come together are of the same windows, whatever their model."""
+        found = self._finders.get(length)
+        if found is None:
+            found = self._finders[length] = WindowFinder(length)
+        return found
 
     def _add_requests(self, requests: Iterable[RequestServed]) -> None:
         deployment, begin, end, into = None, ALL_TIMES[1], ALL_TIMES[1], list[RequestServed]()
@@ -244,6 +273,13 @@ def accumulate(
 def is_counted(collection: str) -> bool:
     """Whether rows of a collection are counted into windows."""
     return collection in _ROLES
+
+
+def _count_few(slots: Iterable[_Gathered]) -> None:
+    """Count what few rows wait of many models; what is better counted model by model is left."""
+    waiting = [(gathered, few) for gathered in slots if (few := gathered.few()) is not None]
+    for place, counted in count_few([few for _, few in waiting]):
+        waiting[place][0].take(counted)
 
 
 _moment = attrgetter("at")
