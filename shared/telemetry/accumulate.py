@@ -105,22 +105,32 @@ class _Target:
     windows: tuple[WindowFinder, ...]
     watermark: datetime = ALL_TIMES[0]
     slots: dict[tuple[datetime, str], _Gathered] = field(default_factory=dict)
+    at: datetime | None = None  # of the last event, and its windows: most events are of the same ones
+    here: list[_Gathered] = field(default_factory=list)
 
     def add(self, role: Role, at: datetime, rows: Sequence[Any], room: int) -> int | None:
         """Take rows of one event; returns how many of them are neither of the model's type nor objects.
 
         None, and nothing is taken, when they are of windows that were not opened before, and there is no ``room`` for more.
         """
-        slots = [(windows.start_of(at), windows.length) for windows in self.windows]
-        found = [self.slots.get(slot) for slot in slots]
-        if not all(found) and room <= 0:
+        if not rows:
+            self.watermark = max(self.watermark, at)
+            return 0
+        if at is not self.at and not self._goes_to(at, room):
             return None
-        self.watermark = max(self.watermark, at)
         strangers = 0
-        for slot, known in zip(slots, found, strict=True) if rows else ():
-            gathered = known or self.slots.setdefault(slot, _Gathered(self.counter))
+        for gathered in self.here:
             strangers = gathered.add(role, rows)
         return strangers
+
+    def _goes_to(self, at: datetime, room: int) -> bool:
+        """Have the windows of a moment at hand; False when there is no room to open them."""
+        slots = [(windows.start_of(at), windows.length) for windows in self.windows]
+        if room <= 0 and not all(slot in self.slots for slot in slots):
+            return False
+        self.here = [self.slots.get(slot) or self.slots.setdefault(slot, _Gathered(self.counter)) for slot in slots]
+        self.at, self.watermark = at, max(self.watermark, at)
+        return True
 
     def partials(self) -> list[DataPartial]:
         """What the rows of each window add to it."""

@@ -25,7 +25,7 @@ from shared.telemetry.profiles import (
     NumericReference,
     ReferenceProfile,
 )
-from shared.telemetry.row_types import RowTypes, types_of
+from shared.telemetry.row_types import types_of
 
 ROWS_AT_ONCE = 1024  # as many as stay near the processor; at most ``moments.ROWS_MAX``
 

@@ -62,14 +62,14 @@ def _count(models: Sequence[Few]) -> list[Counted]:
     """What each of some models of one kind gets."""
     counter, sizes = models[0].counter, [model.counter.profile.size for model in models]
     begins = np.cumsum([0, *sizes])
-    tally = _Tally(np.stack([model.counter.bounds for model in models]), begins)
+    tally = _Tally(np.array([model.counter.bounds for model in models]), begins)
     inputs = [len(model.inputs) for model in models]
     if any(inputs):
         rows = [row for model in models for row in model.inputs]
         read, owners = counter.read(rows), np.repeat(np.arange(len(models)), inputs)
         tally.add_numbers(read, owners, slice(0, len(read.numbers)))
         if len(read.places):
-            starts = np.stack([model.counter.place_starts for model in models])[owners, :, 0]
+            starts = np.array([model.counter.place_starts for model in models])[owners, :, 0]
             tally.add_places(read.places, starts + begins[owners, None], np.array(counter.types.null_places) - 1)
     outputs = [len(model.outputs) for model in models]
     if counter.has_prediction and any(outputs):

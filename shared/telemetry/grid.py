@@ -76,9 +76,7 @@ class _Table:
     this inner vector has, of the extras, nulls only.
     """
 
-    def __init__(
-        self, features: Sequence[NumericReference], starts: Sequence[int], size: int, units: Units
-    ) -> None:
+    def __init__(self, features: Sequence[NumericReference], starts: Sequence[int], size: int, units: Units) -> None:
         self._features, self._size, self._units = features, size, units
         cuts = [_cuts(feature) for feature in features]
         widths = [len(each) + 2 for each in cuts]  # one bin more than cuts, and nulls
