@@ -64,10 +64,13 @@ class Known:
             oldest = next(iter(self.decoders))
             del self.decoders[oldest], self.counters[oldest.key]
         counter = self.counters[deployment.key] = RowCounter(decode_profile(self._profiles[deployment]))
-        decoder = self._by_types.get(counter.types)
-        if decoder is None:
-            decoder = self._by_types[counter.types] = EventDecoder(counter.types.input_row, counter.types.output_row)
-        self.decoders[deployment] = decoder
+        self.decoders[deployment] = self._decoder_of(counter.types)
+
+    def _decoder_of(self, types: RowTypes) -> EventDecoder:
+        found = self._by_types.get(types)
+        if found is None:
+            found = self._by_types[types] = EventDecoder(types.input_row, types.output_row)
+        return found
 
 
 NOBODY = Known({})

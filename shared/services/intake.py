@@ -38,7 +38,7 @@ from shared.telemetry.served import widened
 
 CLOCK_SKEW_MAX = timedelta(hours=1)  # a producer whose clock is further ahead is refused, and counted
 KEPT_REFUSALS_MAX = 100  # of each reason in a minute are kept whole; the rest is counted
-MODELS_MAX = 2_000  # kept ready, some 100 KB each; of more, those that were learnt first are forgotten
+MODELS_MAX = 5_000  # kept ready, some 65 KB each; of more, those that were learnt first are forgotten
 NOT_COUNTED = {
     FROM_THE_FUTURE: "rows or requests are dated more than an hour ahead: is a producer's clock wrong?",
     TOO_OLD: "rows or requests are dated before 1970: is a producer's clock wrong?",
