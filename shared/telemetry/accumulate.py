@@ -9,15 +9,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import zip_longest
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any
 
 from shared.domain.observations import DeploymentRef, RequestServed, RowsCollected, Telemetry
 from shared.domain.values import replace
 from shared.telemetry.calendar import WindowFinder
-from shared.telemetry.counting import Counted, RowCounter
-from shared.telemetry.fleet import Few, count_few
+from shared.telemetry.counting import RowCounter
+from shared.telemetry.gathered import Gathered, Role, count_few_of_many
 from shared.telemetry.partials import DataPartial, Delta, TrafficPartial
 from shared.telemetry.traffic import count_requests
 
@@ -26,73 +25,13 @@ TOO_OLD, FROM_THE_FUTURE = "too_old", "from_the_future"
 UNUSED_COLLECTION, NOT_AN_OBJECT = "unused_collection", "row_not_an_object"
 TOO_MANY_WINDOWS = "too_many_windows"
 WINDOWS_MAX = 512  # that one batch may add to: each takes as much as its profile, however few rows it has
-GATHERED_MAX, INPUTS_GATHERED_MAX = 1024, 2048  # rows of one slot, before they are counted
 
-Role = Literal["inputs", "outputs"]
 _ROLES: dict[str, Role] = {
     "model_inputs": "inputs",
     "model_outputs": "outputs",
     "inputs": "inputs",  # the collector's names before its general availability
     "outputs": "outputs",
 }
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """The rows of one deployment in one window: those counted already, and those that wait, of the model's types or objects."""
-
-    counter: RowCounter
-    counted: Counted | None = None
-    rows: int = 0
-    predictions: int = 0
-    waiting: int = 0
-    typed_inputs: list[Any] = field(default_factory=list)
-    typed_outputs: list[Any] = field(default_factory=list)
-    input_objects: list[dict[str, Any]] = field(default_factory=list)
-    output_objects: list[dict[str, Any]] = field(default_factory=list)
-
-    def add(self, role: Role, rows: Sequence[Any]) -> int:
-        """Take rows of one event; returns how many of them are neither of the model's type nor objects."""
-        types = self.counter.types
-        typed = isinstance(rows[0], types.input_row if role == "inputs" else types.output_row)
-        objects = () if typed else [row for row in rows if isinstance(row, dict)]
-        taken = rows if typed else objects
-        if role == "inputs":
-            self.rows += len(taken)
-            (self.typed_inputs if typed else self.input_objects).extend(taken)
-        else:
-            self.predictions += len(taken)
-            (self.typed_outputs if typed else self.output_objects).extend(taken)
-        self.waiting += len(taken)
-        # Outputs follow their inputs: then both are counted in one step.
-        if self.waiting >= (GATHERED_MAX if role == "outputs" else INPUTS_GATHERED_MAX):
-            self.count()
-        return len(rows) - len(taken)
-
-    def count(self) -> Counted:
-        """Count the rows that wait; returns all that was counted."""
-        inputs = [rows for rows in (self.typed_inputs, self.input_objects) if rows]
-        outputs = [rows for rows in (self.typed_outputs, self.output_objects) if rows]
-        for some, others in zip_longest(inputs, outputs, fillvalue=()):
-            self._keep(self.counter.count(some, others))
-        for rows in (*inputs, *outputs):
-            rows.clear()
-        self.waiting = 0
-        return self.counted if self.counted is not None else self.counter.nothing()
-
-    def few(self) -> Few | None:
-        """The rows that wait, if there are any, and all are such as may be counted with those of other models."""
-        if not self.waiting or self.input_objects or (self.typed_outputs and self.output_objects):
-            return None
-        return Few(self.counter, self.typed_inputs, self.typed_outputs or self.output_objects)
-
-    def take(self, counted: Counted) -> None:
-        """What the rows that wait add was counted elsewhere."""
-        self._keep(counted)
-        self.typed_inputs, self.typed_outputs, self.output_objects, self.waiting = [], [], [], 0
-
-    def _keep(self, counted: Counted) -> None:
-        self.counted = counted if self.counted is None else self.counted.plus(counted)
 
 
 @dataclass(slots=True)
@@ -104,9 +43,9 @@ class _Target:
     counter: RowCounter
     windows: tuple[WindowFinder, ...]
     watermark: datetime = ALL_TIMES[0]
-    slots: dict[tuple[datetime, str], _Gathered] = field(default_factory=dict)
+    slots: dict[tuple[datetime, str], Gathered] = field(default_factory=dict)
     at: datetime | None = None  # of the last event, and its windows: most events are of the same ones
-    here: list[_Gathered] = field(default_factory=list)
+    here: list[Gathered] = field(default_factory=list)
 
     def add(self, role: Role, at: datetime, rows: Sequence[Any], room: int) -> int | None:
         """Take rows of one event; returns how many of them are neither of the model's type nor objects.
@@ -128,7 +67,7 @@ class _Target:
         slots = [(windows.start_of(at), windows.length) for windows in self.windows]
         if room <= 0 and not all(slot in self.slots for slot in slots):
             return False
-        self.here = [self.slots.get(slot) or self.slots.setdefault(slot, _Gathered(self.counter)) for slot in slots]
+        self.here = [self.slots.get(slot) or self.slots.setdefault(slot, Gathered(self.counter)) for slot in slots]
         self.at, self.watermark = at, max(self.watermark, at)
         return True
 
@@ -136,7 +75,7 @@ class _Target:
         """What the rows of each window add to it."""
         return [self._partial(start, length, gathered) for (start, length), gathered in self.slots.items()]
 
-    def _partial(self, start: datetime, length: str, gathered: _Gathered) -> DataPartial:
+    def _partial(self, start: datetime, length: str, gathered: Gathered) -> DataPartial:
         counted = gathered.count()
         return DataPartial(
             deployment=self.deployment,
@@ -190,7 +129,7 @@ class Batch:
     def delta(self) -> Delta:
         """What all messages add, in partials of one order."""
         targets = [target for target in self._targets.values() if target is not None]
-        _count_few([gathered for target in targets for gathered in target.slots.values()])
+        count_few_of_many([gathered for target in targets for gathered in target.slots.values()])
         data = [partial for target in targets for partial in target.partials()]
         traffic = [
             count_requests(deployment, start, self._bucket.length, requests)
@@ -283,13 +222,6 @@ def accumulate(
 def is_counted(collection: str) -> bool:
     """Whether rows of a collection are counted into windows."""
     return collection in _ROLES
-
-
-def _count_few(slots: Iterable[_Gathered]) -> None:
-    """Count what few rows wait of many models; what is better counted model by model is left."""
-    waiting = [(gathered, few) for gathered in slots if (few := gathered.few()) is not None]
-    for place, counted in count_few([few for _, few in waiting]):
-        waiting[place][0].take(counted)
 
 
 _moment = attrgetter("at")

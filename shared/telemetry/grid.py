@@ -31,7 +31,7 @@ CENTRE, PER_UNIT, LEAST, GREATEST, START, NULLS, EDGES = range(7)
 class Grid:
     """Numeric features, and where the bins of each begin in the vector of counts.
 
-    The table is laid when rows are first counted: of a model that never has but a few at a time, ``bounds`` are enough (``few``).
+    The table is laid when rows are first counted: of a model that never has but a few at a time, ``bounds`` are enough (``fleet``).
     """
 
     def __init__(self, features: Sequence[NumericReference], starts: Sequence[int], size: int) -> None:
