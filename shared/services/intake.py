@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from weakref import WeakKeyDictionary
 
 from shared.domain.durations import format_duration
 from shared.domain.ids import derive
@@ -32,11 +33,12 @@ from shared.telemetry.elsewhere import ElsewhereEvents
 from shared.telemetry.encoding import encode_delta
 from shared.telemetry.partials import Delta, TrafficPartial
 from shared.telemetry.profiles import decode_profile
+from shared.telemetry.row_types import RowTypes
 from shared.telemetry.served import widened
 
 CLOCK_SKEW_MAX = timedelta(hours=1)  # a producer whose clock is further ahead is refused, and counted
 KEPT_REFUSALS_MAX = 100  # of each reason in a minute are kept whole; the rest is counted
-MODELS_MAX = 2_000  # kept ready, some 100 KB each; of more, those that were learnt first are forgotten
+MODELS_MAX = 5_000  # kept ready, some 65 KB each; of more, those that were learnt first are forgotten
 NOT_COUNTED = {
     FROM_THE_FUTURE: "rows or requests are dated more than an hour ahead: is a producer's clock wrong?",
     TOO_OLD: "rows or requests are dated before 1970: is a producer's clock wrong?",
@@ -80,6 +82,7 @@ class Intake:
     def __init__(self, store: Store, clock: Clock, policies: PolicySource, models_max: int = MODELS_MAX) -> None:
         self._store, self._clock, self._policies, self._models_max = store, clock, policies, models_max
         self._models: dict[DeploymentRef, _Model] = {}
+        self._decoders: WeakKeyDictionary[RowTypes, EventDecoder] = WeakKeyDictionary()
         self._kept: dict[tuple[str, int], int] = {}
 
     async def delta(self, messages: Iterable[tuple[int, bytes | Telemetry]], kept: set[int]) -> bytes:
@@ -170,8 +173,14 @@ class Intake:
         if known is None and len(self._models) >= self._models_max:
             del self._models[next(iter(self._models))]
         counter = RowCounter(decode_profile(profile))
-        decoder = EventDecoder(counter.types.input_row, counter.types.output_row)
-        self._models[deployment] = _Model(counter, decoder, etag, now)
+        self._models[deployment] = _Model(counter, self._decoder_of(counter.types), etag, now)
+
+    def _decoder_of(self, types: RowTypes) -> EventDecoder:
+        """The decoder of rows of these types: models share it as they share the types."""
+        found = self._decoders.get(types)
+        if found is None:
+            found = self._decoders[types] = EventDecoder(types.input_row, types.output_row)
+        return found
 
     async def _keep_refused(self, body: bytes, message: Telemetry) -> None:
         for refused in message.refused:
