@@ -34,10 +34,12 @@ from shared.domain.rules import (
     collected_files,
     compliance,
     data_arrival,
+    ending,
     images,
     infrastructure,
     monitoring,
     operator,
+    probing,
     promotion,
     quiet,
     referenced_rows,
@@ -47,6 +49,7 @@ from shared.domain.rules import (
     schedule,
     security,
     silencing,
+    standby,
     upstream,
     work_item,
 )
@@ -219,7 +222,7 @@ def _on_operator(situation: Situation, signal: OperatorAsked | SilenceAdded | Si
         case "retrain":
             return remedy.on_retrain_asked(situation, signal)
         case "rollback":
-            return rollout.on_rollback_asked(situation, signal)
+            return ending.on_rollback_asked(situation, signal)
         case "pause":
             return operator.pause(situation, signal)
         case "resume":
@@ -249,7 +252,7 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
     if version is None:
         return operator.on_other_finished(situation, signal)
     if version.state in ("deploying", "probing"):
-        return rollout.on_finished(situation, signal, version)
+        return probing.on_finished(situation, signal, version)
     return promotion.on_finished(situation, signal, version)
 
 
@@ -264,7 +267,7 @@ def _on_elapsed(situation: Situation, signal: HoldElapsed | ScheduleElapsed) -> 
         case "bake":
             return rollout.on_bake(situation, signal)
         case "standby_expiry":
-            return rollout.on_standby_ended(situation, signal)
+            return standby.on_standby_ended(situation, signal)
         case "approval_expiry":
             return approval.on_expiry(situation, signal)
         case "verify_deadline":

@@ -93,10 +93,15 @@ class Rollout(Part, frozen=True, kw_only=True):
     step: int = 0  # how many steps lie behind
     percent: int = 0  # of the traffic, that this step gives to the version
     step_started_at: datetime | None = None  # None until the traffic of this step is in force
+    baked_at: datetime | None = (
+        None  # when the bake under way is over; None of earlier releases, which looked only then
+    )
     looks: int = 0
+    bakes: int = 0  # of this step, that ended without a pass
     failures: int = 0
     inconclusive: int = 0
     no_data: int = 0
+    errors: int = 0  # bakes at whose end the measurements could not be read
     pending: str = ""  # the traffic command that this step waits for
     waits: bool = False  # a look found no reason to roll back, and a pause holds the next step
 

@@ -103,7 +103,8 @@ class Setting:
 class Situation(Setting):
     """One signal for one workload.
 
-    ``traffic`` holds, by deployment name in production, what was served since the current step of the rollout began.
+    ``traffic`` holds, by deployment name in production, what was served since the current step of the rollout began;
+    ``traffic_unknown`` says why that could not be read.
     ``labelled_rows`` are those of the newest labelled data, where the policy asks for them; else, or when they are not
     known, None: ``rows_unknown`` then says why they could not be read. ``upstream`` holds, by subject, the facts of origins
     on whose features the workload drifts.
@@ -111,6 +112,7 @@ class Situation(Setting):
 
     workload: Workload
     traffic: Mapping[str, TrafficSample] = field(default_factory=dict)
+    traffic_unknown: str = ""
     labelled_rows: int | None = None
     rows_unknown: str = ""
     upstream: Mapping[str, Facts] = field(default_factory=dict)

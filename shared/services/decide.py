@@ -200,7 +200,7 @@ class Decider:
                 row = await self._store.signal(held.dedup_key)
                 situation = dataclasses.replace(situation, original=row.signal if row else None)
             elif signal.purpose == "bake":
-                situation = dataclasses.replace(situation, traffic=await self._traffic(situation))
+                situation = await self._with_traffic(situation)
         situation = dataclasses.replace(situation, upstream=await self._upstream(situation))
         return await self._with_rows(situation) if requirements.asks_for_rows(situation) else situation
 
@@ -225,6 +225,16 @@ class Decider:
             return dataclasses.replace(situation, rows_unknown=f"{data} could not be read ({rows.reason})")
         return dataclasses.replace(situation, labelled_rows=rows)
 
+    async def _with_traffic(self, situation: Situation) -> Situation:
+        """The situation that knows what both versions served, or why nobody does. Raises StoreUnavailableError."""
+        try:
+            return dataclasses.replace(situation, traffic=await self._traffic(situation))
+        except StoreUnavailableError:
+            raise  # nothing can be decided either: the signal stays undecided, and comes again
+        except Exception as error:
+            log.exception("what was served could not be read for %s", situation.subject)
+            return dataclasses.replace(situation, traffic_unknown=f"{type(error).__name__}: {error}")
+
     async def _traffic(self, situation: Situation) -> Mapping[str, TrafficSample]:
         rollout = situation.facts.rollout
         if rollout is None or rollout.step_started_at is None:
@@ -239,4 +249,5 @@ class Decider:
             )
             for version in versions
         ]
-        return await self._aggregator.traffic_since(refs, rollout.step_started_at, situation.now)
+        chance = situation.workload.promotion.rollout.chance
+        return await self._aggregator.traffic_since(refs, rollout.step_started_at, situation.now, chance)

@@ -45,6 +45,7 @@ class ScriptedAzure:
     def __init__(self) -> None:
         self.traffic: dict[str, int] = {}
         self.samples: dict[str, TrafficSample] = {}
+        self.unreadable = ""  # why nobody can read what was served
         self.orders: list[Command] = []
         self.labelled_rows: int | None = None  # that the newest labelled data say they hold
         self._script: dict[str, deque[Answer]] = {}
@@ -281,6 +282,7 @@ class Timeline:
             now=self.now,
             original=self._signals.get(held.dedup_key) if held else None,
             traffic=self._traffic(),
+            traffic_unknown=self.azure.unreadable,
             labelled_rows=self.azure.labelled_rows,
             upstream=self.origins,
         )

@@ -1,0 +1,60 @@
+"""The orders of a rollout's steps: how much traffic, and when it is looked at again.
+
+Owns those orders. When they are due is ``rollout``'s to say.
+"""
+
+from shared.domain.commands import SetTraffic
+from shared.domain.decisions import Hold, Reason
+from shared.domain.facts import Facts, Rollout
+from shared.domain.references import deployment_name
+from shared.domain.situation import Ruling, Situation
+from shared.domain.values import replace
+
+RULE = "rollout"
+
+
+def first_step(situation: Situation, champion: str) -> int:
+    """The share of traffic that a rollout begins with; all of it when there is no champion."""
+    return situation.workload.promotion.rollout.steps[0] if champion else 100
+
+
+def wait(situation: Situation, facts: Facts, rollout: Rollout, *reasons: Reason) -> Ruling:
+    """Leave the traffic as it is and look again after another bake; no verdict is counted."""
+    waiting = replace(rollout, looks=rollout.looks + 1, waits=True)
+    return Ruling("hold", RULE, reasons, replace(facts, rollout=waiting), holds=(_after_bake(situation, waiting),))
+
+
+def traffic_for(rollout: Rollout, percent: int) -> dict[str, int]:
+    """The endpoint's whole traffic map when the new version takes so many percent."""
+    shares = {deployment_name(rollout.version): percent}
+    if rollout.champion:
+        shares[deployment_name(rollout.champion)] = 100 - percent
+    return shares
+
+
+def set_traffic(situation: Situation, facts: Facts, rollout: Rollout, percent: int, *reasons: Reason) -> Ruling:
+    """Order a share of traffic for the version; it bakes from the moment that it is in force, and all counts begin anew."""
+    production = situation.workload.environments.production
+    command = situation.order(
+        SetTraffic,
+        production.endpoint,
+        f"version {rollout.version} takes {percent} %",
+        workspace=production.workspace,
+        endpoint=production.endpoint,
+        traffic=traffic_for(rollout, percent),
+    )
+    pending = replace(rollout, percent=percent, pending=command.id, step_started_at=None, looks=0)
+    pending = replace(pending, baked_at=None, bakes=0, failures=0, inconclusive=0, no_data=0, errors=0, waits=False)
+    return Ruling("act", RULE, reasons, replace(facts, rollout=pending), commands=(command,))
+
+
+def look_again(situation: Situation, rollout: Rollout) -> Hold:
+    """The next look at a step: when its bake is over, or earlier, so that a failure goes back early."""
+    rule = situation.workload.promotion.rollout
+    soon = situation.now + rule.look_interval
+    due = min(soon, rollout.baked_at) if rollout.baked_at and rollout.baked_at > situation.now else soon
+    return situation.wake("bake", rollout.look, due)
+
+
+def _after_bake(situation: Situation, rollout: Rollout) -> Hold:
+    return situation.wake("bake", rollout.look, situation.now + situation.workload.promotion.rollout.bake)
