@@ -35,6 +35,7 @@ from shared.domain.rules import (
     compliance,
     data_arrival,
     ending,
+    freeze,
     images,
     infrastructure,
     monitoring,
@@ -229,6 +230,8 @@ def _on_operator(situation: Situation, signal: OperatorAsked | SilenceAdded | Si
             return operator.resume(situation, signal)
         case "close":
             return work_item.on_close_asked(situation, signal)
+        case "continue":
+            return freeze.on_continue_asked(situation, signal)
         case "lift_freeze":
             return budget.lift(situation, signal)
 
@@ -268,6 +271,8 @@ def _on_elapsed(situation: Situation, signal: HoldElapsed | ScheduleElapsed) -> 
             return rollout.on_bake(situation, signal)
         case "standby_expiry":
             return standby.on_standby_ended(situation, signal)
+        case "failed_expiry":
+            return standby.on_failed_ended(situation, signal)
         case "approval_expiry":
             return approval.on_expiry(situation, signal)
         case "verify_deadline":

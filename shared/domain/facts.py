@@ -103,6 +103,7 @@ class Rollout(Part, frozen=True, kw_only=True):
     no_data: int = 0
     errors: int = 0  # bakes at whose end the measurements could not be read
     pending: str = ""  # the traffic command that this step waits for
+    frozen: str = ""  # why it stands still until a person answers
     waits: bool = False  # a look found no reason to roll back, and a pause holds the next step
 
     @property

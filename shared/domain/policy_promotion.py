@@ -128,6 +128,18 @@ class Rollout(Section):
         "by default a sixth of the bake, between 1m and 10m; at most 100 times in a bake",
     )
     warm_standby: Duration = timedelta(days=3)
+    keep_failed: Duration = Field(
+        default=timedelta(days=1),
+        description="how long the deployment of a version that failed is kept to be looked into",
+    )
+    on_failure: Literal["rollback", "freeze"] = Field(
+        default="rollback",
+        description="freeze: the traffic stays as it is, no step is taken, and a person is called to go on or back",
+    )
+    newer_candidate: Literal["waits", "supersedes"] = Field(
+        default="waits",
+        description="what a version that is registered during a rollout does: supersedes takes the traffic back first",
+    )
     probe_requests: int = Field(default=100, ge=1, le=10_000)
     analysis: Analysis = Analysis()
 

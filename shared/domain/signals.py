@@ -102,7 +102,7 @@ class OperatorAsked(Heard, frozen=True, kw_only=True):
     """A person asked for something, by command line or page."""
 
     workload: str
-    action: Literal["retrain", "rollback", "pause", "resume", "lift_freeze", "close"]
+    action: Literal["retrain", "rollback", "pause", "resume", "lift_freeze", "close", "continue"]
     by: str
     why: str = ""
 
@@ -133,7 +133,9 @@ class HoldElapsed(Heard, frozen=True, kw_only=True):
 
     workload: str
     hold_id: str
-    purpose: Literal["retry", "bake", "approval_expiry", "standby_expiry", "verify_deadline", "incident_expiry"]
+    purpose: Literal[
+        "retry", "bake", "approval_expiry", "standby_expiry", "failed_expiry", "verify_deadline", "incident_expiry"
+    ]
     about: str
 
 

@@ -122,6 +122,8 @@ class ShownRollout:
     failures: int
     inconclusive: int
     no_data: int
+    errors: int = 0
+    frozen: str = ""  # why it stands still until a person answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ class ShownWorkload:
     silences: tuple[ShownSilence, ...]
     questions: tuple[OpenQuestion, ...]
     verdicts: tuple[ShownVerdict, ...] = ()
+    standby_cost: str = ""  # of each hour, where the policy gives a price
 
     @property
     def held(self) -> tuple[ShownHold, ...]:

@@ -10,6 +10,7 @@ from shared.domain.facts import Incident, Rollout
 from shared.domain.ids import derive
 from shared.domain.rules import remedy, rollback
 from shared.domain.rules.candidate import clean_staging
+from shared.domain.rules.standby import remove_later, stays_warm
 from shared.domain.rules.work_item import overtaken
 from shared.domain.signals import OperatorAsked
 from shared.domain.situation import Ruling, Situation, because, ignore
@@ -24,15 +25,17 @@ def complete(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling
     version = facts.versions[rollout.version].after("rollout_completed", now)
     facts = replace(facts.with_version(version), champion=rollout.version, rollout=None)
     holds: tuple[Hold, ...] = ()
+    told = {reason.code: reason.text for reason in reasons}
     if rollout.champion:
         until = now + situation.workload.promotion.rollout.warm_standby
         facts = facts.with_version(facts.versions[rollout.champion].after("replaced", now))
         facts = replace(facts, standby=rollout.champion, standby_until=until)
         holds = (situation.wake("standby_expiry", rollout.champion, until),)
+        told[f"back to version {rollout.champion}"] = stays_warm(situation, until)
     facts, verifying = remedy.candidate_serves(situation, overtaken(situation, facts, "promoted"), rollout.version)
     title = f"{situation.workload.name}: version {rollout.version} serves all traffic"
-    told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in reasons})
-    commands = (told, *clean_staging(situation, version))
+    message = situation.tell(situation.workload.owner, title, told)
+    commands = (message, *clean_staging(situation, version))
     return Ruling("act", RULE, reasons, facts, commands=commands, holds=(*holds, *verifying))
 
 
@@ -53,7 +56,8 @@ def give_up(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
     )
     facts = facts.with_incident(incident)
     ruling = rollback.order(situation, facts, rollout.champion, version.version, reasons)
-    return dataclasses.replace(ruling, commands=(*ruling.commands, *clean_staging(situation, version)))
+    commands = (*ruling.commands, *clean_staging(situation, version))
+    return dataclasses.replace(ruling, commands=commands, holds=(remove_later(situation, version),))
 
 
 def on_rollback_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
@@ -82,4 +86,4 @@ def go_back(situation: Situation, reason: Reason) -> Ruling:
     facts = overtaken(situation, remedy.candidate_lost(situation, facts, away), "rolled_back")
     ruling = rollback.order(situation, facts, standby.version, away.version, (reason,))
     expiry = situation.wake("standby_expiry", standby.version, situation.now)
-    return dataclasses.replace(ruling, released=(expiry.id,))
+    return dataclasses.replace(ruling, released=(expiry.id,), holds=(remove_later(situation, away),))

@@ -14,8 +14,9 @@ from shared.domain.references import deployment_name
 from shared.domain.rules import rollback
 from shared.domain.rules.analysis import Judgement, judge_step, unread
 from shared.domain.rules.ending import complete, give_up
+from shared.domain.rules.freeze import remind, stand_still
 from shared.domain.rules.looks import bake_is_over, count, count_early, count_paused, limit_reached
-from shared.domain.rules.steps import first_step, look_again, set_traffic, wait
+from shared.domain.rules.steps import advance, first_step, look_again, set_traffic, wait
 from shared.domain.signals import CommandFinished, HoldElapsed
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -46,6 +47,8 @@ def on_bake(situation: Situation, signal: HoldElapsed) -> Ruling:
     rollout = situation.facts.rollout
     if rollout is None or signal.about != rollout.look or rollout.pending:
         return ignore(situation, RULE, because("stale", "this step is over"))
+    if rollout.frozen:
+        return remind(situation, rollout)
     paused = guards.paused(situation)
     if not rollout.percent:
         return _first_traffic(situation, rollout, paused)
@@ -55,7 +58,7 @@ def on_bake(situation: Situation, signal: HoldElapsed) -> Ruling:
     if paused:
         return _go_on_or_back(situation, count_paused(rollout, judged), (*judged.reasons, paused))
     if judged.verdict == "pass":
-        return _advance(situation, rollout, judged)
+        return advance(situation, rollout, *judged.reasons)
     baked_at = situation.now + situation.workload.promotion.rollout.bake
     return _go_on_or_back(situation, count(rollout, judged, baked_at), judged.reasons)
 
@@ -79,9 +82,12 @@ def _looked_early(situation: Situation, rollout: Rollout, judged: Judgement) -> 
 
 
 def _go_on_or_back(situation: Situation, counted: Rollout, reasons: tuple[Reason, ...]) -> Ruling:
-    reached = limit_reached(counted, situation.workload.promotion.rollout.analysis)
+    """Bake on, unless a limit is reached: then back, or stand still where the policy wants a person's word."""
+    rule = situation.workload.promotion.rollout
+    reached = limit_reached(counted, rule.analysis)
     if reached:
-        return give_up(situation, counted, *reasons, reached)
+        end = stand_still if rule.on_failure == "freeze" else give_up
+        return end(situation, counted, *reasons, reached)
     facts = replace(situation.facts, rollout=counted)
     return Ruling("hold", RULE, reasons, facts, holds=(look_again(situation, counted),))
 
@@ -93,12 +99,3 @@ def _judged(situation: Situation, rollout: Rollout) -> Judgement:
     candidate = situation.traffic.get(deployment_name(rollout.version), TrafficSample())
     champion = situation.traffic.get(deployment_name(rollout.champion))
     return judge_step(candidate, champion, rule.analysis, rule.chance)
-
-
-def _advance(situation: Situation, rollout: Rollout, judged: Judgement) -> Ruling:
-    steps = situation.workload.promotion.rollout.steps  # these may be others than when the rollout began
-    percent = next((step for step in steps if step > rollout.percent), None)
-    if percent is None:
-        return complete(situation, rollout, *judged.reasons)
-    onward = replace(rollout, step=rollout.step + 1)
-    return set_traffic(situation, situation.facts, onward, percent, *judged.reasons)

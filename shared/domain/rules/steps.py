@@ -7,6 +7,7 @@ from shared.domain.commands import SetTraffic
 from shared.domain.decisions import Hold, Reason
 from shared.domain.facts import Facts, Rollout
 from shared.domain.references import deployment_name
+from shared.domain.rules.ending import complete
 from shared.domain.situation import Ruling, Situation
 from shared.domain.values import replace
 
@@ -44,8 +45,19 @@ def set_traffic(situation: Situation, facts: Facts, rollout: Rollout, percent: i
         traffic=traffic_for(rollout, percent),
     )
     pending = replace(rollout, percent=percent, pending=command.id, step_started_at=None, looks=0)
-    pending = replace(pending, baked_at=None, bakes=0, failures=0, inconclusive=0, no_data=0, errors=0, waits=False)
+    pending = replace(
+        pending, baked_at=None, bakes=0, failures=0, inconclusive=0, no_data=0, errors=0, waits=False, frozen=""
+    )
     return Ruling("act", RULE, reasons, replace(facts, rollout=pending), commands=(command,))
+
+
+def advance(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
+    """The next step; after the last one the version serves everything."""
+    steps = situation.workload.promotion.rollout.steps  # these may be others than when the rollout began
+    percent = next((step for step in steps if step > rollout.percent), None)
+    if percent is None:
+        return complete(situation, rollout, *reasons)
+    return set_traffic(situation, situation.facts, replace(rollout, step=rollout.step + 1), percent, *reasons)
 
 
 def look_again(situation: Situation, rollout: Rollout) -> Hold:
