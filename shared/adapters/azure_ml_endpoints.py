@@ -1,7 +1,7 @@
 """Traffic of online endpoints: one write of the whole map, marked with the command that ordered it, and looking back at it.
 
 Owns the endpoint's document and its fence tag. Knows nothing of deployments' contents, leases or retries.
-A document that was read is written back whole, so that settings which Outerloop does not know (mirroring, network) survive.
+A document that was read is written back whole, so that settings which Outerloop does not know (network, mirrors of others) survive.
 Wire format: learn.microsoft.com/rest/api/azureml/online-endpoints.
 """
 
@@ -29,9 +29,10 @@ def begin_traffic(command: TrafficCommand, attempt: Attempt) -> Outcome:
     document = attempt.arm.get(resource)
     if state(document) not in FINAL_STATES:
         return _busy_or_ours(command, document, attempt)
-    if state(document) == "Succeeded" and shares(document["properties"].get("traffic")) == wanted:
+    if state(document) == "Succeeded" and _is_in_force(command, document):
         return _as_ordered(command)
-    attempt.arm.put(resource, _with_traffic(document, wanted, marks(command)))
+    mirror = _mirror_after(command, document)
+    attempt.arm.put(resource, _with_traffic(document, wanted, mirror, marks(command)))
     return attempt.started(resource)
 
 
@@ -42,14 +43,14 @@ def look_traffic(command: TrafficCommand, operation: str, attempt: Attempt) -> O
         return attempt.started(operation)
     if state(document) != "Succeeded":
         return Failed(retryable=True, reason=f"the endpoint is {state(document)} after the traffic write")
-    found = shares(document["properties"].get("traffic"))
-    if found == shares(command.traffic):
+    if _is_in_force(command, document):
         return _as_ordered(command)
+    found = shown(document["properties"].get("traffic"), document["properties"].get("mirrorTraffic"))
     owner = (document.get("tags") or {}).get(FENCE_TAG, "nobody that left a mark")
     return Failed(
         retryable=False,
-        reason=f"changed by somebody else: ordered {shown(command.traffic)}, found {shown(found)}, last write by {owner}",
-        data={"traffic": shown(found)},
+        reason=f"changed by somebody else: ordered {_ordered(command)}, found {found}, last write by {owner}",
+        data={"traffic": found},
     )
 
 
@@ -81,9 +82,27 @@ def shares(traffic: dict[str, int] | None) -> dict[str, int]:
     return {name: int(share) for name, share in (traffic or {}).items() if share}
 
 
-def shown(traffic: dict[str, int]) -> str:
-    """Traffic as text, ``blue=90,green=10``, in the order of names; ``none`` when nothing takes any."""
-    return ",".join(f"{name}={share}" for name, share in sorted(shares(traffic).items())) or "none"
+def shown(traffic: dict[str, int] | None, mirror: dict[str, int] | None = None) -> str:
+    """Traffic as text, ``blue=90,green=10,mirror:red=20``, in the order of names; ``none`` when nothing takes any."""
+    live = [f"{name}={share}" for name, share in sorted(shares(traffic).items())]
+    return ",".join([*live, *(f"mirror:{name}={share}" for name, share in sorted(shares(mirror).items()))]) or "none"
+
+
+def _mirror_after(command: TrafficCommand, document: Json) -> dict[str, int]:
+    """What is mirrored once this is done. A deployment gets live or mirrored traffic; one that is not ours keeps its own."""
+    found = shares(document["properties"].get("mirrorTraffic"))
+    kept = {name: share for name, share in found.items() if name not in command.traffic}
+    return {**kept, **(command.mirror if isinstance(command, SetTraffic) else {})}
+
+
+def _is_in_force(command: TrafficCommand, document: Json) -> bool:
+    properties = document["properties"]
+    mirrored = shares(properties.get("mirrorTraffic")) == _mirror_after(command, document)
+    return mirrored and shares(properties.get("traffic")) == shares(command.traffic)
+
+
+def _ordered(command: TrafficCommand) -> str:
+    return shown(command.traffic, command.mirror if isinstance(command, SetTraffic) else None)
 
 
 def _busy_or_ours(command: TrafficCommand, document: Json, attempt: Attempt) -> Outcome:
@@ -94,10 +113,10 @@ def _busy_or_ours(command: TrafficCommand, document: Json, attempt: Attempt) -> 
 
 
 def _as_ordered(command: TrafficCommand) -> Succeeded:
-    return Succeeded(data={"traffic": shown(command.traffic)})
+    return Succeeded(data={"traffic": _ordered(command)})
 
 
-def _with_traffic(document: Json, traffic: dict[str, int], tags: dict[str, str]) -> Json:
+def _with_traffic(document: Json, traffic: dict[str, int], mirror: dict[str, int], tags: dict[str, str]) -> Json:
     """The document as it is to be written: what the service computes is left out, as its schema demands."""
     properties = {key: value for key, value in document["properties"].items() if key not in READ_ONLY}
     kept = {key: document[key] for key in ("location", "kind", "sku") if document.get(key)}
@@ -106,7 +125,7 @@ def _with_traffic(document: Json, traffic: dict[str, int], tags: dict[str, str])
         **kept,
         **identity,
         "tags": {**(document.get("tags") or {}), **tags},
-        "properties": {**properties, "traffic": traffic},
+        "properties": {**properties, "traffic": traffic, "mirrorTraffic": mirror},
     }
 
 

@@ -110,8 +110,9 @@ def _state(shown: ShownWorkload) -> Iterator[str]:
 def _rollout(shown: ShownWorkload) -> Iterator[str]:
     rollout = shown.rollout
     if rollout:
+        share = f"a copy of {rollout.mirror} % of the requests" if rollout.mirror else f"{rollout.percent} %"
         since = f"in force since {moment_text(rollout.in_force_since)}" if rollout.in_force_since else "being set"
-        yield f"rollout of version {rollout.version}: step {rollout.step} of {rollout.steps}, {rollout.percent} %, {since}"
+        yield f"rollout of version {rollout.version}: step {rollout.step} of {rollout.steps}, {share}, {since}"
         if rollout.frozen:
             yield f"rollout STANDS STILL until a person answers: {rollout.frozen}"
 

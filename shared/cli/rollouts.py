@@ -112,7 +112,8 @@ def _traffic(made: RolloutPlan) -> str:
 def _row(step: PlannedStep) -> tuple[str, ...]:
     served = "?" if step.requests_a_bake is None else f"{step.requests_a_bake:.0f}"
     takes = _long(step.takes) if step.takes else ("GIVES UP" if step.gives_up else "?")
-    return f"{step.percent} %", str(step.requests_needed), served, takes, _long(step.deadline)
+    share = f"{step.percent} %{' mirrored' if step.mirrored else ''}"
+    return share, str(step.requests_needed), served, takes, _long(step.deadline)
 
 
 def _costs(made: RolloutPlan) -> list[str]:

@@ -92,6 +92,7 @@ class Rollout(Part, frozen=True, kw_only=True):
     champion: str = ""
     step: int = 0  # how many steps lie behind
     percent: int = 0  # of the traffic, that this step gives to the version
+    mirror: int = 0  # the percent of requests that it gets a copy of, in the shadow step before the first
     step_started_at: datetime | None = None  # None until the traffic of this step is in force
     baked_at: datetime | None = (
         None  # when the bake under way is over; None of earlier releases, which looked only then

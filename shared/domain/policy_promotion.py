@@ -121,6 +121,13 @@ class Rollout(Section):
     """How traffic moves to a new version."""
 
     steps: tuple[int, ...] = (10, 50, 100)
+    mirror: int | None = Field(
+        default=None,
+        ge=1,
+        le=50,
+        description="a shadow step before the first: the version gets a copy of so many percent of the requests, "
+        "and nobody sees its answers (managed online endpoints only)",
+    )
     bake: Duration = timedelta(minutes=30)
     look_every: Duration | None = Field(
         default=None,
@@ -152,7 +159,12 @@ class Rollout(Section):
     @property
     def chance(self) -> float:
         """With which chance one bound may be wrong at any look: so many of them share what a rollout is allowed."""
-        return self.analysis.false_alarm / (BOUNDS * len(self.steps))
+        return self.analysis.false_alarm / (BOUNDS * self.stages)
+
+    @property
+    def stages(self) -> int:
+        """How many times a version is judged: its steps, and the shadow step before them if there is one."""
+        return len(self.steps) + bool(self.mirror)
 
     @model_validator(mode="after")
     def _steps_rise_to_all(self) -> "Rollout":

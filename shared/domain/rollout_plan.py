@@ -27,6 +27,7 @@ class PlannedStep:
     bakes_max: int  # that its limits allow
     takes: timedelta | None  # at the soonest
     deadline: timedelta  # then it goes back, whatever it was
+    mirrored: bool = False  # copies of requests, whose answers nobody sees
 
     @property
     def gives_up(self) -> bool:
@@ -56,7 +57,8 @@ class RolloutPlan:
 def plan(workload: Workload, requests_an_hour: float | None) -> RolloutPlan:
     """The rollout of a version that replaces another, at so many requests an hour to the endpoint."""
     rollout, deployment = workload.promotion.rollout, workload.deployment
-    steps = tuple(_step(rollout, percent, requests_an_hour) for percent in rollout.steps)
+    shadow = (_step(rollout, rollout.mirror, requests_an_hour, mirrored=True),) if rollout.mirror else ()
+    steps = (*shadow, *(_step(rollout, percent, requests_an_hour) for percent in rollout.steps))
     each = [step.takes for step in steps]
     known = [takes for takes in each if takes is not None]
     takes = sum(known, timedelta()) if len(known) == len(each) else None
@@ -77,7 +79,7 @@ def plan(workload: Workload, requests_an_hour: float | None) -> RolloutPlan:
     )
 
 
-def _step(rollout: Rollout, percent: int, requests_an_hour: float | None) -> PlannedStep:
+def _step(rollout: Rollout, percent: int, requests_an_hour: float | None, *, mirrored: bool = False) -> PlannedStep:
     limits, needed = rollout.analysis, rollout.analysis.min_requests
     bakes_max = 1 + min(limits.inconclusive_limit, limits.bakes_max - 1)
     served = None if requests_an_hour is None else requests_an_hour * percent / 100 * (rollout.bake / HOUR)
@@ -93,6 +95,7 @@ def _step(rollout: Rollout, percent: int, requests_an_hour: float | None) -> Pla
         bakes_max=bakes_max,
         takes=bakes * rollout.bake if bakes is not None and possible else None,
         deadline=limits.bakes_max * rollout.bake,
+        mirrored=mirrored,
     )
 
 

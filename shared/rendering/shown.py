@@ -123,6 +123,7 @@ class ShownRollout:
     inconclusive: int
     no_data: int
     errors: int = 0
+    mirror: int = 0  # percent of the requests that it only gets a copy of
     frozen: str = ""  # why it stands still until a person answers
 
 

@@ -44,6 +44,7 @@ class ScriptedAzure:
 
     def __init__(self) -> None:
         self.traffic: dict[str, int] = {}
+        self.mirror: dict[str, int] = {}
         self.samples: dict[str, TrafficSample] = {}
         self.unreadable = ""  # why nobody can read what was served
         self.orders: list[Command] = []
@@ -76,6 +77,7 @@ class ScriptedAzure:
         outcome = answer(command) if callable(answer) else answer
         if isinstance(outcome, Succeeded) and kind in {"SetTraffic", "RollBackTraffic"}:
             self.traffic = dict(command.traffic)
+            self.mirror = dict(getattr(command, "mirror", {}))
         return outcome
 
     @staticmethod
@@ -288,7 +290,7 @@ class Timeline:
         )
 
     def _traffic(self) -> Mapping[str, TrafficSample]:
-        serving = {name for name, percent in self.azure.traffic.items() if percent}
+        serving = {name for name, percent in (*self.azure.traffic.items(), *self.azure.mirror.items()) if percent}
         return {name: self.azure.samples.get(name, HEALTHY) for name in serving}
 
     def _commit(self, evaluation: Evaluation, signal: Signal) -> None:

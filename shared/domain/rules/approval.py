@@ -27,8 +27,9 @@ def evidence_of(situation: Situation, version: Version) -> dict[str, str]:
     rollout = situation.workload.promotion.rollout
     champion = situation.facts.champion
     steps = " → ".join(str(step) for step in rollout.steps)
+    shadow = f"a copy of {rollout.mirror} % first, then " if rollout.mirror else ""
     bake = format_duration(rollout.bake)
-    plan = f"{steps} %, {bake} at each step" if champion else "probe, then 100 % (there is no champion)"
+    plan = f"{shadow}{steps} %, {bake} at each step" if champion else "probe, then 100 % (there is no champion)"
     return {
         "model": f"{version.model} version {version.version}",
         "replaces": f"version {champion}" if champion else "nothing: it is the first version",

@@ -9,7 +9,7 @@ from shared.domain import guards
 from shared.domain.decisions import Reason
 from shared.domain.facts import Rollout
 from shared.domain.rules.ending import give_up
-from shared.domain.rules.steps import advance
+from shared.domain.rules.steps import advance, share_of
 from shared.domain.signals import OperatorAsked
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -22,7 +22,7 @@ WHY_MAX = 1000  # characters
 def stand_still(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
     """Leave the traffic as it is, take no further step, and call a person with the exact commands."""
     why = "; ".join(reason.text for reason in reasons)[:WHY_MAX]
-    frozen = because("frozen", f"{rollout.percent} % stays in force until a person answers", release=_go_on(situation))
+    frozen = because("frozen", f"{share_of(rollout)} stays in force until a person answers", release=_go_on(situation))
     return _call(situation, replace(rollout, frozen=why), *reasons, frozen)
 
 
@@ -36,7 +36,7 @@ def remind(situation: Situation, rollout: Rollout) -> Ruling:
 
 def _call(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
     name = situation.workload.name
-    title = f"{name}: the rollout of version {rollout.version} stands still at {rollout.percent} % and waits for you"
+    title = f"{name}: the rollout of version {rollout.version} stands still at {share_of(rollout)} and waits for you"
     told = {reason.code: reason.text for reason in reasons}
     told |= {"to go back": f"outerloop ask rollback {name} --by YOU --why WHY", "to go on": _go_on(situation)}
     message = situation.tell(situation.workload.owner, title, told)

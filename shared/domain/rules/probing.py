@@ -10,7 +10,7 @@ from shared.domain.outcomes import Succeeded
 from shared.domain.policy_promotion import Analysis, EndpointCheck
 from shared.domain.rules.candidate import reject
 from shared.domain.rules.checks import judge_endpoint
-from shared.domain.rules.steps import first_step, set_traffic, wait
+from shared.domain.rules.steps import begin, wait
 from shared.domain.signals import CommandFinished
 from shared.domain.situation import Ruling, Situation, because
 from shared.domain.values import replace
@@ -56,12 +56,10 @@ def _on_probed(situation: Situation, signal: CommandFinished, version: Version) 
         return reject(situation, version, "probe_failed", because("probe", judged.detail))
     moved = replace(version.after("probe_passed", situation.now), awaiting=())
     facts = situation.facts.with_version(moved)
-    champion = facts.champion
-    percent = first_step(situation, champion)
-    rollout = Rollout(version=version.version, champion=champion)
+    rollout = Rollout(version=version.version, champion=facts.champion)
     if paused := guards.paused(situation):
         return wait(situation, facts, rollout, because("probe", judged.detail), paused)
-    return set_traffic(situation, facts, rollout, percent, because("probe", judged.detail))
+    return begin(situation, facts, rollout, because("probe", judged.detail))
 
 
 def _absolute(limits: Analysis) -> EndpointCheck:

@@ -56,7 +56,8 @@ def after_late_write(situation: Situation, signal: CommandFinished) -> Ruling:
     wanted = f"{deployment_name(champion)}=100" if champion else "none"
     if found in ("", wanted):
         return ignore(situation, RULE, because("stale", "this step is over"))
-    away = {share.partition("=")[0]: 0 for share in found.split(",") if "=" in share}
+    # What is only mirrored stands there as mirror:NAME=SHARE.
+    away = {share.partition("=")[0].removeprefix("mirror:"): 0 for share in found.split(",") if "=" in share}
     traffic = {**away, deployment_name(champion): 100} if champion else away
     reason = because("late_write", f"a step that is over left the traffic at {found}", observed=found, limit=wanted)
     command = _write(situation, traffic, "a write that the rollback overtook is taken back")

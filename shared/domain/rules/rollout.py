@@ -16,7 +16,7 @@ from shared.domain.rules.analysis import Judgement, judge_step, unread
 from shared.domain.rules.ending import complete, give_up
 from shared.domain.rules.freeze import remind, stand_still
 from shared.domain.rules.looks import bake_is_over, count, count_early, count_paused, limit_reached
-from shared.domain.rules.steps import advance, first_step, look_again, set_traffic, wait
+from shared.domain.rules.steps import advance, begin, look_again, share_of, wait
 from shared.domain.signals import CommandFinished, HoldElapsed
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -37,7 +37,7 @@ def on_traffic_set(situation: Situation, signal: CommandFinished) -> Ruling:
     started = replace(rollout, pending="", step_started_at=situation.now, baked_at=situation.now + rule.bake)
     if not rollout.champion:
         return complete(situation, started, because("first_version", "there is no champion to compare with"))
-    reason = because("baking", f"{rollout.percent} % is in force and is watched for {format_duration(rule.bake)}")
+    reason = because("baking", f"{share_of(rollout)} is in force and is watched for {format_duration(rule.bake)}")
     facts = replace(situation.facts, rollout=started)
     return Ruling("act", RULE, (reason,), facts, holds=(look_again(situation, started),))
 
@@ -50,7 +50,7 @@ def on_bake(situation: Situation, signal: HoldElapsed) -> Ruling:
     if rollout.frozen:
         return remind(situation, rollout)
     paused = guards.paused(situation)
-    if not rollout.percent:
+    if not rollout.percent and not rollout.mirror:
         return _first_traffic(situation, rollout, paused)
     judged = _judged(situation, rollout)
     if not bake_is_over(rollout, situation.now):
@@ -68,7 +68,7 @@ def _first_traffic(situation: Situation, rollout: Rollout, paused: Reason | None
     if paused:
         return wait(situation, situation.facts, rollout, paused)
     resumed = because("resumed", "the workload is not paused any more")
-    return set_traffic(situation, situation.facts, rollout, first_step(situation, rollout.champion), resumed)
+    return begin(situation, situation.facts, rollout, resumed)
 
 
 def _looked_early(situation: Situation, rollout: Rollout, judged: Judgement) -> Ruling:
@@ -76,7 +76,7 @@ def _looked_early(situation: Situation, rollout: Rollout, judged: Judgement) -> 
     counted = count_early(rollout, judged)
     if judged.verdict == "fail":
         return _go_on_or_back(situation, counted, judged.reasons)
-    reason = because("baking", f"{rollout.percent} % has not failed so far, and is watched on", until=rollout.baked_at)
+    reason = because("baking", f"{share_of(rollout)} has not failed so far, and is watched on", until=rollout.baked_at)
     facts = replace(situation.facts, rollout=counted)
     return Ruling("suppress", RULE, (reason, *judged.reasons), facts, holds=(look_again(situation, counted),))
 

@@ -14,8 +14,15 @@ from shared.domain.values import replace
 RULE = "rollout"
 
 
-def first_step(situation: Situation, champion: str) -> int:
-    """The share of traffic that a rollout begins with; all of it when there is no champion."""
+def begin(situation: Situation, facts: Facts, rollout: Rollout, *reasons: Reason) -> Ruling:
+    """Order what a rollout begins with: the shadow step if the policy has one, else the first share of traffic."""
+    mirror = situation.workload.promotion.rollout.mirror
+    if mirror and rollout.champion:
+        return set_traffic(situation, facts, replace(rollout, mirror=mirror), 0, *reasons)
+    return set_traffic(situation, facts, rollout, _first_step(situation, rollout.champion), *reasons)
+
+
+def _first_step(situation: Situation, champion: str) -> int:
     return situation.workload.promotion.rollout.steps[0] if champion else 100
 
 
@@ -36,19 +43,27 @@ def traffic_for(rollout: Rollout, percent: int) -> dict[str, int]:
 def set_traffic(situation: Situation, facts: Facts, rollout: Rollout, percent: int, *reasons: Reason) -> Ruling:
     """Order a share of traffic for the version; it bakes from the moment that it is in force, and all counts begin anew."""
     production = situation.workload.environments.production
+    mirror = 0 if percent else rollout.mirror
+    shadow = f", and a copy of {mirror} % of the requests" if mirror else ""
     command = situation.order(
         SetTraffic,
         production.endpoint,
-        f"version {rollout.version} takes {percent} %",
+        f"version {rollout.version} takes {percent} %{shadow}",
         workspace=production.workspace,
         endpoint=production.endpoint,
         traffic=traffic_for(rollout, percent),
+        mirror={deployment_name(rollout.version): mirror} if mirror else {},
     )
-    pending = replace(rollout, percent=percent, pending=command.id, step_started_at=None, looks=0)
+    pending = replace(rollout, percent=percent, mirror=mirror, pending=command.id, step_started_at=None, looks=0)
     pending = replace(
         pending, baked_at=None, bakes=0, failures=0, inconclusive=0, no_data=0, errors=0, waits=False, frozen=""
     )
     return Ruling("act", RULE, reasons, replace(facts, rollout=pending), commands=(command,))
+
+
+def share_of(rollout: Rollout) -> str:
+    """What a step gives to the version, in words."""
+    return f"a copy of {rollout.mirror} %" if rollout.mirror else f"{rollout.percent} %"
 
 
 def advance(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:

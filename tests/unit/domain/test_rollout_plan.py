@@ -59,6 +59,12 @@ def test_the_second_deployment_costs_as_long_as_it_runs():
     assert (str(made.hourly), str(made.rollout_cost), str(made.standby_cost)) == ("0.6 EUR", "0.90 EUR", "6.00 EUR")
 
 
+def test_a_shadow_step_comes_first_and_has_its_own_share_of_the_requests():
+    first, *rest = planned(2_000, mirror=20).steps
+    assert (first.mirrored, first.percent, first.requests_a_bake) == (True, 20, 200)
+    assert [(step.mirrored, step.percent) for step in rest] == [(False, 10), (False, 50), (False, 100)]
+
+
 def test_without_a_price_no_cost_is_said():
     made = planned()
     assert (made.hourly, made.rollout_cost, made.standby_cost) == (None, None, None)

@@ -302,3 +302,24 @@ async def test_a_registered_version_may_be_retagged_but_not_replaced(azure: Azur
     assert [answer.status_code for answer in answers] == [201, 200, 409]
     assert (await azure.web.get(path)).json()["properties"]["tags"] == {"a": "b"}
     assert azure.events == ["Microsoft.MachineLearningServices.ModelRegistered"]
+
+
+async def test_mirrored_traffic_takes_effect_when_its_operation_ends_and_is_kept_by_a_patch(azure: Azure):
+    await azure.endpoint()
+    await azure.deploy("blue")
+    await azure.deploy("green")
+    wanted = {"properties": {"traffic": {"blue": 100, "green": 0}, "mirrorTraffic": {"green": 20}}}
+    begun = await azure.web.put(ENDPOINT, json={"location": "local", **wanted})
+
+    assert (await azure.shown())["properties"]["mirrorTraffic"] == {}
+    await azure.done(begun)
+    await azure.done(await azure.web.patch(ENDPOINT, json={"tags": {"c": "d"}}))
+    assert (await azure.shown())["properties"]["mirrorTraffic"] == {"green": 20}
+    assert ("mirror_set", {"target": "flight", "mirror": {"green": 20}}) in azure.journal
+
+
+async def test_a_mirror_that_azure_does_not_allow_is_refused(azure: Azure):
+    await azure.endpoint()
+    await azure.deploy("blue")
+    refused = await azure.web.patch(ENDPOINT, json={"properties": {"mirrorTraffic": {"blue": 60}}})
+    assert refused.status_code == 400

@@ -20,6 +20,7 @@ def test_a_command_carries_its_kind_and_every_field():
         "workspace": "ws",
         "endpoint": "e",
         "traffic": {"blue": 100},
+        "mirror": {},
     }
 
 

@@ -80,6 +80,12 @@ async def test_a_rollout_that_stands_still_says_why(loop):
     assert (seen.frozen, seen.errors) == ("120 of 400 requests failed", 2)
 
 
+async def test_a_shadow_step_shows_what_is_mirrored_and_leaves_the_champion_all_of_the_traffic(loop):
+    await with_rollout(loop, step=0, percent=0, mirror=20, step_started_at=START)
+    seen = await shown(loop)
+    assert (seen.rollout.mirror, seen.traffic) == (20, {"1": 100, "2": 0})
+
+
 async def test_while_a_step_is_being_set_the_one_before_is_in_force(loop):
     await with_rollout(loop, step=1, percent=50, pending="c")
     seen = await shown(loop)
