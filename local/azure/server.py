@@ -38,6 +38,7 @@ from local.azure.listeners import Listener, bind_loopback, port_of
 from local.azure.mlflow_api import MlflowApi
 from local.azure.operations import Operations
 from local.azure.pace import Paced
+from local.azure.quota_api import QuotaApi
 from local.azure.references import parse_scope
 from local.azure.registry import RegistryApi
 from local.azure.router import ScoringRouter
@@ -138,6 +139,7 @@ class LocalAzure:
             jobs,
             EndpointApi(self._endpoints, operations, serving, effects),
             DeploymentApi(self._endpoints, self._datastores, operations, serving, effects),
+            QuotaApi(self._endpoints),
             RegistryApi(registries, self._datastores, operations, effects),
             operations,
         ]

@@ -16,7 +16,6 @@ from shared.cli.session import policy_of, with_application
 from shared.domain.durations import format_duration
 from shared.domain.rollout_plan import PlannedStep, RolloutPlan, plan
 from shared.domain.routing import subject_of
-from shared.services.aggregate import deployment_ref
 
 if TYPE_CHECKING:
     from shared.domain.policy import Policy, Workload
@@ -78,6 +77,8 @@ def _workload(policy: "Policy", name: str) -> "Workload":
 
 async def _served_an_hour(app: "Application", workload: "Workload") -> float | None:
     """What the versions in production served in the last day; None when nothing is known of any of them."""
+    from shared.services.aggregate import deployment_ref  # noqa: PLC0415  # numpy takes its time
+
     now, facts = app.clock.now(), (await app.store.facts(subject_of(workload.name))).value
     versions = [facts.champion, facts.rollout.version if facts.rollout else ""]
     refs = [deployment_ref(workload.environments.production, version) for version in versions if version]

@@ -143,6 +143,10 @@ class Rollout(Section):
         default="rollback",
         description="freeze: the traffic stays as it is, no step is taken, and a person is called to go on or back",
     )
+    quota_to: str = Field(
+        default="",
+        description="a persona: who is told when there is no quota for a second deployment; the owner when it is left out",
+    )
     newer_candidate: Literal["waits", "supersedes"] = Field(
         default="waits",
         description="what a version that is registered during a rollout does: supersedes takes the traffic back first",

@@ -27,6 +27,7 @@ from shared.ports import (
     Datasets,
     LoadedPolicy,
     PolicySource,
+    Quotas,
     Store,
     Stored,
     StoreUnavailableError,
@@ -34,6 +35,7 @@ from shared.ports import (
 )
 from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
+from shared.services.capacity import Unasked, asks_for_quota, with_quota
 from shared.services.outbox import send_all
 
 log = logging.getLogger(__name__)
@@ -53,10 +55,11 @@ class Decider:
         aggregator: Aggregator,
         announcer: Announcer,
         datasets: Datasets,
+        quotas: Quotas | None = None,
     ) -> None:
         self._store, self._queue, self._clock = store, queue, clock
         self._policies, self._aggregator, self._announcer = policies, aggregator, announcer
-        self._datasets = datasets
+        self._datasets, self._quotas = datasets, quotas or Unasked()
 
     def routed(self, loaded: LoadedPolicy, row: SignalRow) -> SignalRow:
         """A new row with its route, so that both are stored at once; without, should a rule of routing fail on it.
@@ -202,6 +205,8 @@ class Decider:
             elif signal.purpose == "bake":
                 situation = await self._with_traffic(situation)
         situation = dataclasses.replace(situation, upstream=await self._upstream(situation))
+        if asks_for_quota(situation):
+            situation = await with_quota(situation, self._quotas)
         return await self._with_rows(situation) if requirements.asks_for_rows(situation) else situation
 
     async def _upstream(self, situation: Situation) -> Mapping[str, Facts]:

@@ -46,6 +46,7 @@ class ScriptedAzure:
         self.traffic: dict[str, int] = {}
         self.mirror: dict[str, int] = {}
         self.samples: dict[str, TrafficSample] = {}
+        self.quota: Any = None  # of the instance type; None: nobody could read it
         self.unreadable = ""  # why nobody can read what was served
         self.orders: list[Command] = []
         self.labelled_rows: int | None = None  # that the newest labelled data say they hold
@@ -285,6 +286,7 @@ class Timeline:
             original=self._signals.get(held.dedup_key) if held else None,
             traffic=self._traffic(),
             traffic_unknown=self.azure.unreadable,
+            quota=self.azure.quota,
             labelled_rows=self.azure.labelled_rows,
             upstream=self.origins,
         )
