@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
+from shared.adapters.azure_ml_quota import AzureMlQuotas
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.event_grid_topic import EventGridTopic
 from shared.adapters.event_hub_out import EventHubOut, HubAddress
@@ -82,7 +83,8 @@ async def build(settings: Settings) -> Application:
     announcer = Announcer(store, clock, _targets(settings))
     workspace = azure_machine_learning(settings)
     datasets = AzureMlDatasets(workspace.clients, DATA_TIMEOUT_SECONDS)
-    decider = Decider(store, queue, clock, policies, aggregator, announcer, datasets)
+    quotas = AzureMlQuotas(workspace.clients, DATA_TIMEOUT_SECONDS)
+    decider = Decider(store, queue, clock, policies, aggregator, announcer, datasets, quotas)
     ingest = Ingest(store, clock, policies, decider)
     links = ApprovalLinks(settings.signing_key, settings.public_url)
     executor = Executor(
