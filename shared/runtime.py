@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
+from shared.adapters.azure_ml_inventory import AzureMlInventory
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.event_grid_topic import EventGridTopic
 from shared.adapters.event_hub_out import EventHubOut, HubAddress
@@ -33,8 +34,10 @@ from shared.services.execute import Executor, Loop
 from shared.services.ingest import Ingest
 from shared.services.orders import Orders
 from shared.services.poison import PoisonKeeper
+from shared.services.reconcile import Reconciler
 from shared.services.redrive import Redriver
 from shared.services.retention import Kept, Retention
+from shared.services.rounds import Rounds
 from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
 from shared.settings import Settings, SettingsError, is_azure_storage, read_settings
@@ -90,7 +93,13 @@ async def build(settings: Settings) -> Application:
     )
     schedules, retention = Schedules(store, clock, policies), Retention(store, clock, aggregator, _kept(settings))
     poison = PoisonKeeper(store, queue, clock, executor)
-    sweeper = Sweeper(store, queue, clock, decider, ingest, aggregator, announcer, schedules, retention, poison)
+    instance = secrets.token_hex(6)
+    inventory = AzureMlInventory(workspace.clients, DATA_TIMEOUT_SECONDS)
+    rounds = Rounds(store, clock, "production", timedelta(seconds=settings.reconcile_seconds), instance)
+    reconciler = Reconciler(store, clock, policies, inventory, ingest, rounds)
+    sweeper = Sweeper(
+        store, queue, clock, decider, ingest, aggregator, announcer, schedules, retention, poison, [reconciler.run]
+    )
     return Application(
         settings=settings,
         store=store,
@@ -106,7 +115,7 @@ async def build(settings: Settings) -> Application:
         redriver=Redriver(store, queue, clock, ingest, aggregator),
         orders=Orders(store, queue, clock),
         links=links,
-        instance=secrets.token_hex(6),
+        instance=instance,
     )
 
 

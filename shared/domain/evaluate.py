@@ -14,6 +14,7 @@ from shared.domain.platform_signals import (
     ComplianceChanged,
     DataArrived,
     DataDeleted,
+    EndpointObserved,
     ImageDeleted,
     ImagePushed,
     ImageQuarantined,
@@ -37,6 +38,7 @@ from shared.domain.rules import (
     images,
     infrastructure,
     monitoring,
+    observed,
     operator,
     promotion,
     quiet,
@@ -173,6 +175,8 @@ def _on_platform(situation: Situation, signal: ModelDeployed | PlatformSignal) -
             | ImageQuarantined()
         ):
             return _on_trust(situation, signal)
+        case EndpointObserved():
+            return observed.on_observed(situation, signal)
         case ResourceChanged() | DataArrived() | DataDeleted():
             return _on_change(situation, signal)
         case _:

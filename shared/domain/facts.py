@@ -122,6 +122,7 @@ IncidentKind = Literal[
     "fairness",
     "telemetry_absent",
     "upstream",
+    "by_hand",
 ]
 WORK_ITEMS: frozenset[IncidentKind] = frozenset({"annotation", "investigation"})
 IncidentState = Literal["open", "remedying", "verifying", "closed"]

@@ -16,6 +16,7 @@ from azure.identity import DefaultAzureCredential
 
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
+from shared.adapters.azure_ml_inventory import AzureMlInventory
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.messenger import ChannelMessenger
 from shared.adapters.smtp_mail import SmtpMail, SmtpServer
@@ -33,6 +34,7 @@ from shared.domain.commands import (
     ShareEnvironment,
     ShareModel,
 )
+from shared.domain.endpoint_seen import EndpointSeen
 from shared.domain.outcomes import Failed, Started, Succeeded
 from tests.unit.adapters.scripted_azure import StaticCredential, cloud_of
 
@@ -356,6 +358,20 @@ async def test_a_foreign_change_of_traffic_is_reported(workspace, serving):
     assert isinstance(outcome, Failed)
     assert not outcome.retryable
     assert f"{22:024x}" in outcome.reason
+
+
+async def test_an_endpoint_is_seen_with_its_traffic_and_its_deployments(workspace, serving):
+    await settled(workspace, traffic(23, blue=70, green=30))
+    seen = await AzureMlInventory(workspace.clients, 10.0).endpoint(WORKSPACE, "flight-delay")
+    assert isinstance(seen, EndpointSeen)
+    assert (seen.state, seen.traffic) == ("Succeeded", {"blue": 70, "green": 30})
+    assert (seen.deployments["blue"], seen.deployments["green"]) == ("Succeeded", "Succeeded")
+
+
+async def test_an_endpoint_that_is_not_there_is_seen_as_gone_and_a_workspace_that_is_not_there_is_a_failure(workspace):
+    inventory = AzureMlInventory(workspace.clients, 10.0)
+    assert await inventory.endpoint(WORKSPACE, "nobody-made-it") == EndpointSeen(exists=False)
+    assert isinstance(await inventory.endpoint(f"{WORKSPACE}-elsewhere", "flight-delay"), Failed)
 
 
 async def test_traffic_to_a_deployment_that_does_not_exist_is_refused(workspace, serving):

@@ -19,6 +19,7 @@ from shared.domain.rules import remedy, rollback
 from shared.domain.rules.analysis import Judgement, judge_step
 from shared.domain.rules.candidate import clean_staging, reject
 from shared.domain.rules.checks import judge_endpoint
+from shared.domain.rules.hand_incidents import frozen_by_hand
 from shared.domain.rules.looks import beyond_limit, count, count_paused
 from shared.domain.rules.work_item import overtaken
 from shared.domain.signals import CommandFinished, HoldElapsed, OperatorAsked
@@ -69,7 +70,7 @@ def _on_probed(situation: Situation, signal: CommandFinished, version: Version) 
     champion = facts.champion
     percent = _first_step(situation, champion)
     rollout = Rollout(version=version.version, champion=champion)
-    if paused := guards.paused(situation):
+    if paused := guards.paused(situation) or frozen_by_hand(situation):
         return _wait(situation, facts, rollout, because("probe", judged.detail), paused)
     return _set_traffic(situation, facts, rollout, percent, because("probe", judged.detail))
 
@@ -144,6 +145,8 @@ def on_bake(situation: Situation, signal: HoldElapsed) -> Ruling:
     rollout = situation.facts.rollout
     if rollout is None or signal.about != rollout.look or rollout.pending:
         return ignore(situation, RULE, because("stale", "this step is over"))
+    if frozen := frozen_by_hand(situation):
+        return _wait(situation, situation.facts, rollout, frozen)
     limits, paused = situation.workload.promotion.rollout.analysis, guards.paused(situation)
     if not rollout.percent:  # probed while the workload was paused
         percent = _first_step(situation, rollout.champion)
@@ -195,6 +198,13 @@ def _complete(situation: Situation, rollout: Rollout, *reasons: Reason) -> Rulin
 
 def _give_up(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
     """All traffic back to the champion, the candidate rolled back, the people told why."""
+    facts, version = ended(situation, rollout, *reasons)
+    ruling = rollback.order(situation, facts, rollout.champion, version.version, reasons)
+    return dataclasses.replace(ruling, commands=(*ruling.commands, *clean_staging(situation, version)))
+
+
+def ended(situation: Situation, rollout: Rollout, *reasons: Reason) -> tuple[Facts, Version]:
+    """The facts when a rollout is given up, and its candidate. Orders nothing: whether traffic is written is the caller's to say."""
     version = situation.facts.versions[rollout.version].after("rollout_failed", situation.now)
     facts = replace(situation.facts.with_version(version), rollout=None)
     facts = remedy.candidate_lost(situation, facts, version)
@@ -208,9 +218,7 @@ def _give_up(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling
         closed_as="rolled_back",
         closed_at=situation.now,
     )
-    facts = facts.with_incident(incident)
-    ruling = rollback.order(situation, facts, rollout.champion, version.version, reasons)
-    return dataclasses.replace(ruling, commands=(*ruling.commands, *clean_staging(situation, version)))
+    return facts.with_incident(incident), version
 
 
 def on_rollback_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
@@ -233,11 +241,13 @@ def go_back(situation: Situation, reason: Reason) -> Ruling:
         return ignore(
             situation, RULE, because("no_standby", "there is no rollout under way and no warm standby to go back to")
         )
-    away = facts.versions[facts.champion].after("rollout_failed", situation.now)
-    facts = facts.with_version(away).with_version(standby.after("restored", situation.now))
+    if champion := facts.versions.get(facts.champion):  # else somebody has deleted it
+        away = champion.after("rollout_failed", situation.now)
+        facts = remedy.candidate_lost(situation, facts.with_version(away), away)
+    facts = facts.with_version(standby.after("restored", situation.now))
     facts = replace(facts, champion=standby.version, standby="", standby_until=None)
-    facts = overtaken(situation, remedy.candidate_lost(situation, facts, away), "rolled_back")
-    ruling = rollback.order(situation, facts, standby.version, away.version, (reason,))
+    facts = overtaken(situation, facts, "rolled_back")
+    ruling = rollback.order(situation, facts, standby.version, situation.facts.champion, (reason,))
     expiry = situation.wake("standby_expiry", standby.version, situation.now)
     return dataclasses.replace(ruling, released=(expiry.id,))
 

@@ -53,7 +53,7 @@ from tests.unit.domain.builders import (
     version,
     window,
 )
-from tests.unit.domain.platform_builders import judged, resource_changed
+from tests.unit.domain.platform_builders import judged, looked, resource_changed
 
 HEARD = {"source": "s", "dedup_key": "k", "occurred_at": NOW}
 ONE_OF_EACH = {
@@ -78,6 +78,7 @@ ONE_OF_EACH = {
     "HoldElapsed": (elapsed("bake", "2/0/0"), "rollout"),
     "ComplianceChanged": (judged(), "compliance"),
     "ResourceChanged": (resource_changed(), "by_hand"),
+    "EndpointObserved": (looked(NOW, {"version-1": 100}), "by_hand"),
     "ScheduleElapsed": (schedule_due(), "schedule"),
     "DataArrived": (arrived(), "data_arrived"),
     "DataDeleted": (arrived(kind=DataDeleted), "data_arrived"),
