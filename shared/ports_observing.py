@@ -3,10 +3,12 @@
 Owns the promise. Knows no SDK. Nothing here writes, and nothing waits for a long operation.
 """
 
+from datetime import datetime
 from typing import Protocol
 
 from shared.domain.endpoint_seen import EndpointSeen
 from shared.domain.outcomes import Failed
+from shared.domain.platform_signals import AlertFired, AlertResolved
 
 
 class Inventory(Protocol):
@@ -18,5 +20,18 @@ class Inventory(Protocol):
         Not there means that Azure says so of the endpoint itself, in a workspace that is there; a deployment that is left out
         is missing from a complete list. Whatever else went wrong is ``Failed``, with ``retry_after_seconds`` in its data where
         Azure named a time.
+        """
+        ...
+
+
+class AlertList(Protocol):
+    """The alerts of Azure Monitor, read back: for those whose message was lost."""
+
+    async def changed(
+        self, scope: str, after: datetime, until: datetime
+    ) -> tuple[AlertFired | AlertResolved, ...] | Failed:
+        """The alerts on the resources of a scope that changed between two moments, the oldest change first, as they are now.
+
+        Raises nothing; what cannot be read as an alert is left out.
         """
         ...

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from shared.adapters.azure_alerts import AzureAlerts
 from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
@@ -32,6 +33,7 @@ from shared.services.decide import Decider
 from shared.services.effects import Hands
 from shared.services.execute import Executor, Loop
 from shared.services.ingest import Ingest
+from shared.services.missed_alerts import MissedAlerts
 from shared.services.orders import Orders
 from shared.services.poison import PoisonKeeper
 from shared.services.reconcile import Reconciler
@@ -95,10 +97,14 @@ async def build(settings: Settings) -> Application:
     poison = PoisonKeeper(store, queue, clock, executor)
     instance = secrets.token_hex(6)
     inventory = AzureMlInventory(workspace.clients, DATA_TIMEOUT_SECONDS)
-    rounds = Rounds(store, clock, "production", timedelta(seconds=settings.reconcile_seconds), instance)
-    reconciler = Reconciler(store, clock, policies, inventory, ingest, rounds)
+    alerts = AzureAlerts(workspace.clients, DATA_TIMEOUT_SECONDS)
+    every = timedelta(seconds=settings.reconcile_seconds)
+    reconciling = (
+        Reconciler(store, clock, policies, inventory, ingest, Rounds(store, clock, "production", every, instance)).run,
+        MissedAlerts(store, clock, policies, alerts, ingest, Rounds(store, clock, "alerts", every, instance)).run,
+    )
     sweeper = Sweeper(
-        store, queue, clock, decider, ingest, aggregator, announcer, schedules, retention, poison, [reconciler.run]
+        store, queue, clock, decider, ingest, aggregator, announcer, schedules, retention, poison, reconciling
     )
     return Application(
         settings=settings,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from shared.adapters import azure_ml_failures as failures
 from shared.adapters.arm_names import endpoint_id
-from shared.adapters.arm_session import ArmCalls, Json
+from shared.adapters.arm_session import API_VERSION, ArmCalls, Json
 from shared.adapters.azure_ml_client import AzureMlClients
 from shared.adapters.azure_ml_endpoints import shares, state
 from shared.domain.endpoint_seen import EndpointSeen
@@ -46,10 +46,8 @@ class AzureMlInventory:
     def _endpoint(self, workspace: str, endpoint: str) -> EndpointSeen | Failed:
         try:
             return _seen(self._clients.calls(), workspace, endpoint)
-        except IncompleteListError as incomplete:
-            return Failed(retryable=False, reason=str(incomplete))
         except Exception as problem:  # noqa: BLE001 - the port promises an answer for whatever went wrong
-            return _failed(problem)
+            return failed_read(problem)
 
 
 def _seen(arm: ArmCalls, workspace: str, endpoint: str) -> EndpointSeen:
@@ -63,9 +61,9 @@ def _seen(arm: ArmCalls, workspace: str, endpoint: str) -> EndpointSeen:
     return EndpointSeen(state=state(document), traffic=traffic, deployments=deployments)
 
 
-def listed(arm: ArmCalls, path: str, **query: str) -> Iterator[Json]:
+def listed(arm: ArmCalls, path: str, api_version: str = API_VERSION, **query: str) -> Iterator[Json]:
     """Every element of a list, page by page. Raises IncompleteListError rather than to end too soon."""
-    page = arm.get(path, **query)
+    page = arm.get(path, api_version, **query)
     for _ in range(PAGES_MAX):
         yield from page.get("value") or ()
         following = page.get("nextLink")
@@ -81,7 +79,10 @@ def _name(document: Json) -> str:
     return str(document.get("name") or str(document["id"]).rpartition("/")[2]).lower()
 
 
-def _failed(problem: Exception) -> Failed:
+def failed_read(problem: Exception) -> Failed:
+    """What it means that a read went wrong, with the time that Azure asks to wait."""
+    if isinstance(problem, IncompleteListError):
+        return Failed(retryable=False, reason=str(problem))
     outcome = failures.classify(problem, None)
     log.info("Azure could not be looked at: %s", outcome.reason)
     if not isinstance(outcome, Failed):

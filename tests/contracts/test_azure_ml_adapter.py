@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -14,6 +14,7 @@ import pytest
 import yaml
 from azure.identity import DefaultAzureCredential
 
+from shared.adapters.azure_alerts import AzureAlerts
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
 from shared.adapters.azure_ml_inventory import AzureMlInventory
@@ -372,6 +373,32 @@ async def test_an_endpoint_that_is_not_there_is_seen_as_gone_and_a_workspace_tha
     inventory = AzureMlInventory(workspace.clients, 10.0)
     assert await inventory.endpoint(WORKSPACE, "nobody-made-it") == EndpointSeen(exists=False)
     assert isinstance(await inventory.endpoint(f"{WORKSPACE}-elsewhere", "flight-delay"), Failed)
+
+
+async def test_alerts_that_were_fired_are_read_back(local_azure, workspace):
+    group = WORKSPACE.partition("/providers/")[0]
+    for number in range(3):
+        fired_at = f"2026-03-01T1{number}:00:00.000Z"
+        essentials = {
+            "alertId": f"{group}/providers/Microsoft.AlertsManagement/alerts/{number}",
+            "alertRule": f"slow-{number}",
+            "severity": "Sev2",
+            "signalType": "Metric",
+            "monitorCondition": "Fired",
+            "monitoringService": "Platform",
+            "alertTargetIDs": [f"{WORKSPACE}/onlineEndpoints/flight-delay".lower()],
+            "originAlertId": f"origin-{number}",
+            "firedDateTime": fired_at,
+        }
+        body = {"data": {"essentials": essentials, "alertContext": {}}}
+        assert httpx.post(f"{local_azure['control_url']}/alerts", json=body, timeout=5).is_success
+    alerts = AzureAlerts(workspace.clients, 10.0)
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    found = await alerts.changed(
+        group.upper().replace("/SUBSCRIPTIONS", "/subscriptions"), noon - timedelta(hours=2), noon
+    )
+    assert [alert.rule for alert in found] == ["slow-1", "slow-2"]
+    assert await alerts.changed(f"{group}-elsewhere", noon - timedelta(hours=2), noon) == ()
 
 
 async def test_traffic_to_a_deployment_that_does_not_exist_is_refused(workspace, serving):
