@@ -9,6 +9,7 @@ from typing import Protocol
 from shared.domain.endpoint_seen import EndpointSeen
 from shared.domain.outcomes import Failed
 from shared.domain.platform_signals import AlertFired, AlertResolved
+from shared.domain.signals import ModelRegistered
 
 
 class Inventory(Protocol):
@@ -33,5 +34,18 @@ class AlertList(Protocol):
         """The alerts on the resources of a scope that changed between two moments, the oldest change first, as they are now.
 
         Raises nothing; what cannot be read as an alert is left out.
+        """
+        ...
+
+
+class ModelList(Protocol):
+    """The registered models of a workspace."""
+
+    async def registered(
+        self, workspace: str, models: str, after: datetime, until: datetime
+    ) -> tuple[ModelRegistered, ...] | Failed:
+        """The versions that were registered between two moments, the oldest first, of the models whose name fits a glob.
+
+        Each as the event would have told it, under a key of its own: who decides knows a version that it has seen. Raises nothing.
         """
         ...

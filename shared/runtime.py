@@ -15,6 +15,7 @@ from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
 from shared.adapters.azure_ml_inventory import AzureMlInventory
+from shared.adapters.azure_ml_models import AzureMlModels
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.event_grid_topic import EventGridTopic
 from shared.adapters.event_hub_out import EventHubOut, HubAddress
@@ -33,9 +34,10 @@ from shared.services.decide import Decider
 from shared.services.effects import Hands
 from shared.services.execute import Executor, Loop
 from shared.services.ingest import Ingest
-from shared.services.missed_alerts import MissedAlerts
+from shared.services.missed import MissedAlerts, MissedModels
 from shared.services.orders import Orders
 from shared.services.poison import PoisonKeeper
+from shared.services.read_back import ReadBack
 from shared.services.reconcile import Reconciler
 from shared.services.redrive import Redriver
 from shared.services.retention import Kept, Retention
@@ -98,10 +100,14 @@ async def build(settings: Settings) -> Application:
     instance = secrets.token_hex(6)
     inventory = AzureMlInventory(workspace.clients, DATA_TIMEOUT_SECONDS)
     alerts = AzureAlerts(workspace.clients, DATA_TIMEOUT_SECONDS)
+    models = AzureMlModels(workspace.clients, DATA_TIMEOUT_SECONDS)
     every = timedelta(seconds=settings.reconcile_seconds)
     reconciling = (
         Reconciler(store, clock, policies, inventory, ingest, Rounds(store, clock, "production", every, instance)).run,
-        MissedAlerts(store, clock, policies, alerts, ingest, Rounds(store, clock, "alerts", every, instance)).run,
+        *(
+            ReadBack(store, clock, policies, ingest, Rounds(store, clock, source.name, every, instance), source).run
+            for source in (MissedAlerts(alerts), MissedModels(models, store))
+        ),
     )
     sweeper = Sweeper(
         store, queue, clock, decider, ingest, aggregator, announcer, schedules, retention, poison, reconciling

@@ -18,6 +18,7 @@ from shared.adapters.azure_alerts import AzureAlerts
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
 from shared.adapters.azure_ml_inventory import AzureMlInventory
+from shared.adapters.azure_ml_models import AzureMlModels
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.messenger import ChannelMessenger
 from shared.adapters.smtp_mail import SmtpMail, SmtpServer
@@ -376,6 +377,18 @@ async def test_an_endpoint_that_is_not_there_is_seen_as_gone_and_a_workspace_tha
 
 
 async def test_alerts_that_were_fired_are_read_back(local_azure, workspace):
+    fire_alerts(local_azure)
+    group = WORKSPACE.partition("/providers/")[0]
+    alerts = AzureAlerts(workspace.clients, 10.0)
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    loudly = group.upper().replace("/SUBSCRIPTIONS", "/subscriptions")
+    found = await alerts.changed(loudly, noon - timedelta(hours=2), noon)
+    assert [alert.rule for alert in found] == ["slow-1", "slow-2"]
+    assert await alerts.changed(f"{group}-elsewhere", noon - timedelta(hours=2), noon) == ()
+
+
+def fire_alerts(local_azure):
+    """An alert each hour from ten to twelve, as an action group sends them."""
     group = WORKSPACE.partition("/providers/")[0]
     for number in range(3):
         fired_at = f"2026-03-01T1{number}:00:00.000Z"
@@ -392,13 +405,15 @@ async def test_alerts_that_were_fired_are_read_back(local_azure, workspace):
         }
         body = {"data": {"essentials": essentials, "alertContext": {}}}
         assert httpx.post(f"{local_azure['control_url']}/alerts", json=body, timeout=5).is_success
-    alerts = AzureAlerts(workspace.clients, 10.0)
-    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    found = await alerts.changed(
-        group.upper().replace("/SUBSCRIPTIONS", "/subscriptions"), noon - timedelta(hours=2), noon
-    )
-    assert [alert.rule for alert in found] == ["slow-1", "slow-2"]
-    assert await alerts.changed(f"{group}-elsewhere", noon - timedelta(hours=2), noon) == ()
+
+
+async def test_versions_that_were_registered_are_read_back(workspace, trained):
+    models, now = AzureMlModels(workspace.clients, 10.0), SystemClock().now()
+    found = await models.registered(WORKSPACE, "flight*", now - timedelta(hours=1), now)
+    assert [(one.model_name, one.model_version) for one in found][:1] == [("flight-delay", "1")]
+    assert (await models.registered(WORKSPACE, "flight-delay", now - timedelta(hours=1), now))[0] == found[0]
+    assert await models.registered(WORKSPACE, "flight-delay", now, now + timedelta(hours=1)) == ()
+    assert await models.registered(WORKSPACE, "nobody-made-it", now - timedelta(hours=1), now) == ()
 
 
 async def test_traffic_to_a_deployment_that_does_not_exist_is_refused(workspace, serving):

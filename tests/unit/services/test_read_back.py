@@ -6,7 +6,8 @@ import pytest
 
 from shared.domain.outcomes import Failed
 from shared.domain.platform_signals import AlertFired, AlertResolved
-from shared.services.missed_alerts import LOOKS_BACK, LOOKS_BACK_MAX, SETTLES, MissedAlerts, groups
+from shared.services.missed import MissedAlerts
+from shared.services.read_back import LOOKS_BACK, LOOKS_BACK_MAX, SETTLES, ReadBack
 from shared.services.rounds import Rounds
 from tests.unit.services.fakes import NOON
 from tests.unit.services.signals import serving
@@ -30,7 +31,7 @@ class Watch:
     def __init__(self, world, alerts):
         self.world, self.alerts = world, alerts
         rounds = Rounds(world.store, world.clock, "alerts", EVERY, "one")
-        self.missed = MissedAlerts(world.store, world.clock, world.policies, alerts, world.ingest, rounds)
+        self.missed = ReadBack(world.store, world.clock, world.policies, world.ingest, rounds, MissedAlerts(alerts))
 
     async def later(self, after=EVERY):
         self.world.clock.at += after
@@ -124,6 +125,6 @@ async def test_a_policy_without_rules_on_alerts_asks_for_none(world):
 
 
 async def test_a_group_is_asked_once_however_many_workspaces_it_has(watch):
-    found = groups(watch.world.policies.loaded.policy)
+    found = MissedAlerts(watch.alerts).places(watch.world.policies.loaded.policy)
     assert len(found) == len(set(found))
     assert all(group.rpartition("/")[0].endswith("/resourcegroups") for group in found)
