@@ -6,6 +6,7 @@ Owns the wiring and the life of the process's one application. Importing it open
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.effects import Hands
 from shared.services.execute import Executor, Loop
+from shared.services.hearing import Hearing
+from shared.services.idleness import IdleWatch
 from shared.services.ingest import Ingest
 from shared.services.missed import MissedAlerts, MissedModels
 from shared.services.orders import Orders
@@ -98,17 +101,8 @@ async def build(settings: Settings) -> Application:
     schedules, retention = Schedules(store, clock, policies), Retention(store, clock, aggregator, _kept(settings))
     poison = PoisonKeeper(store, queue, clock, executor)
     instance = secrets.token_hex(6)
-    inventory = AzureMlInventory(workspace.clients, DATA_TIMEOUT_SECONDS)
-    alerts = AzureAlerts(workspace.clients, DATA_TIMEOUT_SECONDS)
-    models = AzureMlModels(workspace.clients, DATA_TIMEOUT_SECONDS)
-    every = timedelta(seconds=settings.reconcile_seconds)
-    reconciling = (
-        Reconciler(store, clock, policies, inventory, ingest, Rounds(store, clock, "production", every, instance)).run,
-        *(
-            ReadBack(store, clock, policies, ingest, Rounds(store, clock, source.name, every, instance), source).run
-            for source in (MissedAlerts(alerts), MissedModels(models, store))
-        ),
-    )
+    shared = Shared(store, clock, policies, ingest, timedelta(seconds=settings.reconcile_seconds), instance)
+    reconciling = _reconciling(shared, workspace)
     sweeper = Sweeper(
         store, queue, clock, decider, ingest, aggregator, announcer, schedules, retention, poison, reconciling
     )
@@ -128,6 +122,37 @@ async def build(settings: Settings) -> Application:
         orders=Orders(store, queue, clock),
         links=links,
         instance=instance,
+    )
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every chore that goes round has in common; ``every`` is how often it does."""
+
+    store: Store
+    clock: Clock
+    policies: PolicySource
+    ingest: Ingest
+    every: timedelta
+    instance: str
+
+    def rounds(self, chore: str) -> Rounds:
+        """The rounds of one of them."""
+        return Rounds(self.store, self.clock, chore, self.every, self.instance)
+
+
+def _reconciling(shared: Shared, workspace: AzureMachineLearning) -> tuple[Callable[[], Awaitable[int]], ...]:
+    """The chores that look for what no event told."""
+    store, clock, policies, ingest = shared.store, shared.clock, shared.policies, shared.ingest
+    inventory = AzureMlInventory(workspace.clients, DATA_TIMEOUT_SECONDS)
+    alerts = MissedAlerts(AzureAlerts(workspace.clients, DATA_TIMEOUT_SECONDS))
+    models = MissedModels(AzureMlModels(workspace.clients, DATA_TIMEOUT_SECONDS), store)
+    hearing = Hearing(store, clock)
+    return (
+        Reconciler(store, clock, policies, inventory, ingest, shared.rounds("production")).run,
+        ReadBack(store, clock, policies, ingest, shared.rounds(alerts.name), alerts).run,
+        ReadBack(store, clock, policies, ingest, shared.rounds(models.name), models).run,
+        IdleWatch(store, clock, policies, hearing, ingest, shared.rounds("idle")).run,
     )
 
 

@@ -19,6 +19,11 @@ def read_logs(environment: Environment, deployment: str) -> str:
     return f"az ml online-deployment get-logs --name {deployment} --endpoint-name {environment.endpoint}{_where(environment)}"
 
 
+def delete_endpoint(environment: Environment) -> str:
+    """Delete an endpoint with all of its deployments; the Azure CLI asks before it does."""
+    return f"az ml online-endpoint delete --name {environment.endpoint}{_where(environment)}"
+
+
 def _where(environment: Environment) -> str:
     parts = environment.workspace.strip("/").split("/")
     names = dict(zip((part.lower() for part in parts[0::2]), parts[1::2], strict=False))

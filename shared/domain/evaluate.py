@@ -35,6 +35,7 @@ from shared.domain.rules import (
     collected_files,
     compliance,
     data_arrival,
+    idle,
     images,
     infrastructure,
     monitoring,
@@ -69,6 +70,8 @@ from shared.domain.signals import (
 from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.situation import Ruling, Setting, Situation, because, evaluation
 from shared.domain.telemetry_signals import (
+    EndpointFellIdle,
+    EndpointUsed,
     PerformanceMeasured,
     RowsReferenced,
     TelemetryFellSilent,
@@ -150,6 +153,10 @@ def _on_telemetry(situation: Situation, signal: TelemetrySignal) -> Ruling:
             return absence.on_silent(situation, signal)
         case TelemetryResumed():
             return absence.on_resumed(situation, signal)
+        case EndpointFellIdle():
+            return idle.on_idle(situation, signal)
+        case EndpointUsed():
+            return idle.on_used(situation, signal)
         case RowsReferenced():
             return referenced_rows.on_referenced(situation, signal)
 

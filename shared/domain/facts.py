@@ -123,6 +123,7 @@ IncidentKind = Literal[
     "telemetry_absent",
     "upstream",
     "by_hand",
+    "endpoint_idle",
 ]
 WORK_ITEMS: frozenset[IncidentKind] = frozenset({"annotation", "investigation"})
 IncidentState = Literal["open", "remedying", "verifying", "closed"]

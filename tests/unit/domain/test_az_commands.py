@@ -1,6 +1,6 @@
 """What a person copies and runs has to be complete."""
 
-from shared.domain.az_commands import read_logs, set_traffic
+from shared.domain.az_commands import delete_endpoint, read_logs, set_traffic
 from tests.unit.domain.builders import WORKLOAD
 
 PRODUCTION = WORKLOAD.environments.production
@@ -12,6 +12,10 @@ def test_traffic_is_set_for_every_deployment_that_is_named():
     assert command == (
         f'az ml online-endpoint update --name flight-delay --traffic "version-1=90 version-2=10" {WHERE}'
     )
+
+
+def test_an_endpoint_is_deleted_by_people():
+    assert delete_endpoint(PRODUCTION) == f"az ml online-endpoint delete --name flight-delay {WHERE}"
 
 
 def test_the_log_of_a_deployment():
