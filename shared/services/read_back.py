@@ -16,13 +16,12 @@ from shared.domain.routing import out_of_scope
 from shared.domain.signals import Signal
 from shared.ports import Clock, ConflictError, PolicySource, Store
 from shared.services.ingest import Ingest
-from shared.services.rounds import Rounds
+from shared.services.rounds import Rounds, try_again_after
 
 SETTLES = timedelta(minutes=5)  # an event has so long to come by itself
 LOOKS_BACK = timedelta(hours=1)  # when a place is read for the first time
 LOOKS_BACK_MAX = timedelta(days=7)
 PLACES_MAX = 20  # in one run
-TRY_AGAIN = timedelta(minutes=1)
 PREFIX = "read_back/"
 
 log = logging.getLogger(__name__)
@@ -72,7 +71,7 @@ class ReadBack:
             heard += found if isinstance(found, int) else 0
             stopped = isinstance(found, Failed) and found.retryable
             if stopped or (number >= PLACES_MAX and number < len(left)):
-                wait = _wait(found) if isinstance(found, Failed) else timedelta()
+                wait = try_again_after(found) if isinstance(found, Failed) else timedelta()
                 await self._rounds.pause(turn, place, self._clock.now() + wait)
                 return heard
         await self._rounds.end(turn)
@@ -92,7 +91,3 @@ class ReadBack:
         except ConflictError:
             log.info("another instance read %s of %s too; each was heard once", self._source.name, place)
         return sum(receipt.accepted for receipt in told)
-
-
-def _wait(failed: Failed) -> timedelta:
-    return max(TRY_AGAIN, timedelta(seconds=float(failed.data.get("retry_after_seconds", 0.0))))

@@ -6,7 +6,7 @@ Decides nothing: what a difference means is for ``rules.observed``. An endpoint 
 
 import logging
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -22,12 +22,11 @@ from shared.domain.values import encode
 from shared.ports import Clock, ConflictError, PolicySource, Store
 from shared.ports_observing import Inventory
 from shared.services.ingest import Ingest
-from shared.services.rounds import Rounds
+from shared.services.rounds import Rounds, try_again_after
 
 LOOKS_MAX = 50  # at Azure, in one run
 WORKLOADS_MAX = 1000  # whose facts are read in one run
 RUN_SECONDS_MAX = 30  # after which a run begins no further look: the sweep has other chores
-TRY_AGAIN = timedelta(minutes=1)  # when Azure does not answer, or asks us to slow down
 SEEN = "seen/"
 
 log = logging.getLogger(__name__)
@@ -77,7 +76,9 @@ class Reconciler:
             if isinstance(seen, EndpointSeen):
                 told += await self._compare(workload, facts, seen, at)
             elif _stops(workload, seen):
-                await self._rounds.pause(turn, last, at + _wait(seen))  # this one is asked again in the next round
+                await self._rounds.pause(
+                    turn, last, at + try_again_after(seen)
+                )  # this one is asked again in the next round
                 return told
         await self._rounds.end(turn)
         return told
@@ -119,7 +120,11 @@ def _behind(policy: Policy, after: str) -> Iterator[Workload]:
 
 
 def _is_looked_at(workload: Workload, facts: Facts) -> bool:
-    return bool(workload.environments.production.endpoint and (relied_on(facts) or changed_by_hand(facts)))
+    place = workload.environments.production
+    is_online = bool(place.endpoint) and place.kind.endswith(
+        "_online"
+    )  # an endpoint of another kind is no online endpoint that is gone
+    return is_online and bool(relied_on(facts) or changed_by_hand(facts))
 
 
 def _stops(workload: Workload, failed: Failed) -> bool:
@@ -127,11 +132,6 @@ def _stops(workload: Workload, failed: Failed) -> bool:
     endpoint = workload.environments.production.endpoint
     log.warning("production of %s (endpoint %s) could not be seen: %s", workload.name, endpoint, failed.reason)
     return failed.retryable
-
-
-def _wait(failed: Failed) -> timedelta:
-    asked = failed.data.get("retry_after_seconds", 0.0)
-    return max(TRY_AGAIN, timedelta(seconds=float(asked)))
 
 
 def _signal(workload: Workload, seen: EndpointSeen, at: datetime, known: Remembered) -> EndpointObserved:

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.domain.outcomes import Failed
 from shared.ports import Clock, ConflictError, Documents
 
 LEASE = timedelta(minutes=5)  # longer than any run of a chore may take
 PREFIX = "rounds/"
+TRY_AGAIN = timedelta(minutes=1)
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -74,3 +76,8 @@ class Rounds:
         if state.until is None:
             return None
         return Turn(state, (await self._documents.document(self._name)).etag)
+
+
+def try_again_after(failed: Failed) -> timedelta:
+    """How long a round is put off when Azure is throttled or does not answer: as long as it asks for, and a minute at least."""
+    return max(TRY_AGAIN, timedelta(seconds=float(failed.data.get("retry_after_seconds", 0.0))))

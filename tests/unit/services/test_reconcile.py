@@ -6,8 +6,8 @@ import pytest
 
 from shared.domain.facts import Facts
 from shared.ports import StoreUnavailableError
-from shared.services.reconcile import TRY_AGAIN, Reconciler
-from shared.services.rounds import LEASE, Rounds
+from shared.services.reconcile import Reconciler
+from shared.services.rounds import LEASE, TRY_AGAIN, Rounds
 from tests.unit.services.fake_inventory import FakeInventory
 from tests.unit.services.fakes import NOON, decided
 from tests.unit.services.signals import serving
@@ -112,6 +112,19 @@ async def test_an_endpoint_on_which_nothing_of_ours_relies_is_not_asked_about(wo
     watch = Watch(world)
     await watch.later()
     assert watch.inventory.asked == []
+
+
+async def test_an_endpoint_of_another_kind_is_not_looked_for_among_online_endpoints(watch):
+    loaded = watch.world.policies.loaded
+    workload = loaded.policy.workloads[0]
+    batch = workload.environments.production.model_copy(update={"kind": "batch"})
+    environments = workload.environments.model_copy(update={"production": batch})
+    changed = workload.model_copy(update={"environments": environments})
+    policy = loaded.policy.model_copy(update={"workloads": (changed,)})
+    watch.world.policies.loaded = loaded.__class__(policy, "batch", loaded.payloads)
+    assert await watch.later() == 0
+    assert watch.inventory.asked == []
+    assert (await watch.world.facts()).champion == "2"
 
 
 async def test_it_is_looked_at_no_more_often_than_the_setting_says(watch):
