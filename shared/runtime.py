@@ -6,13 +6,17 @@ Owns the wiring and the life of the process's one application. Importing it open
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from shared.adapters.azure_alerts import AzureAlerts
 from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
+from shared.adapters.azure_ml_inventory import AzureMlInventory
+from shared.adapters.azure_ml_models import AzureMlModels
 from shared.adapters.azure_ml_quota import AzureMlQuotas
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.event_grid_topic import EventGridTopic
@@ -31,11 +35,17 @@ from shared.services.announce import Announcer
 from shared.services.decide import Decider
 from shared.services.effects import Hands
 from shared.services.execute import Executor, Loop
+from shared.services.hearing import Hearing
+from shared.services.idleness import IdleWatch
 from shared.services.ingest import Ingest
+from shared.services.missed import MissedAlerts, MissedModels
 from shared.services.orders import Orders
 from shared.services.poison import PoisonKeeper
+from shared.services.read_back import ReadBack
+from shared.services.reconcile import Reconciler
 from shared.services.redrive import Redriver
 from shared.services.retention import Kept, Retention
+from shared.services.rounds import Rounds
 from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
 from shared.settings import Settings, SettingsError, is_azure_storage, read_settings
@@ -92,7 +102,12 @@ async def build(settings: Settings) -> Application:
     )
     schedules, retention = Schedules(store, clock, policies), Retention(store, clock, aggregator, _kept(settings))
     poison = PoisonKeeper(store, queue, clock, executor)
-    sweeper = Sweeper(store, queue, clock, decider, ingest, aggregator, announcer, schedules, retention, poison)
+    instance = secrets.token_hex(6)
+    shared = Shared(store, clock, policies, ingest, timedelta(seconds=settings.reconcile_seconds), instance)
+    reconciling = _reconciling(shared, workspace)
+    sweeper = Sweeper(
+        store, queue, clock, decider, ingest, aggregator, announcer, schedules, retention, poison, reconciling
+    )
     return Application(
         settings=settings,
         store=store,
@@ -108,7 +123,38 @@ async def build(settings: Settings) -> Application:
         redriver=Redriver(store, queue, clock, ingest, aggregator),
         orders=Orders(store, queue, clock),
         links=links,
-        instance=secrets.token_hex(6),
+        instance=instance,
+    )
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every chore that goes round has in common; ``every`` is how often it does."""
+
+    store: Store
+    clock: Clock
+    policies: PolicySource
+    ingest: Ingest
+    every: timedelta
+    instance: str
+
+    def rounds(self, chore: str) -> Rounds:
+        """The rounds of one of them."""
+        return Rounds(self.store, self.clock, chore, self.every, self.instance)
+
+
+def _reconciling(shared: Shared, workspace: AzureMachineLearning) -> tuple[Callable[[], Awaitable[int]], ...]:
+    """The chores that look for what no event told."""
+    store, clock, policies, ingest = shared.store, shared.clock, shared.policies, shared.ingest
+    inventory = AzureMlInventory(workspace.clients, DATA_TIMEOUT_SECONDS)
+    alerts = MissedAlerts(AzureAlerts(workspace.clients, DATA_TIMEOUT_SECONDS))
+    models = MissedModels(AzureMlModels(workspace.clients, DATA_TIMEOUT_SECONDS), store)
+    hearing = Hearing(store, clock)
+    return (
+        Reconciler(store, clock, policies, inventory, ingest, shared.rounds("production")).run,
+        ReadBack(store, clock, policies, ingest, shared.rounds(alerts.name), alerts).run,
+        ReadBack(store, clock, policies, ingest, shared.rounds(models.name), models).run,
+        IdleWatch(store, clock, policies, hearing, ingest, shared.rounds("idle")).run,
     )
 
 

@@ -32,6 +32,7 @@ class Settings:
     queues: str = field(default="", repr=False)
     arm_url: str = ""
     poll_seconds: float = 15.0
+    reconcile_seconds: float = 900.0
     call_seconds: float = CALL_SECONDS_MAX
     teams_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     smtp_host: str = ""
@@ -71,6 +72,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         signing_key=_text(values, "SIGNING_KEY"),
         arm_url=_text(values, "ARM_URL").rstrip("/"),
         poll_seconds=_number(values, "POLL_SECONDS", 15.0),
+        reconcile_seconds=_number(values, "RECONCILE_SECONDS", 900.0),
         call_seconds=_call_seconds(values),
         teams_urls={key.removeprefix(TEAMS).lower(): url for key, url in values.items() if key.startswith(TEAMS)},
         smtp_host=_text(values, "SMTP_HOST"),

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.azure.alerts import Alerts
 from local.azure.endpoints import Endpoints
 from local.azure.event_grid import EventGrid, HandshakeFailed
 from local.azure.jobs import Jobs
@@ -43,6 +44,7 @@ class Behind:
     teams: TeamsSink
     smtp: SmtpSink
     topic: Topic
+    alerts: Alerts
 
 
 class Control:
@@ -67,6 +69,7 @@ class Control:
             "/subscribe": self._subscribe,
             "/data-assets": self._add_data,
             "/events": self._raise_event,
+            "/alerts": self._fire_alert,
         }
         return [
             *[Route(path, _look(look), methods=["GET"]) for path, look in looks.items()],
@@ -122,6 +125,10 @@ class Control:
         self._behind.event_grid.raise_event(
             body["topic"], body["event_type"], body["subject"], body["data"], body.get("id")
         )
+        return {}
+
+    async def _fire_alert(self, body: dict[str, Any]) -> Any:
+        self._behind.alerts.told(body)
         return {}
 
 

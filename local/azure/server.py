@@ -16,6 +16,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from local.azure.alerts import Alerts
 from local.azure.arm import Arm, Routed
 from local.azure.asset_api import AssetApi
 from local.azure.assets import Assets
@@ -93,6 +94,7 @@ class LocalAzure:
         self._teams = TeamsSink(self._journal, self._seed.channels)
         self._smtp = SmtpSink(self._journal)
         self._topic = Topic()
+        self._alerts = Alerts()
         self._endpoints, self._jobs, self._operations = Endpoints(), Jobs(), Operations()
         self._batch_endpoints = Endpoints()
         self._compose_assets()
@@ -146,6 +148,7 @@ class LocalAzure:
             BatchInvocations(self._batch_endpoints, self._jobs, self._datastores, tracking, self._runner),
             QuotaApi(self._endpoints),
             RegistryApi(registries, self._datastores, operations, effects),
+            self._alerts,
             operations,
         ]
         return Arm(self._scopes, self.arm_url, [route for part in parts for route in part.routes()])
@@ -167,6 +170,7 @@ class LocalAzure:
             *(self._journal, self._event_grid, self._endpoints, self._jobs),
             *(self._runner, self._planter, self._teams, self._smtp),
             topic=self._topic,
+            alerts=self._alerts,
         )
         inside = Starlette(routes=[*self._identity.routes, *Control(behind).routes()])
         files = self._certificates

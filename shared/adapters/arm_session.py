@@ -78,6 +78,10 @@ class ArmCalls:
         except ServiceResponseError as lost:
             raise ServiceRequestError(f"no answer to a read: {lost}") from lost
 
+    def is_own(self, url: str) -> bool:
+        """Whether a whole URL that an answer names leads to where the calls go: the token is for nobody else."""
+        return url.startswith(f"{self._session.endpoint}/")
+
     def find(self, path: str, api_version: str | None = API_VERSION) -> Json | None:
         """Like ``get``; None when there is no such resource."""
         try:

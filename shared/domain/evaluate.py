@@ -14,6 +14,7 @@ from shared.domain.platform_signals import (
     ComplianceChanged,
     DataArrived,
     DataDeleted,
+    EndpointObserved,
     ImageDeleted,
     ImagePushed,
     ImageQuarantined,
@@ -37,9 +38,11 @@ from shared.domain.rules import (
     data_arrival,
     ending,
     freeze,
+    idle,
     images,
     infrastructure,
     monitoring,
+    observed,
     operator,
     probing,
     promotion,
@@ -72,6 +75,8 @@ from shared.domain.signals import (
 from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.situation import Ruling, Setting, Situation, because, evaluation
 from shared.domain.telemetry_signals import (
+    EndpointFellIdle,
+    EndpointUsed,
     PerformanceMeasured,
     RowsReferenced,
     TelemetryFellSilent,
@@ -153,6 +158,10 @@ def _on_telemetry(situation: Situation, signal: TelemetrySignal) -> Ruling:
             return absence.on_silent(situation, signal)
         case TelemetryResumed():
             return absence.on_resumed(situation, signal)
+        case EndpointFellIdle():
+            return idle.on_idle(situation, signal)
+        case EndpointUsed():
+            return idle.on_used(situation, signal)
         case RowsReferenced():
             return referenced_rows.on_referenced(situation, signal)
 
@@ -178,6 +187,8 @@ def _on_platform(situation: Situation, signal: ModelDeployed | PlatformSignal) -
             | ImageQuarantined()
         ):
             return _on_trust(situation, signal)
+        case EndpointObserved():
+            return observed.on_observed(situation, signal)
         case ResourceChanged() | DataArrived() | DataDeleted():
             return _on_change(situation, signal)
         case _:

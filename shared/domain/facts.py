@@ -131,6 +131,8 @@ IncidentKind = Literal[
     "fairness",
     "telemetry_absent",
     "upstream",
+    "by_hand",
+    "endpoint_idle",
 ]
 WORK_ITEMS: frozenset[IncidentKind] = frozenset({"annotation", "investigation"})
 IncidentState = Literal["open", "remedying", "verifying", "closed"]

@@ -41,6 +41,7 @@ VersionEvent = Literal[
     "restored",
     "standby_ended",
     "superseded",
+    "deleted_by_hand",
 ]
 
 TRANSITIONS: dict[tuple[VersionState, VersionEvent], VersionState] = {
@@ -69,6 +70,8 @@ TRANSITIONS: dict[tuple[VersionState, VersionEvent], VersionState] = {
     ("serving", "rollout_failed"): "rolled_back",
     ("standby", "restored"): "serving",
     ("standby", "standby_ended"): "retired",
+    ("serving", "deleted_by_hand"): "retired",
+    ("standby", "deleted_by_hand"): "retired",
 }
 
 IN_PROMOTION: frozenset[VersionState] = frozenset(

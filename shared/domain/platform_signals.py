@@ -6,6 +6,7 @@ Owns these facts as values. Knows nothing of the schemas that they come in (``pa
 from datetime import datetime
 from typing import Literal
 
+from shared.domain.endpoint_seen import EndpointSeen
 from shared.domain.heard import Heard
 from shared.domain.values import Part
 
@@ -180,6 +181,17 @@ class ResourceChanged(Heard, frozen=True, kw_only=True):
     by: str = ""
 
 
+class EndpointObserved(Heard, frozen=True, kw_only=True):
+    """We looked at a production endpoint and found it otherwise than we know it, or as we know it again.
+
+    ``occurred_at`` is when the look began: what was written after that, it cannot have seen.
+    """
+
+    workspace: str
+    endpoint: str
+    seen: EndpointSeen
+
+
 PlatformSignal = (
     AlertFired
     | AlertResolved
@@ -194,4 +206,5 @@ PlatformSignal = (
     | DataArrived
     | DataDeleted
     | ResourceChanged
+    | EndpointObserved
 )

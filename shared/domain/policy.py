@@ -19,6 +19,7 @@ from shared.domain.policy_budgets import BudgetRule, personas_named, shared_scop
 from shared.domain.policy_drift import DataDrift, DataQuality, PredictionDrift
 from shared.domain.policy_environments import Deployment, Environments
 from shared.domain.policy_faults import same_names, shared_endpoints, shared_models, unreachable
+from shared.domain.policy_idle import EndpointIdle
 from shared.domain.policy_images import Images
 from shared.domain.policy_index import Address, PolicyIndex
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security
@@ -147,6 +148,11 @@ class Workload(Section):
     def absence_rule(self) -> TelemetryAbsent | None:
         """The rule that minds silence, if there is one."""
         return next((rule for rule in self.monitoring if isinstance(rule, TelemetryAbsent)), None)
+
+    @cached_property
+    def idle_rule(self) -> EndpointIdle | None:
+        """The rule that minds an endpoint that nobody calls, if there is one."""
+        return next((rule for rule in self.monitoring if isinstance(rule, EndpointIdle)), None)
 
     @cached_property
     def alert_rules(self) -> tuple[InfrastructureAlert, ...]:

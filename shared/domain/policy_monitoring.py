@@ -12,6 +12,7 @@ from pydantic import Field
 from shared.domain.policy_absence import TelemetryAbsent, one_is_enough
 from shared.domain.policy_drift import DataDrift, DataQuality, PredictionDrift
 from shared.domain.policy_faults import never_asked
+from shared.domain.policy_idle import EndpointIdle, one_idle_rule
 from shared.domain.policy_infrastructure import InfrastructureAlert
 from shared.domain.policy_performance import Fairness, ModelPerformance, sensitive_columns
 from shared.domain.policy_responses import unfit_response
@@ -28,6 +29,7 @@ Monitored = Annotated[
     | ModelPerformance
     | Fairness
     | TelemetryAbsent
+    | EndpointIdle
     | InfrastructureAlert
     | Schedule
     | NewData,
@@ -39,7 +41,7 @@ def unfit_rules(task: str, monitoring: Sequence[Monitored], *, may_retrain: bool
     """Answers that do not fit the task, or that nobody described."""
     for number, rule in enumerate(monitoring):
         place = ("monitoring", number, "then")
-        if isinstance(rule, InfrastructureAlert | TelemetryAbsent):
+        if isinstance(rule, InfrastructureAlert | TelemetryAbsent | EndpointIdle):
             continue
         unfit = unfit_response(task, rule.then, rule.override_reason)
         if unfit:
@@ -69,6 +71,7 @@ def _of_telemetry(numbered: Sequence[tuple[int, Monitored]]) -> Iterator[FaultAt
         yield FaultAtError(text, "monitoring", windows[WINDOW_RULES_MAX][0])
     yield from sensitive_columns([(number, rule) for number, rule in numbered if isinstance(rule, Fairness)])
     yield from one_is_enough([(number, rule) for number, rule in numbered if isinstance(rule, TelemetryAbsent)])
+    yield from one_idle_rule([(number, rule) for number, rule in numbered if isinstance(rule, EndpointIdle)])
 
 
 def _same_times(times: Sequence[tuple[int, Schedule]]) -> Iterator[FaultAtError]:

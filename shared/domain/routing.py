@@ -16,6 +16,7 @@ from shared.domain.platform_signals import (
     ComplianceChanged,
     DataArrived,
     DataDeleted,
+    EndpointObserved,
     ImageEvent,
     PlatformHealthChanged,
     ResourceChanged,
@@ -183,7 +184,7 @@ def places_of(signal: Signal) -> tuple[str, ...]:
     match signal:
         case ModelRegistered() | ModelDeployed() | JobStatusChanged() | MonitorBreached() | MonitorRecovered():
             return (signal.workspace,)
-        case _ if isinstance(signal, TelemetrySignal):
+        case _ if isinstance(signal, TelemetrySignal | EndpointObserved):
             return (signal.workspace,)
         case AlertFired() | AlertResolved() | SecurityAlertRaised() | VulnerabilityFound() | PlatformHealthChanged():
             return signal.targets
@@ -219,7 +220,7 @@ def _concerned(policy: Policy, signal: Signal) -> tuple[Workload, ...]:
     match signal:
         case ModelRegistered():
             return index.registering(signal.workspace, signal.model_name)
-        case _ if isinstance(signal, TelemetrySignal):
+        case _ if isinstance(signal, TelemetrySignal | EndpointObserved):
             return index.serving(signal.workspace, signal.endpoint)
         case MonitorBreached():
             return index.monitored(signal.workspace, signal.monitor_signal)

@@ -155,6 +155,21 @@ class TelemetryResumed(Heard, frozen=True, kw_only=True):
     silent: Silent = "everything"
 
 
+class EndpointFellIdle(Heard, frozen=True, kw_only=True):
+    """Nobody has called a production endpoint since ``idle_since``, for longer than a rule allows."""
+
+    workspace: str
+    endpoint: str
+    idle_since: datetime
+
+
+class EndpointUsed(Heard, frozen=True, kw_only=True):
+    """An endpoint that nobody had called is called again."""
+
+    workspace: str
+    endpoint: str
+
+
 class RowsReferenced(Heard, frozen=True, kw_only=True):
     """A collector event keeps its rows in a blob of their own. ``occurred_at`` is when they were scored.
 
@@ -177,4 +192,12 @@ class RowsReferenced(Heard, frozen=True, kw_only=True):
         return "/".join(part for part in (self.account, self.container, self.path) if part)
 
 
-TelemetrySignal = WindowClosed | PerformanceMeasured | TelemetryFellSilent | TelemetryResumed | RowsReferenced
+TelemetrySignal = (
+    WindowClosed
+    | PerformanceMeasured
+    | TelemetryFellSilent
+    | TelemetryResumed
+    | RowsReferenced
+    | EndpointFellIdle
+    | EndpointUsed
+)

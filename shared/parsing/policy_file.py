@@ -132,7 +132,7 @@ def _path(steps: Path) -> Path:
 # Kinds of checks and of monitoring rules, which pydantic puts into paths behind their number.
 _TAGS = frozenset(
     {
-        *("endpoint", "job", "infrastructure_alert", "schedule", "data_arrived", "telemetry_absent"),
+        *("endpoint", "job", "infrastructure_alert", "schedule", "data_arrived", "telemetry_absent", "endpoint_idle"),
         *("data_drift", "prediction_drift", "data_quality", "model_performance", "fairness"),
     }
 )

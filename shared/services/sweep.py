@@ -4,7 +4,7 @@ Owns the list of these chores and their order. Each is safe on several instances
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -44,6 +44,7 @@ class Swept:
     scheduled: int = 0
     forgotten: int = 0
     poisoned: int = 0
+    reconciled: int = 0
 
 
 class Sweeper:
@@ -61,10 +62,12 @@ class Sweeper:
         schedules: Schedules,
         retention: Retention,
         poison: PoisonKeeper | None = None,  # nobody gives up on messages where nothing executes them
+        reconciling: Sequence[Callable[[], Awaitable[int]]] = (),  # what polls Azure for what it raised no event about
     ) -> None:
         self._store, self._queue, self._clock = store, queue, clock
         self._decider, self._ingest, self._aggregator, self._announcer = decider, ingest, aggregator, announcer
         self._schedules, self._retention, self._poison = schedules, retention, poison
+        self._reconciling = tuple(reconciling)
 
     async def run(self) -> Swept:
         """One round of every chore. Raises StoreUnavailableError; another fault ends only the chore that it is in."""
@@ -82,6 +85,7 @@ class Sweeper:
         swept.sent = await self._do(self._send_unsent)
         swept.freed = await self._do(self._free_reservations)
         swept.forgotten = sum([await self._do(chore) for chore in self._retention.due()])
+        swept.reconciled = sum([await self._do(chore) for chore in self._reconciling])
         swept.announced = await self._do(self._announcer.publish)  # last: it may wait for a target that is slow
         return swept
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -14,8 +14,11 @@ import pytest
 import yaml
 from azure.identity import DefaultAzureCredential
 
+from shared.adapters.azure_alerts import AzureAlerts
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
+from shared.adapters.azure_ml_inventory import AzureMlInventory
+from shared.adapters.azure_ml_models import AzureMlModels
 from shared.adapters.azure_ml_quota import AzureMlQuotas
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.messenger import ChannelMessenger
@@ -35,6 +38,7 @@ from shared.domain.commands import (
     ShareEnvironment,
     ShareModel,
 )
+from shared.domain.endpoint_seen import EndpointSeen
 from shared.domain.outcomes import Failed, Started, Succeeded
 from tests.unit.adapters.scripted_azure import StaticCredential, cloud_of
 
@@ -382,6 +386,60 @@ async def test_the_quota_of_a_machine_type_is_read_with_what_is_deployed(workspa
     quota = await AzureMlQuotas(workspace.clients, 10.0).quota(WORKSPACE, "Standard_DS3_v2")
     assert (quota.family, quota.cores, quota.limit) == ("standardDSv2Family", 4, 100)
     assert quota.used >= 8, "two deployments of one instance of two cores, each counted as two"
+
+
+async def test_an_endpoint_is_seen_with_its_traffic_and_its_deployments(workspace, serving):
+    await settled(workspace, traffic(23, blue=70, green=30))
+    seen = await AzureMlInventory(workspace.clients, 10.0).endpoint(WORKSPACE, "flight-delay")
+    assert isinstance(seen, EndpointSeen)
+    assert (seen.state, seen.traffic) == ("Succeeded", {"blue": 70, "green": 30})
+    assert (seen.deployments["blue"], seen.deployments["green"]) == ("Succeeded", "Succeeded")
+
+
+async def test_an_endpoint_that_is_not_there_is_seen_as_gone_and_a_workspace_that_is_not_there_is_a_failure(workspace):
+    inventory = AzureMlInventory(workspace.clients, 10.0)
+    assert await inventory.endpoint(WORKSPACE, "nobody-made-it") == EndpointSeen(exists=False)
+    assert isinstance(await inventory.endpoint(f"{WORKSPACE}-elsewhere", "flight-delay"), Failed)
+
+
+async def test_alerts_that_were_fired_are_read_back(local_azure, workspace):
+    fire_alerts(local_azure)
+    group = WORKSPACE.partition("/providers/")[0]
+    alerts = AzureAlerts(workspace.clients, 10.0)
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    loudly = group.upper().replace("/SUBSCRIPTIONS", "/subscriptions")
+    found = await alerts.changed(loudly, noon - timedelta(hours=2), noon)
+    assert [alert.rule for alert in found] == ["slow-1", "slow-2"]
+    assert await alerts.changed(f"{group}-elsewhere", noon - timedelta(hours=2), noon) == ()
+
+
+def fire_alerts(local_azure):
+    """An alert each hour from ten to twelve, as an action group sends them."""
+    group = WORKSPACE.partition("/providers/")[0]
+    for number in range(3):
+        fired_at = f"2026-03-01T1{number}:00:00.000Z"
+        essentials = {
+            "alertId": f"{group}/providers/Microsoft.AlertsManagement/alerts/{number}",
+            "alertRule": f"slow-{number}",
+            "severity": "Sev2",
+            "signalType": "Metric",
+            "monitorCondition": "Fired",
+            "monitoringService": "Platform",
+            "alertTargetIDs": [f"{WORKSPACE}/onlineEndpoints/flight-delay".lower()],
+            "originAlertId": f"origin-{number}",
+            "firedDateTime": fired_at,
+        }
+        body = {"data": {"essentials": essentials, "alertContext": {}}}
+        assert httpx.post(f"{local_azure['control_url']}/alerts", json=body, timeout=5).is_success
+
+
+async def test_versions_that_were_registered_are_read_back(workspace, trained):
+    models, now = AzureMlModels(workspace.clients, 10.0), SystemClock().now()
+    found = await models.registered(WORKSPACE, "flight*", now - timedelta(hours=1), now)
+    assert [(one.model_name, one.model_version) for one in found][:1] == [("flight-delay", "1")]
+    assert (await models.registered(WORKSPACE, "flight-delay", now - timedelta(hours=1), now))[0] == found[0]
+    assert await models.registered(WORKSPACE, "flight-delay", now, now + timedelta(hours=1)) == ()
+    assert await models.registered(WORKSPACE, "nobody-made-it", now - timedelta(hours=1), now) == ()
 
 
 async def test_traffic_to_a_deployment_that_does_not_exist_is_refused(workspace, serving):

@@ -251,7 +251,7 @@ def test_a_deployment_that_we_did_not_order_is_reported_once():
         "flight-delay: production was changed by hand",
         "flight-delay/blue was deployed",
     )
-    story.expect(incidents=[], champion="1")
+    story.expect(incidents=["open"], champion="1")
 
 
 def test_our_own_deployments_are_recognised():
@@ -265,7 +265,8 @@ def test_our_own_deployments_are_recognised():
 def test_a_champion_that_somebody_deletes_is_reported_and_our_own_clean_up_is_not():
     story = story_of_version_2().at("74h").expect(versions={"1": "retired", "2": "serving"})
     story.push(resource_changed(f"{ENDPOINT}/deployments/version-1", "deleted")).expect_reason("our_own")
-    story.push(resource_changed(f"{ENDPOINT}/deployments/version-2", "deleted")).expect_reason("changed_by_hand")
+    story.push(resource_changed(f"{ENDPOINT}/deployments/version-2", "deleted", occurred_at=after("74h")))
+    story.expect_reason("deleted_by_hand").expect(champion="", versions={"1": "retired", "2": "retired"})
 
 
 def test_traffic_that_somebody_else_moves_is_reported_and_our_own_is_not():

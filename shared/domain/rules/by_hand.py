@@ -1,19 +1,20 @@
 """Changes to the production endpoint that the loop did not order: somebody's hand, or another pipeline's.
 
 Owns telling ours from theirs: by the deployments that the facts know, and by what is under way. A foreign change is reported,
-once for each event, and never fought over.
+once for as long as its incident is open, and never fought over. What a look at Azure finds is ``observed``'s.
 """
 
-from datetime import timedelta
-
+from shared.domain.differences import SETTLES_WITHIN, Difference, deployed_as, relied_on
 from shared.domain.facts import Facts, Version
 from shared.domain.lifecycle import ENDED
 from shared.domain.platform_signals import ResourceChanged
+from shared.domain.rules.deleted import on_gone
+from shared.domain.rules.hand_incidents import CHANGED, known_at, opened, target_of
 from shared.domain.signals import ModelDeployed
-from shared.domain.situation import Ruling, Situation, because
+from shared.domain.situation import Ruling, Situation, because, ignore
+from shared.domain.values import replace
 
 RULE = "by_hand"
-SETTLES_WITHIN = timedelta(minutes=15)  # of a write of ours to an endpoint, until Azure has told of it
 UNDER_WAY = frozenset({"deploying", "probing", "rolling_out"})
 
 
@@ -26,7 +27,8 @@ def on_deployed(situation: Situation, signal: ModelDeployed) -> Ruling:
     facts = situation.facts
     ours = _is_ours(facts, deployment) if deployment else _all_known(facts, signal.models) or _is_settling(situation)
     what = f"{signal.service_name} was deployed" + (f" with {', '.join(signal.models)}" if signal.models else "")
-    return _known(situation, what) if ours else _foreign(situation, what, signal.source, signal.by)
+    target = target_of(production, deployment)
+    return _known(situation, what) if ours else _foreign(situation, what, target, signal.by)
 
 
 def on_changed(situation: Situation, signal: ResourceChanged) -> Ruling:
@@ -43,7 +45,27 @@ def on_changed(situation: Situation, signal: ResourceChanged) -> Ruling:
         ours = _we_removed(situation.facts, place) if deleted else _is_ours(situation.facts, place)
     else:
         ours = not deleted and _is_settling(situation)
-    return _known(situation, what) if ours else _foreign(situation, what, signal.resource_id, signal.by)
+    if ours:
+        return _known(situation, what)
+    if gone := _gone(situation, signal, place) if deleted else ():
+        return on_gone(situation, signal, gone, signal.by)
+    target = target_of(situation.workload.environments.production, place)
+    return _foreign(situation, what, target, signal.by)
+
+
+def _gone(situation: Situation, signal: ResourceChanged, place: str) -> tuple[Difference, ...]:
+    """What production needs and was deleted: a deployment, or all of them with their endpoint. News of a former life is none."""
+    return tuple(
+        Difference(
+            "gone",
+            f"deployment {deployed_as(version)} is gone: it is the {role}, version {version.version}",
+            role,
+            version.version,
+            deployed_as(version),
+        )
+        for role, version in relied_on(situation.facts).items()
+        if place in ("", deployed_as(version)) and signal.occurred_at >= version.since
+    )
 
 
 def _place(situation: Situation, resource_id: str) -> str | None:
@@ -94,6 +116,16 @@ def _elsewhere(situation: Situation, where: str) -> Ruling:
 def _foreign(situation: Situation, what: str, resource: str, by: str) -> Ruling:
     who = by or "somebody (the source does not say who)"
     reason = because("changed_by_hand", f"{what} by {who}, and we did not order it")
+    if known := known_at(situation.facts, resource):
+        text = f"incident {known.id} is open for {resource}: this is counted, not told again"
+        counted = situation.facts.with_incident(replace(known, repeats=known.repeats + 1))
+        open_already = because("incident_open", text, observed=known.repeats)
+        return Ruling("suppress", RULE, (reason, open_already), counted)
+    seen, _, noted, holds = opened(situation, situation.facts, CHANGED, resource, situation.heard.occurred_at, what)
+    if seen == "late":
+        return ignore(
+            situation, RULE, reason, because("already_resolved", "a newer look found production as we know it")
+        )
     title = f"{situation.workload.name}: production was changed by hand"
     facts = {
         "what": what,
@@ -103,4 +135,4 @@ def _foreign(situation: Situation, what: str, resource: str, by: str) -> Ruling:
         "when": f"{situation.heard.occurred_at:%Y-%m-%d %H:%M:%S} UTC",
     }
     told = situation.tell(situation.workload.owner, title, facts)
-    return Ruling("act", RULE, (reason,), situation.facts, commands=(told,))
+    return Ruling("act", RULE, (reason,), noted, commands=(told,), holds=holds)

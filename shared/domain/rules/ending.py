@@ -6,7 +6,7 @@ Owns both endings, and the way back after promotion. The write itself is ``rollb
 import dataclasses
 
 from shared.domain.decisions import Hold, Reason
-from shared.domain.facts import Incident, Rollout
+from shared.domain.facts import Facts, Incident, Rollout, Version
 from shared.domain.ids import derive
 from shared.domain.rules import remedy, rollback
 from shared.domain.rules.candidate import clean_staging
@@ -41,6 +41,14 @@ def complete(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling
 
 def give_up(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
     """All traffic back to the champion, the candidate rolled back, the people told why."""
+    facts, version = ended(situation, rollout, *reasons)
+    ruling = rollback.order(situation, facts, rollout.champion, version.version, reasons)
+    commands = (*ruling.commands, *clean_staging(situation, version))
+    return dataclasses.replace(ruling, commands=commands, holds=(remove_later(situation, version),))
+
+
+def ended(situation: Situation, rollout: Rollout, *reasons: Reason) -> tuple[Facts, Version]:
+    """The facts when a rollout is given up, and its candidate. Orders nothing: whether traffic is written is the caller's to say."""
     version = situation.facts.versions[rollout.version].after("rollout_failed", situation.now)
     facts = replace(situation.facts.with_version(version), rollout=None)
     facts = remedy.candidate_lost(situation, facts, version)
@@ -54,10 +62,7 @@ def give_up(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
         closed_as="rolled_back",
         closed_at=situation.now,
     )
-    facts = facts.with_incident(incident)
-    ruling = rollback.order(situation, facts, rollout.champion, version.version, reasons)
-    commands = (*ruling.commands, *clean_staging(situation, version))
-    return dataclasses.replace(ruling, commands=commands, holds=(remove_later(situation, version),))
+    return facts.with_incident(incident), version
 
 
 def on_rollback_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
@@ -80,10 +85,16 @@ def go_back(situation: Situation, reason: Reason) -> Ruling:
         return ignore(
             situation, RULE, because("no_standby", "there is no rollout under way and no warm standby to go back to")
         )
-    away = facts.versions[facts.champion].after("rollout_failed", situation.now)
-    facts = facts.with_version(away).with_version(standby.after("restored", situation.now))
+    holds: tuple[Hold, ...] = ()
+    if champion := facts.versions.get(facts.champion):  # else somebody has deleted it
+        away = champion.after("rollout_failed", situation.now)
+        facts, holds = (
+            remedy.candidate_lost(situation, facts.with_version(away), away),
+            (remove_later(situation, away),),
+        )
+    facts = facts.with_version(standby.after("restored", situation.now))
     facts = replace(facts, champion=standby.version, standby="", standby_until=None)
-    facts = overtaken(situation, remedy.candidate_lost(situation, facts, away), "rolled_back")
-    ruling = rollback.order(situation, facts, standby.version, away.version, (reason,))
+    facts = overtaken(situation, facts, "rolled_back")
+    ruling = rollback.order(situation, facts, standby.version, situation.facts.champion, (reason,))
     expiry = situation.wake("standby_expiry", standby.version, situation.now)
-    return dataclasses.replace(ruling, released=(expiry.id,), holds=(remove_later(situation, away),))
+    return dataclasses.replace(ruling, released=(expiry.id,), holds=holds)

@@ -9,6 +9,7 @@ from shared.domain import guards
 from shared.domain.decisions import Reason
 from shared.domain.facts import Rollout
 from shared.domain.rules.ending import give_up
+from shared.domain.rules.hand_incidents import frozen_by_hand
 from shared.domain.rules.steps import advance, share_of
 from shared.domain.signals import OperatorAsked
 from shared.domain.situation import Ruling, Situation, because, ignore
@@ -47,12 +48,12 @@ def _call(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
 
 def on_continue_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
     """A person has looked: the step counts as passed, and the next one is judged anew."""
-    rollout, paused = situation.facts.rollout, guards.paused(situation)
+    rollout, held = situation.facts.rollout, guards.paused(situation) or frozen_by_hand(situation)
     if rollout is None or not rollout.frozen:
         text = "no rollout stands still: one that is under way goes on by itself"
         return ignore(situation, RULE, because("not_frozen", text))
-    if paused:
-        return ignore(situation, RULE, paused)
+    if held:
+        return ignore(situation, RULE, held)
     return advance(
         situation, rollout, because("asked", f"{signal.by} lets it go on: {signal.why or 'without saying why'}")
     )

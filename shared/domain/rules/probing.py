@@ -10,6 +10,7 @@ from shared.domain.outcomes import Succeeded
 from shared.domain.policy_promotion import Analysis, EndpointCheck
 from shared.domain.rules.candidate import reject
 from shared.domain.rules.checks import judge_endpoint
+from shared.domain.rules.hand_incidents import frozen_by_hand
 from shared.domain.rules.steps import begin, wait
 from shared.domain.signals import CommandFinished
 from shared.domain.situation import Ruling, Situation, because
@@ -57,8 +58,8 @@ def _on_probed(situation: Situation, signal: CommandFinished, version: Version) 
     moved = replace(version.after("probe_passed", situation.now), awaiting=())
     facts = situation.facts.with_version(moved)
     rollout = Rollout(version=version.version, champion=facts.champion)
-    if paused := guards.paused(situation):
-        return wait(situation, facts, rollout, because("probe", judged.detail), paused)
+    if held := guards.paused(situation) or frozen_by_hand(situation):
+        return wait(situation, facts, rollout, because("probe", judged.detail), held)
     return begin(situation, facts, rollout, because("probe", judged.detail))
 
 

@@ -18,17 +18,21 @@ DEADLINE = timedelta(minutes=15)  # then a person is paged with the exact comman
 
 
 def order(situation: Situation, facts: Facts, to: str, away: str, reasons: tuple[Reason, ...]) -> Ruling:
-    """All traffic away from one version: to another, or to nothing when there is no champion. Its people are told."""
+    """All traffic away from one version: to another, or to nothing when there is no champion. Its people are told.
+
+    ``away`` is empty when what served was deleted by somebody else.
+    """
     target = f"version {to}" if to else "nothing, since there is no champion"
     command = write_back(situation, to, away, f"all traffic goes back to {target}")
-    title = f"{situation.workload.name}: version {away} was rolled back; traffic goes to {target}"
+    what = f"version {away} was rolled back; traffic" if away else "all traffic"
+    title = f"{situation.workload.name}: {what} goes to {target}"
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in reasons})
     return Ruling("act", RULE, reasons, facts, commands=(command, told))
 
 
 def write_back(situation: Situation, to: str, away: str, reason: str) -> RollBackTraffic:
     """The one write: all traffic to a version, or to nothing when there is none."""
-    traffic = {deployment_name(to): 100, deployment_name(away): 0} if to else {deployment_name(away): 0}
+    traffic = ({deployment_name(to): 100} if to else {}) | ({deployment_name(away): 0} if away else {})
     return _write(situation, traffic, reason)
 
 

@@ -15,6 +15,7 @@ from shared.domain.rules import rollback
 from shared.domain.rules.analysis import Judgement, judge_step, unread
 from shared.domain.rules.ending import complete, give_up
 from shared.domain.rules.freeze import remind, stand_still
+from shared.domain.rules.hand_incidents import frozen_by_hand
 from shared.domain.rules.looks import bake_is_over, count, count_early, count_paused, limit_reached
 from shared.domain.rules.steps import advance, begin, look_again, share_of, wait
 from shared.domain.signals import CommandFinished, HoldElapsed
@@ -47,6 +48,8 @@ def on_bake(situation: Situation, signal: HoldElapsed) -> Ruling:
     rollout = situation.facts.rollout
     if rollout is None or signal.about != rollout.look or rollout.pending:
         return ignore(situation, RULE, because("stale", "this step is over"))
+    if by_hand := frozen_by_hand(situation):
+        return wait(situation, situation.facts, rollout, by_hand)
     if rollout.frozen:
         return remind(situation, rollout)
     paused = guards.paused(situation)

@@ -98,7 +98,7 @@ def overtaken(situation: Situation, facts: Facts, closed_as: Literal["promoted",
 
 
 def _is_told(incident: Incident) -> bool:
-    return incident.kind in (*KINDS, "telemetry_absent") or incident.told_only
+    return incident.kind in (*KINDS, "telemetry_absent", "endpoint_idle") or incident.told_only
 
 
 def on_close_asked(situation: Situation, signal: OperatorAsked) -> Ruling:

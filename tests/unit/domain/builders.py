@@ -33,6 +33,8 @@ from shared.domain.signals import (
 from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.situation import Situation
 from shared.domain.telemetry_signals import (
+    EndpointFellIdle,
+    EndpointUsed,
     FeatureScore,
     PerformanceMeasured,
     RowsReferenced,
@@ -324,6 +326,24 @@ def resumed(number: str = "1", since: datetime = NOW, **fields: Any) -> Telemetr
     heard = {"source": "outerloop/telemetry", "dedup_key": key, "occurred_at": since, "workspace": PRODUCTION}
     where = {"endpoint": "flight-delay", "deployment": deployment_name(number), "silent_since": since}
     return TelemetryResumed(**{**heard, **where, **fields})
+
+
+def idling(idle_for: str | None = "14d") -> Policy:
+    """The example's policy, which minds an endpoint that nobody calls; with None it does not."""
+    rules = [{"when": "endpoint_idle", "for": idle_for}] if idle_for else []
+    return policy_with(monitoring=[drift_rule(), *rules])
+
+
+def fell_idle(**fields: Any) -> EndpointFellIdle:
+    """Nobody has called the production endpoint since NOW."""
+    heard = {"source": "outerloop/telemetry", "dedup_key": "idle", "occurred_at": NOW, "workspace": PRODUCTION}
+    return EndpointFellIdle(**{**heard, "endpoint": "flight-delay", "idle_since": NOW, **fields})
+
+
+def used(**fields: Any) -> EndpointUsed:
+    """The production endpoint is called again."""
+    heard = {"source": "outerloop/telemetry", "dedup_key": "used", "occurred_at": NOW, "workspace": PRODUCTION}
+    return EndpointUsed(**{**heard, "endpoint": "flight-delay", **fields})
 
 
 def breached(run: str = "run-1", **fields: Any) -> MonitorBreached:

@@ -1,10 +1,12 @@
 """What the platform says, in the tests of the core: alerts, health, compliance, security, changes; and a policy that listens."""
 
+from shared.domain.endpoint_seen import EndpointSeen
 from shared.domain.platform_signals import (
     AlertFired,
     AlertResolved,
     ComplianceChanged,
     Criterion,
+    EndpointObserved,
     ImageDeleted,
     ImagePushed,
     ImageQuarantined,
@@ -217,4 +219,17 @@ def deployed(service="flight-delay/blue", **fields):
             "service_name": service,
             **fields,
         }
+    )
+
+
+def looked(at, traffic, deployments=None, **seen):
+    """A look at the production endpoint found this traffic, and its deployments in these states: all of them well."""
+    states = deployments if deployments is not None else dict.fromkeys(traffic, "Succeeded")
+    return EndpointObserved(
+        source=ENDPOINT,
+        dedup_key=f"looked-{at.isoformat()}-{traffic}-{states}",
+        occurred_at=at,
+        workspace=PRODUCTION,
+        endpoint="flight-delay",
+        seen=EndpointSeen(traffic=traffic, deployments=states, **seen),
     )

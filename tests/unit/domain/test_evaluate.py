@@ -34,6 +34,7 @@ from tests.unit.domain.builders import (
     elapsed,
     expired,
     failure,
+    fell_idle,
     fell_silent,
     finished,
     incident,
@@ -50,10 +51,11 @@ from tests.unit.domain.builders import (
     serving,
     silenced,
     situation,
+    used,
     version,
     window,
 )
-from tests.unit.domain.platform_builders import judged, resource_changed
+from tests.unit.domain.platform_builders import judged, looked, resource_changed
 
 HEARD = {"source": "s", "dedup_key": "k", "occurred_at": NOW}
 ONE_OF_EACH = {
@@ -68,6 +70,8 @@ ONE_OF_EACH = {
     "PerformanceMeasured": (performed(3), "model_performance"),
     "TelemetryFellSilent": (fell_silent(), "telemetry_absent"),
     "TelemetryResumed": (resumed(), "telemetry_absent"),
+    "EndpointFellIdle": (fell_idle(), "endpoint_idle"),
+    "EndpointUsed": (used(), "endpoint_idle"),
     "RowsReferenced": (referenced(), "referenced_rows"),
     "OperatorAsked": (asked("pause"), "operator"),
     "ApprovalAnswered": (answered(), "approval"),
@@ -78,6 +82,7 @@ ONE_OF_EACH = {
     "HoldElapsed": (elapsed("bake", "2/0/0"), "rollout"),
     "ComplianceChanged": (judged(), "compliance"),
     "ResourceChanged": (resource_changed(), "by_hand"),
+    "EndpointObserved": (looked(NOW, {"version-1": 100}), "by_hand"),
     "ScheduleElapsed": (schedule_due(), "schedule"),
     "DataArrived": (arrived(), "data_arrived"),
     "DataDeleted": (arrived(kind=DataDeleted), "data_arrived"),

@@ -45,6 +45,8 @@ LEGAL = [
     ("serving", "rollout_failed", "rolled_back"),
     ("standby", "restored", "serving"),
     ("standby", "standby_ended", "retired"),
+    ("serving", "deleted_by_hand", "retired"),
+    ("standby", "deleted_by_hand", "retired"),
 ]
 ILLEGAL = sorted(set(product(STATES, EVENTS)) - {(state, event) for state, event, _ in LEGAL})
 

@@ -1,7 +1,21 @@
+from datetime import timedelta
+
 import pytest
 
 from shared.domain.evaluate import evaluate
-from tests.unit.domain.builders import DEVELOPMENT, after, codes, kinds, known, ordered, rolling, situation, version
+from shared.domain.values import replace
+from tests.unit.domain.builders import (
+    DEVELOPMENT,
+    NOW,
+    after,
+    codes,
+    kinds,
+    known,
+    ordered,
+    rolling,
+    situation,
+    version,
+)
 from tests.unit.domain.platform_builders import ELSEWHERE, ENDPOINT, PRODUCTION, deployed, resource_changed
 
 STATES = ("deploying", "probing", "rolling_out", "serving", "standby", "rolled_back", "retired", "rejected")
@@ -21,7 +35,8 @@ def test_what_we_did_not_order_is_told_to_the_owner(signal):
     assert (codes(done), kinds(done)) == (["changed_by_hand"], ["Notify"])
     assert ordered(done, "Notify").persona == "ml_engineers"
     assert "champion 2, standby 1" in ordered(done, "Notify").facts["we know"]
-    assert done.facts == LONG_AGO
+    assert [(one.kind, one.state) for one in done.facts.incidents] == [("by_hand", "open")]
+    assert replace(done.facts, incidents=()) == LONG_AGO
 
 
 @pytest.mark.parametrize("signal", [deployed(by="eve@contoso.com"), resource_changed(by="eve@contoso.com")])
@@ -45,7 +60,7 @@ def test_a_version_that_was_never_deployed_there_is_not_ours():
     assert codes(decided(deployed("flight-delay/version-3"), facts)) == ["changed_by_hand"]
 
 
-@pytest.mark.parametrize(("number", "code"), [("0", "our_own"), ("1", "changed_by_hand"), ("2", "changed_by_hand")])
+@pytest.mark.parametrize(("number", "code"), [("0", "our_own"), ("1", "deleted_by_hand"), ("2", "deleted_by_hand")])
 def test_we_delete_only_what_has_ended(number, code):
     assert codes(decided(resource_changed(f"{ENDPOINT}/deployments/version-{number}", "deleted"))) == [code]
 
@@ -70,7 +85,29 @@ def test_the_endpoint_itself_is_ours_to_write_during_a_rollout_and_shortly_after
 
 
 def test_nobody_deletes_the_endpoint_for_us():
-    assert codes(decided(resource_changed(ENDPOINT, "deleted"), rolling())) == ["changed_by_hand"]
+    done = decided(resource_changed(ENDPOINT, "deleted"), rolling())
+    assert (set(codes(done)), done.facts.champion, done.facts.rollout) == ({"deleted_by_hand"}, "", None)
+
+
+def test_an_endpoint_with_nothing_of_ours_that_is_deleted_is_a_change_like_any_other():
+    assert codes(decided(resource_changed(ENDPOINT, "deleted"), known(version("0", "retired")))) == ["changed_by_hand"]
+
+
+def test_a_deletion_before_the_deployment_was_made_is_news_of_a_former_life():
+    stale = resource_changed(f"{ENDPOINT}/deployments/version-2", "deleted", occurred_at=NOW - timedelta(days=1))
+    assert decided(stale).facts.champion == "2"
+
+
+def test_a_second_event_about_the_same_deployment_is_counted_and_not_told_again():
+    first = decided(deployed())
+    again = decided(resource_changed(f"{ENDPOINT}/deployments/blue", dedup_key="again"), first.facts)
+    assert (codes(again), kinds(again)) == (["changed_by_hand", "incident_open"], [])
+    assert again.facts.incidents[0].repeats == 1
+
+
+def test_another_deployment_is_another_change():
+    first = decided(deployed())
+    assert kinds(decided(deployed("flight-delay/green"), first.facts)) == ["Notify"]
 
 
 def test_a_write_that_failed_or_an_action_has_changed_nothing():
