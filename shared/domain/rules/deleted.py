@@ -13,7 +13,7 @@ from shared.domain.decisions import Hold, Reason, Verdict
 from shared.domain.differences import Difference, Role, deployed_as
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts
-from shared.domain.rules import remedy
+from shared.domain.rules import ending, remedy
 from shared.domain.rules.candidate import clean_staging
 from shared.domain.rules.hand_incidents import DELETED, opened, target_of
 from shared.domain.rules.work_item import overtaken
