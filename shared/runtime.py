@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
+from shared.adapters.azure_ml_marked import AzureMlMarkedModels
+from shared.adapters.ci_dispatcher import CiDispatcher
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.event_grid_topic import EventGridTopic
 from shared.adapters.event_hub_out import EventHubOut, HubAddress
+from shared.adapters.github_actions import GithubActions
 from shared.adapters.messenger import ChannelMessenger
 from shared.adapters.policy_folder import PolicyFolder
 from shared.adapters.smtp_mail import SmtpMail, SmtpServer
@@ -47,6 +50,7 @@ READ_SECONDS_MAX = 20.0  # of a piece of a file: no step of reading one outlasts
 POST_TIMEOUT_SECONDS = 20.0  # or that of any call, when that is shorter
 PROBE_CALLS = 4.0  # a probe may take so many calls' time-outs: less than a claim lasts
 CALL_MAX_CALLS = 2.0  # a call's time-out bounds each of its requests: what they take together stays below this
+DISPATCH_CALLS = 3.0  # pages of runs, the order, and the order again without what an older server does not know
 DATA_TIMEOUT_SECONDS = 20.0  # below the half minute after which Event Grid sends again
 
 
@@ -151,7 +155,22 @@ def _hands(settings: Settings, clock: Clock, links: ApprovalLinks, workspace: Az
     )
     prober = EndpointProber(workspace.clients, PROBE_CALLS * settings.call_seconds)
     files = AzureCollectedFiles(settings.collected, _credential, min(READ_SECONDS_MAX, settings.call_seconds))
-    return Hands(workspace, prober, messenger, files, timedelta(seconds=CALL_MAX_CALLS * settings.call_seconds))
+    return Hands(
+        workspace,
+        prober,
+        messenger,
+        files,
+        _dispatcher(settings),
+        AzureMlMarkedModels(workspace.clients),
+        timedelta(seconds=CALL_MAX_CALLS * settings.call_seconds),
+    )
+
+
+def _dispatcher(settings: Settings) -> CiDispatcher:
+    """The systems that run pipelines. One order may take several calls, which together end within ``Hands.call_max``."""
+    seconds = min(POST_TIMEOUT_SECONDS, settings.call_seconds / DISPATCH_CALLS)
+    url, token = settings.github_url, settings.github_token
+    return CiDispatcher(GithubActions(url, token, seconds, settings.poll_seconds) if token else None)
 
 
 def _targets(settings: Settings) -> dict[str, Publisher]:

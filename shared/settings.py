@@ -12,6 +12,7 @@ from pathlib import Path
 PREFIX = "OUTERLOOP_"
 TEAMS = f"{PREFIX}TEAMS_"
 FAST_EVENT_HUB_CONVERTER = f"{PREFIX}FAST_EVENT_HUB_CONVERTER"
+PUBLIC_GITHUB = "https://api.github.com"
 LEDGER_DAYS_MIN = 30
 CALL_SECONDS_MAX = 60.0  # what is reserved for a call is reckoned with none longer
 
@@ -49,6 +50,8 @@ class Settings:
     publish_hub_namespace: str = ""
     publish_source: str = ""
     collected: str = field(default="", repr=False)
+    github_url: str = ""
+    github_token: str = field(default="", repr=False)
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -88,6 +91,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         publish_hub_namespace=_text(values, "PUBLISH_HUB_NAMESPACE"),
         publish_source=_text(values, "PUBLISH_SOURCE", public_url),
         collected=_text(values, "COLLECTED"),
+        github_url=_github_url(values),
+        github_token=_text(values, "GITHUB_TOKEN"),
     )
 
 
@@ -109,6 +114,14 @@ def _publish_hub(values: Mapping[str, str]) -> str:
             f"namespace's host name, or {PREFIX}PUBLISH_HUB_CONNECTION to a connection string"
         )
     return hub
+
+
+def _github_url(values: Mapping[str, str]) -> str:
+    """Only over TLS: the token goes with every call."""
+    url = _text(values, "GITHUB_URL", PUBLIC_GITHUB).rstrip("/")
+    if not url.startswith("https://"):
+        raise SettingsError(f"{PREFIX}GITHUB_URL is {url!r}: write https://HOST/api/v3, or nothing for {PUBLIC_GITHUB}")
+    return url
 
 
 def hears_platform_hub(environment: Mapping[str, str] | None = None) -> bool:

@@ -7,6 +7,7 @@ Resource ids are full ARM ids; endpoint and deployment are names inside a worksp
 from datetime import datetime
 from typing import Literal
 
+from shared.domain.ci_runs import CiRun
 from shared.domain.values import Value
 
 OnUnknown = Literal["same_key", "find_mark", "repeat", "escalate"]
@@ -120,6 +121,17 @@ class Retrain(Command, frozen=True, kw_only=True):
     inputs: dict[str, str] = {}
 
 
+class DispatchTraining(Command, frozen=True, kw_only=True):
+    """Start the pipeline that trains, with the command's id as its mark.
+
+    A version of ``model`` that carries this mark as the tag ``outerloop.command`` in ``workspace`` is what came of it.
+    """
+
+    start: CiRun
+    workspace: str
+    model: str
+
+
 class SetTraffic(EndpointCommand, frozen=True, kw_only=True):
     """Give each deployment its share of the endpoint's traffic, in percent, 0 or 100 in all."""
 
@@ -153,6 +165,8 @@ class Notify(Command, frozen=True, kw_only=True):
     facts: dict[str, str]
 
 
+Training = Retrain | DispatchTraining  # what limits and cooldowns count, whoever trains
+
 # A repeat of the same PUT, or of a job under the same name, or behind the same bookmark, has the effect of one; a repeated notification is a nuisance
 # that we accept rather than silence; probing requests change nothing.
 ON_UNKNOWN: dict[type[Command], OnUnknown] = {
@@ -165,6 +179,7 @@ ON_UNKNOWN: dict[type[Command], OnUnknown] = {
     CheckEndpoint: "repeat",
     RunEvaluation: "same_key",
     Retrain: "same_key",
+    DispatchTraining: "find_mark",
     SetTraffic: "same_key",
     RollBackTraffic: "same_key",
     RequestApproval: "repeat",

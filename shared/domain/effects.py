@@ -6,6 +6,7 @@ Owns the grouping only; an execution service dispatches on it, and a type checke
 from shared.domain.commands import (
     CheckEndpoint,
     DeployModel,
+    DispatchTraining,
     Notify,
     ReadCollected,
     RecordReference,
@@ -21,5 +22,6 @@ from shared.domain.commands import (
 
 EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic
 WorkspaceCommand = ShareModel | ShareEnvironment | RunEvaluation | Retrain | EndpointWrite
+Dispatch = DispatchTraining
 Message = RequestApproval | Notify
-AnyCommand = WorkspaceCommand | RecordReference | ReadCollected | CheckEndpoint | Message
+AnyCommand = WorkspaceCommand | Dispatch | RecordReference | ReadCollected | CheckEndpoint | Message

@@ -232,7 +232,7 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
             return rollout.on_traffic_set(situation, signal)
         case "RollBackTraffic":
             return rollback.on_finished(situation, signal)
-        case "Retrain":
+        case "Retrain" | "DispatchTraining":
             return remedy.on_retrained(situation, signal)
         case "ReadCollected":
             return collected_files.on_read(situation, signal)

@@ -9,6 +9,7 @@ from typing import assert_never
 from shared.domain.commands import (
     CheckEndpoint,
     DeployModel,
+    DispatchTraining,
     Notify,
     ReadCollected,
     RecordReference,
@@ -37,7 +38,7 @@ def stale(command: AnyCommand, facts: Facts) -> str:
         case RunEvaluation():
             measured = any(known.verification == command.id and known.state == "verifying" for known in facts.incidents)
             return "" if measured or _awaited(command, facts) else "nobody waits for this evaluation any more"
-        case Retrain():
+        case Retrain() | DispatchTraining():
             wanted = any(known.remedy == command.id and known.state == "remedying" for known in facts.incidents)
             return "" if wanted else "the incident that asked for this training is closed"
         case RemoveDeployment():

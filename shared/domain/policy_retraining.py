@@ -5,11 +5,15 @@ Owns that section's grammar. Judges no signal (``rules.remedy``).
 
 from datetime import timedelta
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from shared.domain.policy_section import Section
+from shared.domain.ci_runs import CiRun
+from shared.domain.policy_ci import GithubDispatch, GithubWorkflow
+from shared.domain.policy_section import FaultAtError, Section
 from shared.domain.policy_texts import Duration, MoneyText
 from shared.domain.policy_triggers import Requirements
+
+TRAINERS = ("azure_ml", "github_workflow", "github_dispatch")
 
 
 class AzureMlTraining(Section):
@@ -22,9 +26,35 @@ class AzureMlTraining(Section):
 
 
 class Trainer(Section):
-    """Who trains."""
+    """Who trains: exactly one of these."""
 
-    azure_ml: AzureMlTraining
+    azure_ml: AzureMlTraining | None = None
+    github_workflow: GithubWorkflow | None = None
+    github_dispatch: GithubDispatch | None = None
+    labelled_data: str = Field(
+        default="",
+        description="the data asset that a pipeline trains on, whose tag rows tells how many labelled rows there are; azure_ml says it as data",
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "Trainer":
+        named = [name for name in TRAINERS if getattr(self, name) is not None]
+        if len(named) != 1:
+            raise ValueError(f"one of {', '.join(TRAINERS)} trains; {' and '.join(named) or 'none of them'} is named")
+        if self.azure_ml and self.labelled_data:
+            raise FaultAtError("azure_ml says it as data", "labelled_data")
+        return self
+
+    @property
+    def data(self) -> str:
+        """The data asset whose labelled rows are counted; empty when the policy names none."""
+        return self.azure_ml.data if self.azure_ml else self.labelled_data
+
+    @property
+    def run(self) -> CiRun | None:
+        """The pipeline that trains; None when Azure ML does."""
+        section = self.github_workflow or self.github_dispatch
+        return section.run() if section else None
 
 
 class Verification(Section):
@@ -48,3 +78,10 @@ class Retraining(Section):
     estimated_cost: MoneyText | None = Field(
         default=None, description="of one retraining, such as 40 EUR: what a budget's reserve: is charged with"
     )
+
+    @model_validator(mode="after")
+    def _counts_rows_of_something(self) -> "Retraining":
+        if self.requires and self.requires.new_labelled_rows_min is not None and not self.trainer.data:
+            text = "new_labelled_rows_min counts the rows of a data asset: name it as with: {labelled_data: azureml:NAME@latest}"
+            raise FaultAtError(text, "requires", "new_labelled_rows_min")
+        return self

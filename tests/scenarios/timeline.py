@@ -52,6 +52,7 @@ class ScriptedAzure:
             "CheckEndpoint": Succeeded(data={"latency_p95_ms": 40.0, "error_rate": 0.0}),
             "RunEvaluation": self._evaluate,
             "Retrain": None,  # training takes long: a story says what came of it
+            "DispatchTraining": None,
         }
 
     def serves(self, version: str, sample: TrafficSample) -> None:

@@ -24,6 +24,7 @@ SECRETS = {
     "OUTERLOOP_TEAMS_MLOPS": "https://secret-url.example",
     "OUTERLOOP_PUBLISH_TOPIC_KEY": "secret-topic-key",
     "OUTERLOOP_PUBLISH_HUB_CONNECTION": "secret-connection",
+    "OUTERLOOP_GITHUB_TOKEN": "secret-github-token",
 }
 
 
@@ -132,6 +133,18 @@ def test_the_targets_of_announcements_have_their_places():
     assert settings.publish_hub_connection == "Endpoint=sb://mlops"
     assert settings.publish_source == "https://outerloop.example"
     assert read_settings({**LEAST, "OUTERLOOP_PUBLISH_SOURCE": "contoso/prod"}).publish_source == "contoso/prod"
+
+
+def test_github_is_the_public_one_unless_a_server_is_named():
+    assert read_settings(LEAST).github_url == "https://api.github.com"
+    server = {**LEAST, "OUTERLOOP_GITHUB_URL": "https://github.contoso.com/api/v3/"}
+    assert read_settings(server).github_url == "https://github.contoso.com/api/v3"
+
+
+@pytest.mark.parametrize("url", ["http://github.contoso.com/api/v3", "github.contoso.com", "ftp://github.contoso.com"])
+def test_the_token_of_github_is_sent_over_tls_only(url):
+    with pytest.raises(SettingsError, match=r"OUTERLOOP_GITHUB_URL .* write https://HOST/api/v3"):
+        read_settings({**LEAST, "OUTERLOOP_GITHUB_URL": url})
 
 
 def test_a_hub_without_a_place_says_what_is_missing():

@@ -1,0 +1,76 @@
+"""What a policy says about pipelines of a system for continuous integration: which one, of which repository, with what.
+
+Owns the grammar of these sections, and what each of them starts. The host is never in a policy: it comes from the settings,
+so that a policy can send no token elsewhere.
+"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from shared.domain.ci_runs import (
+    GITHUB_EVENT_TYPE_MAX,
+    GITHUB_INPUTS_MAX,
+    GITHUB_PAYLOAD_BYTES_MAX,
+    GITHUB_PAYLOAD_KEYS_MAX,
+    MARK_INPUT,
+    GithubDispatchRun,
+    GithubWorkflowRun,
+)
+from shared.domain.policy_section import FaultAtError, Section
+from shared.domain.values import encode
+
+
+def _no_path(name: str) -> str:
+    """A name that is part of an address must not lead out of its place."""
+    if {".", ".."} & set(name.split("/")):
+        raise ValueError(f"{name!r} is no name")
+    return name
+
+
+def _no_mark(keys: dict[str, str]) -> dict[str, str]:
+    if MARK_INPUT in keys:
+        raise ValueError(f"{MARK_INPUT} is given by the loop: it is the mark by which the run is found again")
+    return keys
+
+
+Repository = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}$"),
+    AfterValidator(_no_path),
+]
+WorkflowFile = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_][A-Za-z0-9._-]*\.ya?ml|[0-9]+)$")]
+Texts = Annotated[dict[str, str], AfterValidator(_no_mark)]
+
+
+class GithubWorkflow(Section):
+    """A GitHub Actions workflow that listens to ``workflow_dispatch`` and declares the input ``outerloop_command``."""
+
+    repository: Repository = Field(description="OWNER/NAME")
+    workflow: WorkflowFile = Field(description="the file's name below .github/workflows, or the workflow's number")
+    ref: str = Field(default="main", min_length=1, description="branch or tag whose workflow file runs")
+    inputs: Texts = Field(default={}, max_length=GITHUB_INPUTS_MAX - 1)
+
+    def run(self) -> GithubWorkflowRun:
+        """What this section starts."""
+        return GithubWorkflowRun(
+            repository=self.repository, workflow=self.workflow, ref=self.ref, inputs=dict(self.inputs)
+        )
+
+
+class GithubDispatch(Section):
+    """An event that a workflow of the default branch listens to: ``on: {repository_dispatch: {types: [EVENT_TYPE]}}``."""
+
+    repository: Repository = Field(description="OWNER/NAME")
+    event_type: str = Field(min_length=1, max_length=GITHUB_EVENT_TYPE_MAX)
+    payload: Texts = Field(default={}, max_length=GITHUB_PAYLOAD_KEYS_MAX - 1)
+
+    @model_validator(mode="after")
+    def _is_small(self) -> "GithubDispatch":
+        if len(encode(self.payload)) >= GITHUB_PAYLOAD_BYTES_MAX - 1024:  # with room for the mark
+            raise FaultAtError(f"GitHub takes a payload below {GITHUB_PAYLOAD_BYTES_MAX // 1024} KB", "payload")
+        return self
+
+    def run(self) -> GithubDispatchRun:
+        """What this section starts."""
+        return GithubDispatchRun(repository=self.repository, event_type=self.event_type, payload=dict(self.payload))
