@@ -14,6 +14,7 @@ from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
 from shared.adapters.azure_ml_marked import AzureMlMarkedModels
+from shared.adapters.azure_pipelines import AzurePipelines
 from shared.adapters.ci_dispatcher import CiDispatcher
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.event_grid_topic import EventGridTopic
@@ -169,8 +170,14 @@ def _hands(settings: Settings, clock: Clock, links: ApprovalLinks, workspace: Az
 def _dispatcher(settings: Settings) -> CiDispatcher:
     """The systems that run pipelines. One order may take several calls, which together end within ``Hands.call_max``."""
     seconds = min(POST_TIMEOUT_SECONDS, settings.call_seconds / DISPATCH_CALLS)
-    url, token = settings.github_url, settings.github_token
-    return CiDispatcher(GithubActions(url, token, seconds, settings.poll_seconds) if token else None)
+    url, token, poll = settings.github_url, settings.github_token, settings.poll_seconds
+    github = GithubActions(url, token, seconds, poll) if token else None
+    return CiDispatcher(github, azure_pipelines(settings, seconds))
+
+
+def azure_pipelines(settings: Settings, timeout_seconds: float = POST_TIMEOUT_SECONDS) -> AzurePipelines:
+    """Azure Pipelines under the process's own identity."""
+    return AzurePipelines(settings.azure_devops_url, _credential, timeout_seconds, settings.poll_seconds)
 
 
 def _targets(settings: Settings) -> dict[str, Publisher]:

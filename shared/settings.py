@@ -13,6 +13,7 @@ PREFIX = "OUTERLOOP_"
 TEAMS = f"{PREFIX}TEAMS_"
 FAST_EVENT_HUB_CONVERTER = f"{PREFIX}FAST_EVENT_HUB_CONVERTER"
 PUBLIC_GITHUB = "https://api.github.com"
+PUBLIC_AZURE_DEVOPS = "https://dev.azure.com"
 LEDGER_DAYS_MIN = 30
 CALL_SECONDS_MAX = 60.0  # what is reserved for a call is reckoned with none longer
 
@@ -50,8 +51,9 @@ class Settings:
     publish_hub_namespace: str = ""
     publish_source: str = ""
     collected: str = field(default="", repr=False)
-    github_url: str = ""
+    github_url: str = PUBLIC_GITHUB
     github_token: str = field(default="", repr=False)
+    azure_devops_url: str = PUBLIC_AZURE_DEVOPS
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -91,8 +93,9 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         publish_hub_namespace=_text(values, "PUBLISH_HUB_NAMESPACE"),
         publish_source=_text(values, "PUBLISH_SOURCE", public_url),
         collected=_text(values, "COLLECTED"),
-        github_url=_github_url(values),
+        github_url=_over_tls(values, "GITHUB_URL", PUBLIC_GITHUB),
         github_token=_text(values, "GITHUB_TOKEN"),
+        azure_devops_url=_over_tls(values, "AZURE_DEVOPS_URL", PUBLIC_AZURE_DEVOPS),
     )
 
 
@@ -116,11 +119,11 @@ def _publish_hub(values: Mapping[str, str]) -> str:
     return hub
 
 
-def _github_url(values: Mapping[str, str]) -> str:
-    """Only over TLS: the token goes with every call."""
-    url = _text(values, "GITHUB_URL", PUBLIC_GITHUB).rstrip("/")
+def _over_tls(values: Mapping[str, str], name: str, default: str) -> str:
+    """The address of a service that a token goes to with every call."""
+    url = _text(values, name, default).rstrip("/")
     if not url.startswith("https://"):
-        raise SettingsError(f"{PREFIX}GITHUB_URL is {url!r}: write https://HOST/api/v3, or nothing for {PUBLIC_GITHUB}")
+        raise SettingsError(f"{PREFIX}{name} is {url!r}: write an address with https://, or nothing for {default}")
     return url
 
 

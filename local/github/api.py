@@ -1,14 +1,12 @@
 """GitHub's REST API as far as it starts and shows workflow runs, below ``/api/v3`` as on an Enterprise Server.
 
 Owns paths, statuses, bodies and limits (docs.github.com REST 2022-11-28; @octokit/openapi-types 29.0.1). What goes wrong on
-purpose is a ``Fault``: before or after the effect. Every accepted effect is one journal entry.
+purpose is a ``Fault``. Every accepted effect is one journal entry.
 """
 
-import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,23 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.azure.effects import Recorder
+from local.faults import Fault, struck
 from local.github.workflows import RefusedError, Repositories, Run
 
 ROOT = "/api/v3"
 INPUTS_MAX, PAYLOAD_KEYS_MAX, PAYLOAD_BYTES_MAX, EVENT_TYPE_MAX = 25, 10, 64 * 1024, 100
 VERSION = "2022-11-28"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One request of a method goes wrong: refused at once, or carried out and then not answered in time."""
-
-    method: str
-    status: int = 500
-    message: str = "Server Error"
-    headers: dict[str, str] = field(default_factory=dict)
-    is_done: bool = False
-    delay_seconds: float = 0.0
 
 
 class GitHub:
@@ -61,14 +48,7 @@ class GitHub:
             refusal = self._refusal(request)
             if refusal:
                 return refusal
-            fault = next((one for one in self.faults if one.method == request.method), None)
-            if fault is None:
-                return await _said(answer(request))
-            self.faults.remove(fault)
-            if fault.is_done:
-                await _said(answer(request))
-            await asyncio.sleep(fault.delay_seconds)
-            return _message(fault.status, fault.message, fault.headers)
+            return await struck(self.faults, request, lambda: _said(answer(request)), _message)
 
         return Route(path, guarded, methods=[method])
 

@@ -7,9 +7,10 @@ from collections.abc import Awaitable
 from datetime import datetime
 from typing import assert_never
 
+from shared.adapters.azure_pipelines import AzurePipelines
 from shared.adapters.github_actions import GithubActions
 from shared.adapters.github_failures import TOKEN_SETTING
-from shared.domain.ci_runs import GithubDispatchRun, GithubWorkflowRun, where
+from shared.domain.ci_runs import AzurePipelineRun, GithubDispatchRun, GithubWorkflowRun, where
 from shared.domain.effects import Dispatch
 from shared.domain.outcomes import Failed, Outcome, Unknown
 from shared.ports_dispatch import Earlier
@@ -18,8 +19,8 @@ from shared.ports_dispatch import Earlier
 class CiDispatcher:
     """Those systems that the settings name; None for one that they do not."""
 
-    def __init__(self, github: GithubActions | None) -> None:
-        self._github = github
+    def __init__(self, github: GithubActions | None, pipelines: AzurePipelines) -> None:
+        self._github, self._pipelines = github, pipelines
 
     async def begin(self, command: Dispatch, now: datetime, earlier: Earlier) -> Outcome:
         """Start the run where the policy says. Raises nothing: every failure is an outcome."""
@@ -28,6 +29,8 @@ class CiDispatcher:
                 if self._github is None:
                     return _unset(command)
                 return await _answered(self._github.begin(command.start, command.id, now, earlier))
+            case AzurePipelineRun():
+                return await _answered(self._pipelines.begin(command.start, command.id, now, earlier))
             case _:
                 assert_never(command.start)
 
@@ -38,6 +41,8 @@ class CiDispatcher:
                 if self._github is None:
                     return _unset(command)
                 return await _answered(self._github.look(command.start, command.id, operation, now))
+            case AzurePipelineRun():
+                return await _answered(self._pipelines.look(command.start, operation, now))
             case _:
                 assert_never(command.start)
 

@@ -59,10 +59,7 @@ class GithubActions:
                 return self._judged((await self._calls.get(path, _meaning(now, READS))).body, now)
             return await self._look_for(run, mark, operation, now)
         except CallError as problem:
-            if not problem.is_transient:
-                return problem.outcome
-            asked = problem.outcome.until if isinstance(problem.outcome, Failed) else None
-            return Started(operation=operation, look_again_at=max(asked or now, now + self._poll))
+            return problem.again_or_end(operation, now, self._poll)
 
     async def _before(self, run: GithubRun, mark: str, now: datetime, since: datetime) -> Outcome | None:
         runs = await self._runs(run, now, since)

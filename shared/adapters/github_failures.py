@@ -4,13 +4,13 @@ Owns the reading of status codes and of rate limit headers (docs.github.com, RES
 Reasons are for a person, and never hold the token.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from shared.adapters.rest_calls import Answer
 from shared.domain.outcomes import Failed, Unknown
 
 TOKEN_SETTING = "OUTERLOOP_GITHUB_TOKEN"  # noqa: S105 - the name of a setting, not its value
-THROTTLED_FOR = timedelta(minutes=1)  # at least, says GitHub, where it names no moment
+EPOCH_DIGITS = 10  # of a moment of this and the next two centuries, in seconds
 
 
 def classify(answer: Answer, now: datetime, needs: str) -> Failed | Unknown:
@@ -44,10 +44,8 @@ def _is_throttled(answer: Answer) -> bool:
 
 
 def _again_at(answer: Answer, now: datetime) -> datetime:
-    """By ``Retry-After`` in seconds, else by the moment at which the limit begins anew."""
-    after, reset = answer.headers.get("retry-after", ""), answer.headers.get("x-ratelimit-reset", "")
-    if after.isdigit():
-        return now + timedelta(seconds=min(int(after), 86_400))
-    if answer.headers.get("x-ratelimit-remaining") == "0" and reset.isdigit() and len(reset) <= 10:
+    """By ``Retry-After``, else by the moment at which the limit begins anew."""
+    reset, is_spent = answer.headers.get("x-ratelimit-reset", ""), answer.headers.get("x-ratelimit-remaining") == "0"
+    if "retry-after" not in answer.headers and is_spent and reset.isdigit() and len(reset) <= EPOCH_DIGITS:
         return max(datetime.fromtimestamp(int(reset), UTC), now)
-    return now + THROTTLED_FOR
+    return answer.again_at(now)

@@ -9,10 +9,17 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from shared.domain.outcomes import Failed, Unknown
+from shared.domain.outcomes import Failed, Outcome, Started, Unknown
 from shared.domain.values import encode
+
+# 203 is not among them: there a proxy or a sign-in page answers in the service's place.
+DONE = frozenset({200, 201, 202, 204})
+
+DAY_SECONDS = 86_400
+THROTTLED_FOR = timedelta(minutes=1)  # where no moment is named
 
 Json = dict[str, Any]
 Headers = Callable[[], Awaitable[Mapping[str, str]]]
@@ -35,6 +42,11 @@ class Answer:
         message = str(self.body.get("message") or self.text)
         return " ".join(message.split())[:300]
 
+    def again_at(self, now: datetime) -> datetime:
+        """When a service that asks for time may be asked again: by ``Retry-After`` in seconds, else a little later."""
+        after = self.headers.get("retry-after", "")
+        return now + (timedelta(seconds=min(int(after), DAY_SECONDS)) if after.isdigit() else THROTTLED_FOR)
+
 
 class CallError(Exception):
     """A call that did not do what it was for: ``outcome`` says what that means, ``answer`` is there when one came."""
@@ -47,6 +59,13 @@ class CallError(Exception):
     def is_transient(self) -> bool:
         """Whether asking the same again may be answered."""
         return isinstance(self.outcome, Unknown) or self.outcome.retryable
+
+    def again_or_end(self, operation: str, now: datetime, poll: timedelta) -> Outcome:
+        """What a question that failed says of the operation that it asked for: nothing, when it may be answered later."""
+        if not self.is_transient:
+            return self.outcome
+        asked = self.outcome.until if isinstance(self.outcome, Failed) else None
+        return Started(operation=operation, look_again_at=max(asked or now, now + poll))
 
 
 Meaning = Callable[[Answer], Failed | Unknown]
@@ -95,7 +114,7 @@ class RestCalls:
             why = f"no answer from {self.name} after sending: {type(problem).__name__}"
             raise CallError(Unknown(reason=why)) from problem
         answer = Answer(method, path, response.status_code, response.headers, _object(response.text), response.text)
-        if not 200 <= answer.status < 300:
+        if answer.status not in DONE:
             raise CallError(meaning(answer), answer)
         return answer
 

@@ -10,7 +10,7 @@ import re
 from shared.domain.ids import ID_LENGTH
 from shared.domain.values import Value
 
-MARK_INPUT = "outerloop_command"  # GitHub Actions: an input of a workflow, or a key of a payload
+MARK_INPUT = "outerloop_command"  # an input of a workflow, a key of a payload, or a parameter of a template
 MODEL_TAG = "outerloop.command"  # on the model version that a run registers
 GITHUB_INPUTS_MAX = 25  # of a workflow_dispatch, with the mark
 GITHUB_PAYLOAD_KEYS_MAX = 10  # at the top of a repository_dispatch, with the mark
@@ -37,7 +37,17 @@ class GithubDispatchRun(Value, frozen=True, kw_only=True):
     payload: dict[str, str] = {}
 
 
-CiRun = GithubWorkflowRun | GithubDispatchRun
+class AzurePipelineRun(Value, frozen=True, kw_only=True):
+    """One run of a YAML pipeline of Azure DevOps. ``ref`` is a whole one, such as refs/heads/main."""
+
+    organization: str
+    project: str
+    pipeline: int
+    ref: str
+    parameters: dict[str, str] = {}
+
+
+CiRun = GithubWorkflowRun | GithubDispatchRun | AzurePipelineRun
 
 
 def where(run: CiRun) -> str:
@@ -47,6 +57,8 @@ def where(run: CiRun) -> str:
             return f"workflow {run.workflow} of {run.repository} at {run.ref}"
         case GithubDispatchRun():
             return f"repository_dispatch {run.event_type} of {run.repository}"
+        case AzurePipelineRun():
+            return f"pipeline {run.pipeline} of {run.organization}/{run.project} at {run.ref}"
 
 
 def shows_mark(title: str) -> bool:

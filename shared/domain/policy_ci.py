@@ -14,6 +14,7 @@ from shared.domain.ci_runs import (
     GITHUB_PAYLOAD_BYTES_MAX,
     GITHUB_PAYLOAD_KEYS_MAX,
     MARK_INPUT,
+    AzurePipelineRun,
     GithubDispatchRun,
     GithubWorkflowRun,
 )
@@ -74,3 +75,26 @@ class GithubDispatch(Section):
     def run(self) -> GithubDispatchRun:
         """What this section starts."""
         return GithubDispatchRun(repository=self.repository, event_type=self.event_type, payload=dict(self.payload))
+
+
+class AzurePipeline(Section):
+    """A YAML pipeline of Azure DevOps that declares the template parameter ``outerloop_command``."""
+
+    organization: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,49}$")
+    project: Annotated[
+        str, StringConstraints(pattern=r"^[^/\\?#%&:*<>|;@+={}\x00-\x1f]{1,64}$"), AfterValidator(_no_path)
+    ]
+    pipeline: int = Field(ge=1, description="its number, as definitionId in the pipeline's address")
+    ref: str = Field(default="refs/heads/main", pattern=r"^refs/(heads|tags)/.+$")
+    parameters: Texts = Field(default={}, description="template parameters; all are written as texts")
+
+    def run(self) -> AzurePipelineRun:
+        """What this section starts."""
+        parameters = dict(self.parameters)
+        return AzurePipelineRun(
+            organization=self.organization,
+            project=self.project,
+            pipeline=self.pipeline,
+            ref=self.ref,
+            parameters=parameters,
+        )

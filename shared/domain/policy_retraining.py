@@ -8,12 +8,12 @@ from datetime import timedelta
 from pydantic import Field, model_validator
 
 from shared.domain.ci_runs import CiRun
-from shared.domain.policy_ci import GithubDispatch, GithubWorkflow
+from shared.domain.policy_ci import AzurePipeline, GithubDispatch, GithubWorkflow
 from shared.domain.policy_section import FaultAtError, Section
 from shared.domain.policy_texts import Duration, MoneyText
 from shared.domain.policy_triggers import Requirements
 
-TRAINERS = ("azure_ml", "github_workflow", "github_dispatch")
+TRAINERS = ("azure_ml", "github_workflow", "github_dispatch", "azure_pipeline")
 
 
 class AzureMlTraining(Section):
@@ -31,6 +31,7 @@ class Trainer(Section):
     azure_ml: AzureMlTraining | None = None
     github_workflow: GithubWorkflow | None = None
     github_dispatch: GithubDispatch | None = None
+    azure_pipeline: AzurePipeline | None = None
     labelled_data: str = Field(
         default="",
         description="the data asset that a pipeline trains on, whose tag rows tells how many labelled rows there are; azure_ml says it as data",
@@ -53,7 +54,7 @@ class Trainer(Section):
     @property
     def run(self) -> CiRun | None:
         """The pipeline that trains; None when Azure ML does."""
-        section = self.github_workflow or self.github_dispatch
+        section = self.github_workflow or self.github_dispatch or self.azure_pipeline
         return section.run() if section else None
 
 

@@ -8,19 +8,19 @@ from datetime import timedelta
 import pytest
 from starlette.applications import Starlette
 
-from local.azure.journal import Journal
-from local.github.api import ROOT, Fault, GitHub
+from local.faults import Fault
+from local.github.api import ROOT, GitHub
 from local.github.workflows import Repositories, Workflow
+from shared.adapters.azure_pipelines import AzurePipelines
 from shared.adapters.ci_dispatcher import CiDispatcher
 from shared.adapters.github_actions import SHOWN_WITHIN, GithubActions
-from shared.adapters.sqlite_store import SqliteStore
-from shared.adapters.system_clock import SystemClock
 from shared.domain.ci_runs import GithubDispatchRun, GithubWorkflowRun
 from shared.domain.outcomes import Failed, Started, Succeeded, Unknown
 from shared.ports_dispatch import Earlier
 from shared.services.attempts import FIND_AFTER
-from tests.unit.adapters.scripted_azure import serving
-from tests.unit.services.fakes import FakeClock, World
+from tests.contracts import ci_orders
+from tests.contracts.ci_orders import LOST, POLL, TIMEOUT, instance_of, step
+from tests.unit.adapters.scripted_azure import StaticCredential
 from tests.unit.services.signals import dispatch
 
 MARKED = "Retrain ${{ inputs.outerloop_command }}"
@@ -34,32 +34,6 @@ WORKFLOWS = (
     Workflow("by_hand.yml", dispatched=False),
     Workflow("event.yml", run_name=OF_EVENT, types=frozenset({"drift"})),
 )
-TIMEOUT = 1.0
-LOST = Fault("POST", is_done=True, delay_seconds=TIMEOUT * 2)
-
-
-class Front:
-    """One address for a session, whose GitHub is another for each test."""
-
-    def __init__(self):
-        self.app = None
-
-    async def __call__(self, scope, receive, send):
-        await self.app(scope, receive, send)
-
-
-@pytest.fixture(scope="module")
-def front(tmp_path_factory):
-    app = Front()
-    with pytest.MonkeyPatch.context() as patch, serving(app, tmp_path_factory.mktemp("tls")) as (url, ca_file):
-        patch.setenv("SSL_CERT_FILE", str(ca_file))
-        app.url = url
-        yield app
-
-
-@pytest.fixture
-def journal(tmp_path):
-    return Journal(tmp_path / "journal.jsonl")
 
 
 @pytest.fixture
@@ -69,30 +43,22 @@ def github(front, journal):
     return peer
 
 
-@pytest.fixture
-async def store(tmp_path):
-    file = SqliteStore(tmp_path / "outerloop.db")
-    await file.open()
-    yield file
-    await file.close()
-
-
-def instance(front, store, token):
+def instance(front, ledger, token):
     """An instance whose clock is GitHub's, until a test moves it on."""
-    actions = GithubActions(f"{front.url}{ROOT}", token, TIMEOUT, 15.0)
-    return World(store, FakeClock(SystemClock().now()), dispatcher=CiDispatcher(actions))
+    actions = GithubActions(f"{front.url}{ROOT}", token, TIMEOUT, POLL)
+    return instance_of(ledger, CiDispatcher(actions, AzurePipelines(front.url, StaticCredential, TIMEOUT, POLL)))
 
 
 @pytest.fixture
-def world(front, github, store):
-    return instance(front, store, github.token)
+def world(front, github, ledger):
+    return instance(front, ledger, github.token)
 
 
-def beside_an_older_server(front, store, journal, **fields):
+def beside_an_older_server(front, ledger, journal, **fields):
     """An instance beside a GitHub that does not know ``return_run_details``."""
     older = GitHub(Repositories({REPOSITORY: WORKFLOWS}, **fields), journal, knows_details=False)
     front.app = Starlette(routes=older.routes)
-    return instance(front, store, older.token)
+    return instance(front, ledger, older.token)
 
 
 def workflow(file="retrain.yml", **inputs):
@@ -102,15 +68,8 @@ def workflow(file="retrain.yml", **inputs):
 EVENT = GithubDispatchRun(repository=REPOSITORY, event_type="drift", payload={"size": "m"})
 
 
-async def step(world, command, after_seconds=0.0):
-    world.clock.pass_seconds(after_seconds)
-    return await world.run(command)
-
-
 async def ordered(world, start=None):
-    command = dispatch(start=start or workflow())
-    await world.order(command)
-    return command
+    return await ci_orders.ordered(world, start or workflow())
 
 
 def started(journal):
@@ -211,16 +170,16 @@ async def test_a_workflow_that_shows_no_mark_is_followed_where_github_says_which
     assert isinstance(await step(world, command, 15), Succeeded)
 
 
-async def test_an_older_server_that_names_no_run_is_asked_again_without_and_the_run_is_found(front, store, journal):
-    world = beside_an_older_server(front, store, journal, lag=2)
+async def test_an_older_server_that_names_no_run_is_asked_again_without_and_the_run_is_found(front, ledger, journal):
+    world = beside_an_older_server(front, ledger, journal, lag=2)
     command = await ordered(world)
     assert (await step(world, command)).operation.startswith("since/")
     assert [(await step(world, command, 15)).operation[:6] for _ in range(3)] == ["since/", "since/", "run/30"]
     assert len(started(journal)) == 1
 
 
-async def test_a_run_that_never_shows_its_mark_ends_the_wait_with_what_to_do(front, store, journal):
-    world = beside_an_older_server(front, store, journal)
+async def test_a_run_that_never_shows_its_mark_ends_the_wait_with_what_to_do(front, ledger, journal):
+    world = beside_an_older_server(front, ledger, journal)
     command = await ordered(world, workflow("nameless.yml"))
     await step(world, command)
     assert isinstance(await step(world, command, 15), Started)
@@ -262,8 +221,8 @@ async def test_what_github_does_not_take_is_said_once_and_starts_nothing(world, 
     assert started(journal) == []
 
 
-async def test_a_wrong_token_names_the_setting_and_is_not_shown(front, github, store):
-    world = instance(front, store, "github_pat_wrong")
+async def test_a_wrong_token_names_the_setting_and_is_not_shown(front, github, ledger):
+    world = instance(front, ledger, "github_pat_wrong")
     outcome = await step(world, await ordered(world))
     assert "OUTERLOOP_GITHUB_TOKEN is wrong or has expired" in outcome.reason
     assert "github_pat_wrong" not in str(outcome)

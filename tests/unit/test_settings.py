@@ -141,10 +141,17 @@ def test_github_is_the_public_one_unless_a_server_is_named():
     assert read_settings(server).github_url == "https://github.contoso.com/api/v3"
 
 
-@pytest.mark.parametrize("url", ["http://github.contoso.com/api/v3", "github.contoso.com", "ftp://github.contoso.com"])
-def test_the_token_of_github_is_sent_over_tls_only(url):
-    with pytest.raises(SettingsError, match=r"OUTERLOOP_GITHUB_URL .* write https://HOST/api/v3"):
-        read_settings({**LEAST, "OUTERLOOP_GITHUB_URL": url})
+def test_azure_devops_is_the_public_one_unless_another_is_named():
+    assert read_settings(LEAST).azure_devops_url == "https://dev.azure.com"
+    other = {**LEAST, "OUTERLOOP_AZURE_DEVOPS_URL": "https://devops.contoso.com/"}
+    assert read_settings(other).azure_devops_url == "https://devops.contoso.com"
+
+
+@pytest.mark.parametrize("name", ["OUTERLOOP_GITHUB_URL", "OUTERLOOP_AZURE_DEVOPS_URL"])
+@pytest.mark.parametrize("url", ["http://ci.contoso.com/api/v3", "ci.contoso.com", "ftp://ci.contoso.com"])
+def test_a_token_is_sent_over_tls_only(name, url):
+    with pytest.raises(SettingsError, match=f"{name} .* write an address with https://"):
+        read_settings({**LEAST, name: url})
 
 
 def test_a_hub_without_a_place_says_what_is_missing():

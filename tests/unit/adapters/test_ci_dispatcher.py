@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.adapters.azure_pipelines import AzurePipelines
 from shared.adapters.ci_dispatcher import CiDispatcher
 from shared.adapters.github_actions import GithubActions
-from shared.domain.ci_runs import GithubDispatchRun
+from shared.domain.ci_runs import AzurePipelineRun, GithubDispatchRun
 from shared.domain.outcomes import Started, Unknown
 from shared.ports_dispatch import Earlier
 from tests.unit.adapters import scripted_azure as scripted
@@ -17,17 +18,21 @@ from tests.unit.services.signals import dispatch
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 FIRST = Earlier(NOW, tried=False)
 EVENT = GithubDispatchRun(repository="contoso/flights", event_type="drift")
+PIPELINE = AzurePipelineRun(
+    organization="contoso", project="My Flights", pipeline=12, ref="refs/heads/main", parameters={"size": "m"}
+)
 DISPATCHES = "/repos/contoso/flights/actions/workflows/retrain.yml/dispatches"
 
 
 @pytest.fixture
 def dispatcher(azure):
-    return CiDispatcher(GithubActions(azure.url, "token", 1.0, 15.0))
+    pipelines = AzurePipelines(azure.url, scripted.StaticCredential, 1.0, 15.0)
+    return CiDispatcher(GithubActions(azure.url, "token", 1.0, 15.0), pipelines)
 
 
 @pytest.mark.parametrize("start", [None, EVENT])
 async def test_without_a_token_it_says_which_setting_is_missing(start):
-    nowhere = CiDispatcher(None)
+    nowhere = CiDispatcher(None, AzurePipelines("https://127.0.0.1:9", scripted.StaticCredential, 1.0, 15.0))
     begun = await nowhere.begin(dispatch(start=start), NOW, FIRST)
     looked = await nowhere.look(dispatch(start=start), "run/1", NOW)
     for outcome in (begun, looked):
@@ -62,3 +67,24 @@ async def test_what_is_sent_has_the_keys_of_the_documented_order(azure, dispatch
     assert asked.headers["accept"] == "application/vnd.github+json"
     assert asked.headers["x-github-api-version"] == "2022-11-28"
     assert asked.headers["authorization"] == "Bearer token"
+
+
+async def test_azure_pipelines_start_and_show_their_own(azure, dispatcher):
+    runs = "/contoso/My%20Flights/_apis/pipelines/12/runs".replace("%20", " ")
+    azure.on("POST", runs, scripted.Answer(200, {"id": 7}))
+    assert (await dispatcher.begin(dispatch(start=PIPELINE), NOW, FIRST)).operation == "run/7"
+    azure.on("GET", f"{runs}/7", scripted.Answer(200, {"id": 7, "state": "canceling"}))
+    assert isinstance(await dispatcher.look(dispatch(start=PIPELINE), "run/7", NOW), Started)
+    documented = json.loads((EVENTS / "outbound-ado-run-pipeline.request.json").read_text(encoding="utf-8"))
+    body = azure.asked[0].body
+    assert set(body) <= set(documented)
+    assert body["resources"].keys() == documented["resources"].keys()
+    assert body["templateParameters"] == {"size": "m", "outerloop_command": dispatch().id}
+
+
+@pytest.mark.parametrize("body", [{}, {"state": "completed"}, {"id": 7}])
+async def test_a_run_of_another_shape_is_no_proof_of_anything(azure, dispatcher, body):
+    azure.on("POST", "/pipelines/12/runs", scripted.Answer(200, {"number": 7}))
+    assert isinstance(await dispatcher.begin(dispatch(start=PIPELINE), NOW, FIRST), Unknown)
+    azure.on("GET", "/pipelines/12/runs/7", scripted.Answer(200, body))
+    assert isinstance(await dispatcher.look(dispatch(start=PIPELINE), "run/7", NOW), Unknown)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.adapters.github_failures import THROTTLED_FOR, classify
-from shared.adapters.rest_calls import Answer
+from shared.adapters.github_failures import classify
+from shared.adapters.rest_calls import THROTTLED_FOR, Answer
 from shared.domain.outcomes import Failed, Unknown
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

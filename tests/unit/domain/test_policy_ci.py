@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from shared.domain.ci_runs import GithubDispatchRun, GithubWorkflowRun
-from shared.domain.policy_ci import GithubDispatch, GithubWorkflow
+from shared.domain.ci_runs import AzurePipelineRun, GithubDispatchRun, GithubWorkflowRun
+from shared.domain.policy_ci import AzurePipeline, GithubDispatch, GithubWorkflow
 
 WORKFLOW = {"repository": "contoso/flights", "workflow": "retrain.yml"}
 DISPATCH = {"repository": "contoso/flights", "event_type": "retrain"}
@@ -97,3 +97,35 @@ def test_nobody_but_the_loop_gives_the_mark():
 def test_a_policy_can_send_the_token_nowhere_else(key):
     with pytest.raises(ValidationError, match="Extra inputs"):
         GithubWorkflow(**WORKFLOW, **{key: "https://elsewhere.example"})
+
+
+PIPELINE = {"organization": "contoso", "project": "My Flights", "pipeline": 12}
+
+
+def test_a_pipeline_runs_on_main_without_parameters_unless_told_otherwise():
+    expected = AzurePipelineRun(organization="contoso", project="My Flights", pipeline=12, ref="refs/heads/main")
+    assert AzurePipeline(**PIPELINE).run() == expected
+    tagged = AzurePipeline(**PIPELINE, ref="refs/tags/v1", parameters={"size": "m"}).run()
+    assert (tagged.ref, tagged.parameters) == ("refs/tags/v1", {"size": "m"})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"organization": "contoso/other"},
+        {"organization": "https://dev.azure.com/contoso"},
+        {"organization": ".."},
+        {"project": ".."},
+        {"project": "a/b"},
+        {"project": "a?b"},
+        {"project": ""},
+        {"pipeline": 0},
+        {"pipeline": "retrain"},
+        {"ref": "main"},
+        {"parameters": {"outerloop_command": "mine"}},
+        {"url": "https://elsewhere.example"},
+    ],
+)
+def test_a_pipeline_that_could_not_be_found_or_leads_elsewhere_is_a_fault(changes):
+    with pytest.raises(ValidationError):
+        AzurePipeline(**{**PIPELINE, **changes})

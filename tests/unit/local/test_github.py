@@ -5,7 +5,8 @@ import pytest
 from starlette.applications import Starlette
 
 from local.azure.journal import Journal
-from local.github.api import ROOT, Fault, GitHub
+from local.faults import Fault
+from local.github.api import ROOT, GitHub
 from local.github.workflows import Repositories, Workflow
 
 MINE = Workflow("retrain.yml", run_name="Retrain ${{ inputs.mark }}", inputs=frozenset({"mark"}))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.ci_runs import GithubDispatchRun, GithubWorkflowRun
+from shared.domain.ci_runs import AzurePipelineRun, GithubDispatchRun, GithubWorkflowRun
 from shared.domain.commands import ON_UNKNOWN, DispatchTraining, Retrain
 from shared.domain.evaluate import evaluate
 from shared.domain.outcomes import Failed, Succeeded
@@ -24,6 +24,7 @@ from tests.unit.domain.builders import (
 
 WORKFLOW = {"repository": "contoso/flights", "workflow": "retrain.yml", "ref": "main", "inputs": {"size": "m"}}
 EVENT = {"repository": "contoso/flights", "event_type": "drift", "payload": {"size": "m"}}
+PIPELINE = {"organization": "contoso", "project": "flights", "pipeline": 12, "ref": "refs/heads/main", "parameters": {}}
 
 
 def by(**trainer):
@@ -41,6 +42,8 @@ def test_the_pipeline_of_the_policy_is_ordered_with_the_champions_model():
     order = ordered(decide(asked("retrain")), "DispatchTraining")
     assert order.start == GithubWorkflowRun(**WORKFLOW)
     assert (order.model, order.workspace.lower()) == ("flight-delay", DEVELOPMENT)
+    devops = ordered(decide(asked("retrain"), policy=by(azure_pipeline=PIPELINE)), "DispatchTraining")
+    assert devops.start == AzurePipelineRun(**PIPELINE)
     event = ordered(decide(asked("retrain"), policy=BY_EVENT), "DispatchTraining")
     assert event.start == GithubDispatchRun(**EVENT)
 
