@@ -45,7 +45,7 @@ def _pipeline(policy: Policy, name: str) -> AzurePipelineRun:
     if workload is None:
         known = ", ".join(one.name for one in policy.workloads)
         raise CommandError(f"there is no workload {name}: the policy has {known}")
-    run = workload.retrain.trainer.run if workload.retrain else None
+    run = workload.retrain.trainer.run() if workload.retrain else None
     if not isinstance(run, AzurePipelineRun):
         raise CommandError(f"{name} is not trained by azure_pipeline; only Azure Pipelines show a run beforehand")
     return run

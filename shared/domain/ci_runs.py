@@ -10,7 +10,10 @@ import re
 from shared.domain.ids import ID_LENGTH
 from shared.domain.values import Value
 
+GIVEN_PREFIX = "outerloop_"  # of everything that the loop tells a run
 MARK_INPUT = "outerloop_command"  # an input of a workflow, a key of a payload, or a parameter of a template
+MODEL_INPUT, VERSION_INPUT = "outerloop_model", "outerloop_version"
+DEPLOYMENT_INPUT, ENVIRONMENT_INPUT = "outerloop_deployment", "outerloop_environment"
 MODEL_TAG = "outerloop.command"  # on the model version that a run registers
 GITHUB_INPUTS_MAX = 25  # of a workflow_dispatch, with the mark
 GITHUB_PAYLOAD_KEYS_MAX = 10  # at the top of a repository_dispatch, with the mark

@@ -132,6 +132,19 @@ class DispatchTraining(Command, frozen=True, kw_only=True):
     model: str
 
 
+class DispatchPromotion(Command, frozen=True, kw_only=True):
+    """Start the pipeline that brings a version to staging, with the command's id as its mark.
+
+    A run that ends well has shared the model into the registry and deployed it as ``deployment`` in ``workspace``.
+    """
+
+    start: CiRun
+    workspace: str
+    model: str
+    version: str
+    deployment: str
+
+
 class SetTraffic(EndpointCommand, frozen=True, kw_only=True):
     """Give each deployment its share of the endpoint's traffic, in percent, 0 or 100 in all."""
 
@@ -180,6 +193,7 @@ ON_UNKNOWN: dict[type[Command], OnUnknown] = {
     RunEvaluation: "same_key",
     Retrain: "same_key",
     DispatchTraining: "find_mark",
+    DispatchPromotion: "find_mark",
     SetTraffic: "same_key",
     RollBackTraffic: "same_key",
     RequestApproval: "repeat",

@@ -6,6 +6,7 @@ Owns the grouping only; an execution service dispatches on it, and a type checke
 from shared.domain.commands import (
     CheckEndpoint,
     DeployModel,
+    DispatchPromotion,
     DispatchTraining,
     Notify,
     ReadCollected,
@@ -22,6 +23,6 @@ from shared.domain.commands import (
 
 EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic
 WorkspaceCommand = ShareModel | ShareEnvironment | RunEvaluation | Retrain | EndpointWrite
-Dispatch = DispatchTraining
+Dispatch = DispatchTraining | DispatchPromotion
 Message = RequestApproval | Notify
 AnyCommand = WorkspaceCommand | Dispatch | RecordReference | ReadCollected | CheckEndpoint | Message

@@ -9,6 +9,7 @@ from typing import assert_never
 from shared.domain.commands import (
     CheckEndpoint,
     DeployModel,
+    DispatchPromotion,
     DispatchTraining,
     Notify,
     ReadCollected,
@@ -33,7 +34,14 @@ def stale(command: AnyCommand, facts: Facts) -> str:
         case SetTraffic():
             wanted = facts.rollout is not None and facts.rollout.pending == command.id
             return "" if wanted else "the rollout step that ordered this traffic is over"
-        case ShareModel() | ShareEnvironment() | RecordReference() | DeployModel() | CheckEndpoint():
+        case (
+            ShareModel()
+            | ShareEnvironment()
+            | RecordReference()
+            | DispatchPromotion()
+            | DeployModel()
+            | CheckEndpoint()
+        ):
             return "" if _awaited(command, facts) else "no version waits for this any more"
         case RunEvaluation():
             measured = any(known.verification == command.id and known.state == "verifying" for known in facts.incidents)

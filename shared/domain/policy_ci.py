@@ -4,6 +4,7 @@ Owns the grammar of these sections, and what each of them starts. The host is ne
 so that a policy can send no token elsewhere.
 """
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -13,13 +14,16 @@ from shared.domain.ci_runs import (
     GITHUB_INPUTS_MAX,
     GITHUB_PAYLOAD_BYTES_MAX,
     GITHUB_PAYLOAD_KEYS_MAX,
-    MARK_INPUT,
+    GIVEN_PREFIX,
     AzurePipelineRun,
+    CiRun,
     GithubDispatchRun,
     GithubWorkflowRun,
 )
 from shared.domain.policy_section import FaultAtError, Section
 from shared.domain.values import encode
+
+PIPELINES = ("github_workflow", "github_dispatch", "azure_pipeline")
 
 
 def _no_path(name: str) -> str:
@@ -29,9 +33,10 @@ def _no_path(name: str) -> str:
     return name
 
 
-def _no_mark(keys: dict[str, str]) -> dict[str, str]:
-    if MARK_INPUT in keys:
-        raise ValueError(f"{MARK_INPUT} is given by the loop: it is the mark by which the run is found again")
+def _none_of_ours(keys: dict[str, str]) -> dict[str, str]:
+    ours = next((key for key in keys if key.startswith(GIVEN_PREFIX)), "")
+    if ours:
+        raise ValueError(f"{ours}: names that begin with {GIVEN_PREFIX} are given by the loop")
     return keys
 
 
@@ -41,7 +46,7 @@ Repository = Annotated[
     AfterValidator(_no_path),
 ]
 WorkflowFile = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_][A-Za-z0-9._-]*\.ya?ml|[0-9]+)$")]
-Texts = Annotated[dict[str, str], AfterValidator(_no_mark)]
+Texts = Annotated[dict[str, str], AfterValidator(_none_of_ours)]
 
 
 class GithubWorkflow(Section):
@@ -52,11 +57,10 @@ class GithubWorkflow(Section):
     ref: str = Field(default="main", min_length=1, description="branch or tag whose workflow file runs")
     inputs: Texts = Field(default={}, max_length=GITHUB_INPUTS_MAX - 1)
 
-    def run(self) -> GithubWorkflowRun:
-        """What this section starts."""
-        return GithubWorkflowRun(
-            repository=self.repository, workflow=self.workflow, ref=self.ref, inputs=dict(self.inputs)
-        )
+    def run(self, given: Mapping[str, str]) -> GithubWorkflowRun:
+        """What this section starts, told what the loop gives."""
+        inputs = {**self.inputs, **given}
+        return GithubWorkflowRun(repository=self.repository, workflow=self.workflow, ref=self.ref, inputs=inputs)
 
 
 class GithubDispatch(Section):
@@ -72,9 +76,10 @@ class GithubDispatch(Section):
             raise FaultAtError(f"GitHub takes a payload below {GITHUB_PAYLOAD_BYTES_MAX // 1024} KB", "payload")
         return self
 
-    def run(self) -> GithubDispatchRun:
-        """What this section starts."""
-        return GithubDispatchRun(repository=self.repository, event_type=self.event_type, payload=dict(self.payload))
+    def run(self, given: Mapping[str, str]) -> GithubDispatchRun:
+        """What this section starts, told what the loop gives."""
+        payload = {**self.payload, **given}
+        return GithubDispatchRun(repository=self.repository, event_type=self.event_type, payload=payload)
 
 
 class AzurePipeline(Section):
@@ -88,13 +93,32 @@ class AzurePipeline(Section):
     ref: str = Field(default="refs/heads/main", pattern=r"^refs/(heads|tags)/.+$")
     parameters: Texts = Field(default={}, description="template parameters; all are written as texts")
 
-    def run(self) -> AzurePipelineRun:
-        """What this section starts."""
-        parameters = dict(self.parameters)
+    def run(self, given: Mapping[str, str]) -> AzurePipelineRun:
+        """What this section starts, told what the loop gives."""
         return AzurePipelineRun(
             organization=self.organization,
             project=self.project,
             pipeline=self.pipeline,
             ref=self.ref,
-            parameters=parameters,
+            parameters={**self.parameters, **given},
         )
+
+
+class PipelineChoice(Section):
+    """One pipeline, wherever it runs."""
+
+    github_workflow: GithubWorkflow | None = None
+    github_dispatch: GithubDispatch | None = None
+    azure_pipeline: AzurePipeline | None = None
+
+    def run(self, given: Mapping[str, str] | None = None) -> CiRun | None:
+        """What is started, told what the loop gives; None when no pipeline is named."""
+        section = self.github_workflow or self.github_dispatch or self.azure_pipeline
+        return section.run(given or {}) if section else None
+
+    def exactly_one_of(self, *names: str) -> None:
+        """Raises ValueError unless one of these is named."""
+        named = [name for name in names if getattr(self, name) is not None]
+        if len(named) != 1:
+            text = f"exactly one of {', '.join(names)} has to be named, and {' and '.join(named) or 'none of them'} is"
+            raise ValueError(text)

@@ -7,13 +7,10 @@ from datetime import timedelta
 
 from pydantic import Field, model_validator
 
-from shared.domain.ci_runs import CiRun
-from shared.domain.policy_ci import AzurePipeline, GithubDispatch, GithubWorkflow
+from shared.domain.policy_ci import PIPELINES, PipelineChoice
 from shared.domain.policy_section import FaultAtError, Section
 from shared.domain.policy_texts import Duration, MoneyText
 from shared.domain.policy_triggers import Requirements
-
-TRAINERS = ("azure_ml", "github_workflow", "github_dispatch", "azure_pipeline")
 
 
 class AzureMlTraining(Section):
@@ -25,13 +22,10 @@ class AzureMlTraining(Section):
     inputs: dict[str, str] = {}
 
 
-class Trainer(Section):
+class Trainer(PipelineChoice):
     """Who trains: exactly one of these."""
 
     azure_ml: AzureMlTraining | None = None
-    github_workflow: GithubWorkflow | None = None
-    github_dispatch: GithubDispatch | None = None
-    azure_pipeline: AzurePipeline | None = None
     labelled_data: str = Field(
         default="",
         description="the data asset that a pipeline trains on, whose tag rows tells how many labelled rows there are; azure_ml says it as data",
@@ -39,9 +33,7 @@ class Trainer(Section):
 
     @model_validator(mode="after")
     def _is_one(self) -> "Trainer":
-        named = [name for name in TRAINERS if getattr(self, name) is not None]
-        if len(named) != 1:
-            raise ValueError(f"one of {', '.join(TRAINERS)} trains; {' and '.join(named) or 'none of them'} is named")
+        self.exactly_one_of("azure_ml", *PIPELINES)
         if self.azure_ml and self.labelled_data:
             raise FaultAtError("azure_ml says it as data", "labelled_data")
         return self
@@ -50,12 +42,6 @@ class Trainer(Section):
     def data(self) -> str:
         """The data asset whose labelled rows are counted; empty when the policy names none."""
         return self.azure_ml.data if self.azure_ml else self.labelled_data
-
-    @property
-    def run(self) -> CiRun | None:
-        """The pipeline that trains; None when Azure ML does."""
-        section = self.github_workflow or self.github_dispatch or self.azure_pipeline
-        return section.run() if section else None
 
 
 class Verification(Section):

@@ -16,10 +16,9 @@ def order(situation: Situation, retraining: Retraining, incident: Incident) -> T
     workload, trainer = situation.workload, retraining.trainer
     why = f"remedy of incident {incident.id}: {incident.detail}"
     workspace, model = workload.environments.development.workspace, model_of(situation)
-    if trainer.run:
-        return situation.order(
-            DispatchTraining, workload.name, why, start=trainer.run, workspace=workspace, model=model
-        )
+    run = trainer.run()
+    if run:
+        return situation.order(DispatchTraining, workload.name, why, start=run, workspace=workspace, model=model)
     component = trainer.azure_ml
     if component is None:  # the policy's own check: exactly one trains
         raise ValueError(f"nobody trains {workload.name}")

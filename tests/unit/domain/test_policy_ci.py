@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.domain.ci_runs import AzurePipelineRun, GithubDispatchRun, GithubWorkflowRun
-from shared.domain.policy_ci import AzurePipeline, GithubDispatch, GithubWorkflow
+from shared.domain.policy_ci import AzurePipeline, GithubDispatch, GithubWorkflow, PipelineChoice
 
 WORKFLOW = {"repository": "contoso/flights", "workflow": "retrain.yml"}
 DISPATCH = {"repository": "contoso/flights", "event_type": "retrain"}
@@ -12,7 +12,7 @@ DISPATCH = {"repository": "contoso/flights", "event_type": "retrain"}
 
 def test_a_workflow_runs_on_main_without_inputs_unless_told_otherwise():
     expected = GithubWorkflowRun(repository="contoso/flights", workflow="retrain.yml", ref="main")
-    assert GithubWorkflow(**WORKFLOW).run() == expected
+    assert GithubWorkflow(**WORKFLOW).run({}) == expected
 
 
 def test_a_workflow_may_be_named_by_its_number_and_have_inputs():
@@ -20,12 +20,12 @@ def test_a_workflow_may_be_named_by_its_number_and_have_inputs():
     expected = GithubWorkflowRun(
         repository="contoso/flights.ml", workflow="161335", ref="release/1", inputs={"size": "m"}
     )
-    assert section.run() == expected
+    assert section.run({}) == expected
 
 
 def test_an_event_has_a_type_and_a_payload():
     expected = GithubDispatchRun(repository="contoso/flights", event_type="retrain", payload={"size": "m"})
-    assert GithubDispatch(**DISPATCH, payload={"size": "m"}).run() == expected
+    assert GithubDispatch(**DISPATCH, payload={"size": "m"}).run({}) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,12 @@ def test_the_type_of_an_event_has_1_to_100_characters(length):
         GithubDispatch(**{**DISPATCH, "event_type": "x" * length})
 
 
-def test_nobody_but_the_loop_gives_the_mark():
-    with pytest.raises(ValidationError, match="the mark by which the run is found again"):
-        GithubWorkflow(**WORKFLOW, inputs={"outerloop_command": "mine"})
-    with pytest.raises(ValidationError, match="the mark by which the run is found again"):
-        GithubDispatch(**DISPATCH, payload={"outerloop_command": "mine"})
+def test_nobody_but_the_loop_gives_what_is_the_loops():
+    for name in ("outerloop_command", "outerloop_model", "outerloop_whatever"):
+        with pytest.raises(ValidationError, match=f"{name}: names that begin with outerloop_ are given by the loop"):
+            GithubWorkflow(**WORKFLOW, inputs={name: "mine"})
+        with pytest.raises(ValidationError, match="are given by the loop"):
+            GithubDispatch(**DISPATCH, payload={name: "mine"})
 
 
 @pytest.mark.parametrize("key", ["url", "host", "token"])
@@ -104,8 +105,8 @@ PIPELINE = {"organization": "contoso", "project": "My Flights", "pipeline": 12}
 
 def test_a_pipeline_runs_on_main_without_parameters_unless_told_otherwise():
     expected = AzurePipelineRun(organization="contoso", project="My Flights", pipeline=12, ref="refs/heads/main")
-    assert AzurePipeline(**PIPELINE).run() == expected
-    tagged = AzurePipeline(**PIPELINE, ref="refs/tags/v1", parameters={"size": "m"}).run()
+    assert AzurePipeline(**PIPELINE).run({}) == expected
+    tagged = AzurePipeline(**PIPELINE, ref="refs/tags/v1", parameters={"size": "m"}).run({})
     assert (tagged.ref, tagged.parameters) == ("refs/tags/v1", {"size": "m"})
 
 
@@ -129,3 +130,16 @@ def test_a_pipeline_runs_on_main_without_parameters_unless_told_otherwise():
 def test_a_pipeline_that_could_not_be_found_or_leads_elsewhere_is_a_fault(changes):
     with pytest.raises(ValidationError):
         AzurePipeline(**{**PIPELINE, **changes})
+
+
+def test_what_the_loop_gives_stands_beside_what_the_policy_says():
+    given = {"outerloop_model": "flight-delay"}
+    told = {"size": "m", **given}
+    assert GithubWorkflow(**WORKFLOW, inputs={"size": "m"}).run(given).inputs == told
+    assert GithubDispatch(**DISPATCH, payload={"size": "m"}).run(given).payload == told
+    assert AzurePipeline(**PIPELINE, parameters={"size": "m"}).run(given).parameters == told
+
+
+def test_a_choice_that_names_none_runs_nothing():
+    assert PipelineChoice().run() is None
+    assert PipelineChoice(github_workflow=WORKFLOW).run() == GithubWorkflow(**WORKFLOW).run({})

@@ -39,21 +39,21 @@ def trained_by(**trainer):
 
 def test_a_pipeline_may_train_instead_of_azure_ml():
     trainer = trained_by(github_workflow=WORKFLOW)
-    assert (trainer.azure_ml, trainer.run, trainer.data) == (None, trainer.github_workflow.run(), "")
+    assert (trainer.azure_ml, trainer.run(), trainer.data) == (None, trainer.github_workflow.run({}), "")
     event = trained_by(github_dispatch={"repository": "contoso/flights", "event_type": "drift"})
-    assert event.run == event.github_dispatch.run()
+    assert event.run() == event.github_dispatch.run({})
 
 
 def test_azure_ml_says_which_data_it_trains_on_and_runs_no_pipeline():
     trainer = policy_with().workloads[0].retrain.trainer
-    assert (trainer.data, trainer.run) == (trainer.azure_ml.data, None)
+    assert (trainer.data, trainer.run()) == (trainer.azure_ml.data, None)
     assert trained_by(github_workflow=WORKFLOW, labelled_data="azureml:f@latest").data == "azureml:f@latest"
 
 
 @pytest.mark.parametrize(
     ("trainer", "fault"),
     [
-        ({}, "none of them is named"),
+        ({}, "none of them is"),
         ({"azure_ml": {"component": "c", "data": "d"}, "github_workflow": WORKFLOW}, "azure_ml and github_workflow is"),
         ({"azure_ml": {"component": "c", "data": "d"}, "labelled_data": "d"}, "azure_ml says it as data"),
     ],

@@ -9,7 +9,7 @@ from shared.ports_dispatch import Earlier
 from shared.services.attempts import FIND_AFTER, WAIT_MAX
 from shared.services.dispatching import LOOK_AGAIN, SHOWN_WITHIN
 from tests.unit.services.fakes import NOON, World
-from tests.unit.services.signals import dispatch, retrain
+from tests.unit.services.signals import dispatch, promote, retrain
 
 KIND = "DispatchTraining"
 RUN = "https://github.example/contoso/flights/actions/runs/7"
@@ -147,3 +147,12 @@ async def test_limits_of_the_fleet_count_it_as_a_training(world):
     outcome = await world.run(dispatch("b" * 24))
     assert [refusal.code for refusal in outcome.refusals] == ["fleet_limit"]
     assert len(world.dispatcher.journal) == 1
+
+
+async def test_a_promotion_leaves_no_version_behind_and_is_done_with_its_run(world):
+    order = promote()
+    world.dispatcher.answers("DispatchPromotion", UNDER_WAY, ENDED)
+    await world.order(order)
+    await world.run(order)
+    assert await world.run(order) == ENDED
+    assert await world.store.documents("reservations/") == {}
