@@ -25,6 +25,7 @@ from shared.adapters.policy_folder import PolicyFolder
 from shared.adapters.smtp_mail import SmtpMail, SmtpServer
 from shared.adapters.sqlite_queue import SqliteQueue
 from shared.adapters.sqlite_store import SqliteStore
+from shared.adapters.synapse_pipelines import SynapsePipelines
 from shared.adapters.system_clock import SystemClock
 from shared.adapters.teams import TeamsWebhooks
 from shared.ports import Clock, CommandQueue, PolicySource, Store
@@ -172,7 +173,8 @@ def _dispatcher(settings: Settings) -> CiDispatcher:
     seconds = min(POST_TIMEOUT_SECONDS, settings.call_seconds / DISPATCH_CALLS)
     url, token, poll = settings.github_url, settings.github_token, settings.poll_seconds
     github = GithubActions(url, token, seconds, poll) if token else None
-    return CiDispatcher(github, azure_pipelines(settings, seconds))
+    synapse = SynapsePipelines(settings.synapse_url, _credential, seconds, poll)
+    return CiDispatcher(github, azure_pipelines(settings, seconds), synapse)
 
 
 def azure_pipelines(settings: Settings, timeout_seconds: float = POST_TIMEOUT_SECONDS) -> AzurePipelines:

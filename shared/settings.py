@@ -14,6 +14,7 @@ TEAMS = f"{PREFIX}TEAMS_"
 FAST_EVENT_HUB_CONVERTER = f"{PREFIX}FAST_EVENT_HUB_CONVERTER"
 PUBLIC_GITHUB = "https://api.github.com"
 PUBLIC_AZURE_DEVOPS = "https://dev.azure.com"
+PUBLIC_SYNAPSE = "https://{workspace}.dev.azuresynapse.net"
 LEDGER_DAYS_MIN = 30
 CALL_SECONDS_MAX = 60.0  # what is reserved for a call is reckoned with none longer
 
@@ -54,6 +55,7 @@ class Settings:
     github_url: str = PUBLIC_GITHUB
     github_token: str = field(default="", repr=False)
     azure_devops_url: str = PUBLIC_AZURE_DEVOPS
+    synapse_url: str = PUBLIC_SYNAPSE
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -95,6 +97,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         collected=_text(values, "COLLECTED"),
         github_url=_over_tls(values, "GITHUB_URL", PUBLIC_GITHUB),
         github_token=_text(values, "GITHUB_TOKEN"),
+        synapse_url=_over_tls(values, "SYNAPSE_URL", PUBLIC_SYNAPSE),
         azure_devops_url=_over_tls(values, "AZURE_DEVOPS_URL", PUBLIC_AZURE_DEVOPS),
     )
 

@@ -89,7 +89,7 @@ class AzureDevOps:
 
     def _route(self, method: str, path: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
         async def guarded(request: Request) -> Response:
-            if _audience(request.headers.get("authorization", "")) != AUDIENCE:
+            if audience_of(request.headers.get("authorization", "")) != AUDIENCE:
                 return HTMLResponse("<html>Azure DevOps Services | Sign In</html>", 203)
             if request.query_params.get("api-version") != VERSION:
                 return _message(400, "No api-version was supplied, or one that is not known.", {})
@@ -184,7 +184,8 @@ def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}0Z"
 
 
-def _audience(authorization: str) -> str:
+def audience_of(authorization: str) -> str:
+    """Whom a bearer token is for; empty when it is none."""
     # As in ``arm``: what is proved is whom a token is for, not who signed it.
     try:
         part = authorization.removeprefix("Bearer ").split(".")[1]

@@ -5,12 +5,12 @@ the run's number, which is the build's. There is no idempotency key: after a los
 Signs in as the process's own identity. Knows nothing of why a pipeline is started.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from shared.adapters.entra_headers import EntraHeaders
 from shared.adapters.rest_calls import Answer, CallError, Json, Meaning, RestCalls
-from shared.adapters.thread_credential import NewCredential, ThreadCredential
+from shared.adapters.thread_credential import NewCredential
 from shared.domain.ci_runs import MARK_INPUT, AzurePipelineRun, where
 from shared.domain.outcomes import Failed, Outcome, Started, Succeeded, Unknown
 from shared.ports_dispatch import Earlier
@@ -26,18 +26,9 @@ class AzurePipelines:
     """Azure DevOps by its address, which an organization is below."""
 
     def __init__(self, url: str, new_credential: NewCredential, timeout_seconds: float, poll_seconds: float) -> None:
-        self._calls = RestCalls("Azure DevOps", url, self._headers, timeout_seconds)
-        self._identity, self._poll = ThreadCredential(new_credential), timedelta(seconds=poll_seconds)
-
-    async def _headers(self) -> Mapping[str, str]:
-        from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 - slow, and not needed to decide
-
-        try:
-            token = (await self._identity.get_token(SCOPE)).token
-        except ClientAuthenticationError as problem:
-            why = str(problem).partition("\n")[0][:300]
-            raise CallError(Failed(retryable=True, reason=f"no token for Azure DevOps was issued: {why}")) from problem
-        return {"Accept": "application/json", "Authorization": f"Bearer {token}", "User-Agent": "outerloop"}
+        headers = EntraHeaders("Azure DevOps", SCOPE, new_credential)
+        self._calls = RestCalls("Azure DevOps", url, headers, timeout_seconds)
+        self._poll = timedelta(seconds=poll_seconds)
 
     async def begin(self, run: AzurePipelineRun, mark: str, now: datetime, earlier: Earlier) -> Outcome:
         """Start the pipeline, unless a run has the mark, or runs without their parameters leave it open. Raises nothing."""

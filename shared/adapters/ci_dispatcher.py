@@ -10,7 +10,8 @@ from typing import assert_never
 from shared.adapters.azure_pipelines import AzurePipelines
 from shared.adapters.github_actions import GithubActions
 from shared.adapters.github_failures import TOKEN_SETTING
-from shared.domain.ci_runs import AzurePipelineRun, GithubDispatchRun, GithubWorkflowRun, where
+from shared.adapters.synapse_pipelines import SynapsePipelines
+from shared.domain.ci_runs import AzurePipelineRun, GithubDispatchRun, GithubWorkflowRun, SynapseRun, where
 from shared.domain.effects import Dispatch
 from shared.domain.outcomes import Failed, Outcome, Unknown
 from shared.ports_dispatch import Earlier
@@ -19,8 +20,8 @@ from shared.ports_dispatch import Earlier
 class CiDispatcher:
     """Those systems that the settings name; None for one that they do not."""
 
-    def __init__(self, github: GithubActions | None, pipelines: AzurePipelines) -> None:
-        self._github, self._pipelines = github, pipelines
+    def __init__(self, github: GithubActions | None, pipelines: AzurePipelines, synapse: SynapsePipelines) -> None:
+        self._github, self._pipelines, self._synapse = github, pipelines, synapse
 
     async def begin(self, command: Dispatch, now: datetime, earlier: Earlier) -> Outcome:
         """Start the run where the policy says. Raises nothing: every failure is an outcome."""
@@ -31,6 +32,8 @@ class CiDispatcher:
                 return await _answered(self._github.begin(command.start, command.id, now, earlier))
             case AzurePipelineRun():
                 return await _answered(self._pipelines.begin(command.start, command.id, now, earlier))
+            case SynapseRun():
+                return await _answered(self._synapse.begin(command.start, command.id, now, earlier))
             case _:
                 assert_never(command.start)
 
@@ -43,6 +46,8 @@ class CiDispatcher:
                 return await _answered(self._github.look(command.start, command.id, operation, now))
             case AzurePipelineRun():
                 return await _answered(self._pipelines.look(command.start, operation, now))
+            case SynapseRun():
+                return await _answered(self._synapse.look(command.start, operation, now))
             case _:
                 assert_never(command.start)
 

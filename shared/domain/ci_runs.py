@@ -1,4 +1,4 @@
-"""What may be started in a system for continuous integration, and by which mark a run of it is found again.
+"""What may be started in a system that runs pipelines, and by which mark a run of it is found again.
 
 Owns these values and their limits on the wire. Knows nothing of why something is started (``commands``) or how (``adapters``).
 The mark is the id of the command: it travels as an input of the run, and the run shows it. A run that cannot be told from
@@ -50,10 +50,18 @@ class AzurePipelineRun(Value, frozen=True, kw_only=True):
     parameters: dict[str, str] = {}
 
 
+class SynapseRun(Value, frozen=True, kw_only=True):
+    """One run of a pipeline of a Synapse workspace, by both names."""
+
+    synapse: str
+    pipeline: str
+    parameters: dict[str, str] = {}
+
+
 CiRun = GithubWorkflowRun | GithubDispatchRun | AzurePipelineRun
 
 
-def where(run: CiRun) -> str:
+def where(run: CiRun | SynapseRun) -> str:
     """What is started, in words."""
     match run:
         case GithubWorkflowRun():
@@ -62,6 +70,8 @@ def where(run: CiRun) -> str:
             return f"repository_dispatch {run.event_type} of {run.repository}"
         case AzurePipelineRun():
             return f"pipeline {run.pipeline} of {run.organization}/{run.project} at {run.ref}"
+        case SynapseRun():
+            return f"pipeline {run.pipeline} of the Synapse workspace {run.synapse}"
 
 
 def shows_mark(title: str) -> bool:

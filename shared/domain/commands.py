@@ -7,7 +7,7 @@ Resource ids are full ARM ids; endpoint and deployment are names inside a worksp
 from datetime import datetime
 from typing import Literal
 
-from shared.domain.ci_runs import CiRun
+from shared.domain.ci_runs import CiRun, SynapseRun
 from shared.domain.values import Value
 
 OnUnknown = Literal["same_key", "find_mark", "repeat", "escalate"]
@@ -121,6 +121,12 @@ class Retrain(Command, frozen=True, kw_only=True):
     inputs: dict[str, str] = {}
 
 
+class RefreshData(Command, frozen=True, kw_only=True):
+    """Start the pipeline that brings the newest data to where the training reads them, with the command's id as its mark."""
+
+    start: SynapseRun
+
+
 class DispatchTraining(Command, frozen=True, kw_only=True):
     """Start the pipeline that trains, with the command's id as its mark.
 
@@ -192,6 +198,7 @@ ON_UNKNOWN: dict[type[Command], OnUnknown] = {
     CheckEndpoint: "repeat",
     RunEvaluation: "same_key",
     Retrain: "same_key",
+    RefreshData: "find_mark",
     DispatchTraining: "find_mark",
     DispatchPromotion: "find_mark",
     SetTraffic: "same_key",

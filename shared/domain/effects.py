@@ -11,6 +11,7 @@ from shared.domain.commands import (
     Notify,
     ReadCollected,
     RecordReference,
+    RefreshData,
     RemoveDeployment,
     RequestApproval,
     Retrain,
@@ -23,6 +24,6 @@ from shared.domain.commands import (
 
 EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic
 WorkspaceCommand = ShareModel | ShareEnvironment | RunEvaluation | Retrain | EndpointWrite
-Dispatch = DispatchTraining | DispatchPromotion
+Dispatch = RefreshData | DispatchTraining | DispatchPromotion
 Message = RequestApproval | Notify
 AnyCommand = WorkspaceCommand | Dispatch | RecordReference | ReadCollected | CheckEndpoint | Message

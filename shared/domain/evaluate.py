@@ -234,6 +234,8 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
             return rollback.on_finished(situation, signal)
         case "Retrain" | "DispatchTraining":
             return remedy.on_retrained(situation, signal)
+        case "RefreshData":
+            return remedy.on_refreshed(situation, signal)
         case "ReadCollected":
             return collected_files.on_read(situation, signal)
     measured = next((known for known in situation.facts.incidents if known.verification == signal.command_id), None)

@@ -14,6 +14,7 @@ from shared.domain.commands import (
     Notify,
     ReadCollected,
     RecordReference,
+    RefreshData,
     RemoveDeployment,
     RequestApproval,
     Retrain,
@@ -46,7 +47,7 @@ def stale(command: AnyCommand, facts: Facts) -> str:
         case RunEvaluation():
             measured = any(known.verification == command.id and known.state == "verifying" for known in facts.incidents)
             return "" if measured or _awaited(command, facts) else "nobody waits for this evaluation any more"
-        case Retrain() | DispatchTraining():
+        case Retrain() | DispatchTraining() | RefreshData():
             wanted = any(known.remedy == command.id and known.state == "remedying" for known in facts.incidents)
             return "" if wanted else "the incident that asked for this training is closed"
         case RemoveDeployment():

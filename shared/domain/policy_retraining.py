@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from pydantic import Field, model_validator
 
-from shared.domain.policy_ci import PIPELINES, PipelineChoice
+from shared.domain.ci_runs import SynapseRun
+from shared.domain.policy_ci import PIPELINES, PipelineChoice, Texts
 from shared.domain.policy_section import FaultAtError, Section
 from shared.domain.policy_texts import Duration, MoneyText
 from shared.domain.policy_triggers import Requirements
@@ -44,6 +45,24 @@ class Trainer(PipelineChoice):
         return self.azure_ml.data if self.azure_ml else self.labelled_data
 
 
+class SynapsePipeline(Section):
+    """A pipeline of a Synapse workspace that declares the parameter ``outerloop_command``."""
+
+    workspace: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$", description="its name")
+    pipeline: str = Field(pattern=r"^[A-Za-z0-9_][^/?#%&<>*:.+\\\\]{0,139}$")
+    parameters: Texts = {}
+
+    def run(self) -> SynapseRun:
+        """What this section starts."""
+        return SynapseRun(synapse=self.workspace, pipeline=self.pipeline, parameters=dict(self.parameters))
+
+
+class Refresh(Section):
+    """What brings the newest data to where the training reads them."""
+
+    synapse: SynapsePipeline
+
+
 class Verification(Section):
     """How it is measured whether a remedy helped: both versions on the same rows, later than the training of either."""
 
@@ -57,6 +76,9 @@ class Retraining(Section):
     """When and how often a new version may be trained, and when to stop and call a person."""
 
     trainer: Trainer = Field(alias="with")
+    refresh: Refresh | None = Field(
+        default=None, description="runs first; the training is ordered when it has ended well"
+    )
     requires: Requirements | None = None
     cooldown: Duration = timedelta(hours=12)
     verify: Verification

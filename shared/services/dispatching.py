@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from shared.domain.commands import DispatchPromotion, DispatchTraining
+from shared.domain.commands import DispatchPromotion, DispatchTraining, RefreshData
 from shared.domain.effects import Dispatch
 from shared.domain.outcomes import Failed, Outcome, Started, Succeeded
 from shared.domain.values import replace
@@ -37,7 +37,7 @@ class Dispatching:
         match command:
             case DispatchTraining():
                 return await self._trained(command, operation, outcome, now)
-            case DispatchPromotion():
+            case DispatchPromotion() | RefreshData():
                 return outcome
             case _:
                 assert_never(command)

@@ -11,12 +11,11 @@ from starlette.applications import Starlette
 from local.devops.api import AzureDevOps, Pipeline
 from local.faults import Fault
 from shared.adapters.azure_pipelines import AzurePipelines
-from shared.adapters.ci_dispatcher import CiDispatcher
 from shared.domain.ci_runs import AzurePipelineRun
 from shared.domain.outcomes import Failed, Started, Succeeded, Unknown
 from shared.domain.values import replace
 from shared.services.attempts import FIND_AFTER
-from tests.contracts.ci_orders import LOST, POLL, TIMEOUT, instance_of, ordered, step
+from tests.contracts.ci_orders import LOST, POLL, TIMEOUT, dispatcher_at, instance_of, ordered, step
 from tests.unit.adapters.scripted_azure import StaticCredential
 
 PROJECT = "contoso/My Flights"
@@ -39,8 +38,8 @@ def pipelines(front, devops):
 
 
 @pytest.fixture
-def world(ledger, pipelines):
-    return instance_of(ledger, CiDispatcher(None, pipelines))
+def world(front, ledger, devops):
+    return instance_of(ledger, dispatcher_at(front.url))
 
 
 def started(journal):
@@ -141,7 +140,7 @@ async def test_a_sign_in_page_is_no_success(front, devops, ledger):
         def get_token(self, *_scopes, **options):
             return super().get_token("https://management.azure.com/.default", **options)
 
-    world = instance_of(ledger, CiDispatcher(None, AzurePipelines(front.url, Stranger, TIMEOUT, POLL)))
+    world = instance_of(ledger, dispatcher_at(front.url, Stranger))
     outcome = await step(world, await ordered(world, RETRAIN))
     assert "add it to the organization as a user" in outcome.reason
     assert devops.runs == []
@@ -154,7 +153,7 @@ async def test_without_a_token_it_is_tried_again(front, devops, ledger):
         def get_token(self, *_scopes, **_options):
             raise ClientAuthenticationError("no identity here\nand much more")
 
-    world = instance_of(ledger, CiDispatcher(None, AzurePipelines(front.url, Nobody, TIMEOUT, POLL)))
+    world = instance_of(ledger, dispatcher_at(front.url, Nobody))
     outcome = await step(world, await ordered(world, RETRAIN))
     assert outcome == Failed(retryable=True, reason="no token for Azure DevOps was issued: no identity here")
 

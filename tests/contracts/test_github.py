@@ -11,16 +11,13 @@ from starlette.applications import Starlette
 from local.faults import Fault
 from local.github.api import ROOT, GitHub
 from local.github.workflows import Repositories, Workflow
-from shared.adapters.azure_pipelines import AzurePipelines
-from shared.adapters.ci_dispatcher import CiDispatcher
 from shared.adapters.github_actions import SHOWN_WITHIN, GithubActions
 from shared.domain.ci_runs import GithubDispatchRun, GithubWorkflowRun
 from shared.domain.outcomes import Failed, Started, Succeeded, Unknown
 from shared.ports_dispatch import Earlier
 from shared.services.attempts import FIND_AFTER
 from tests.contracts import ci_orders
-from tests.contracts.ci_orders import LOST, POLL, TIMEOUT, instance_of, step
-from tests.unit.adapters.scripted_azure import StaticCredential
+from tests.contracts.ci_orders import LOST, POLL, TIMEOUT, dispatcher_at, instance_of, step
 from tests.unit.services.signals import dispatch
 
 MARKED = "Retrain ${{ inputs.outerloop_command }}"
@@ -46,7 +43,7 @@ def github(front, journal):
 def instance(front, ledger, token):
     """An instance whose clock is GitHub's, until a test moves it on."""
     actions = GithubActions(f"{front.url}{ROOT}", token, TIMEOUT, POLL)
-    return instance_of(ledger, CiDispatcher(actions, AzurePipelines(front.url, StaticCredential, TIMEOUT, POLL)))
+    return instance_of(ledger, dispatcher_at(front.url, github=actions))
 
 
 @pytest.fixture

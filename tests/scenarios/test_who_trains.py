@@ -87,3 +87,59 @@ def test_who_changes_the_trainer_changes_the_next_order_and_not_the_one_under_wa
     story.finish(by_azure_ml, MADE_2).expect_reason("trained")
     story.push(registered("2")).approve("2", answer="reject").expect(incidents=["failed"])
     story.at("13h").push(asked("retrain")).expect_ordered("DispatchTraining").expect_ordered("Retrain", 0)
+
+
+# The newest data first
+
+REFRESH = {"synapse": {"workspace": "flights", "pipeline": "Refresh flights", "parameters": {"month": "3"}}}
+REFRESHED = policy_with(retrain={"refresh": REFRESH})
+
+
+def refreshing(policy=REFRESHED):
+    """Three months of drift, and Synapse has taken the order."""
+    story = Timeline(policy, serving("1"))
+    story.azure.next("RefreshData", None)
+    return story.push(*(window(month, drifted=2, number="1") for month in (3, 4, 5)))
+
+
+@pytest.mark.rule("remedy")
+@pytest.mark.rule("training")
+def test_the_data_are_refreshed_before_the_training_begins():
+    story = refreshing().expect(incidents=["remedying"])
+    (refresh,) = story.commands("RefreshData")
+    assert refresh.start.pipeline == "Refresh flights"
+    assert story.commands("Retrain") == []
+    story.finish(refresh, Succeeded(data={"run": "r"})).expect_ordered("Retrain").expect_reason("refreshed")
+    story.finish(story.commands("Retrain")[-1], MADE_2).expect_reason("trained")
+    story.push(registered("2")).approve("2").at("2h").expect(champion="2", incidents=["verifying"])
+
+
+def test_without_the_newest_data_nothing_is_trained():
+    story = refreshing()
+    story.finish(story.commands("RefreshData")[0], Failed(retryable=False, reason="the source is gone"))
+    story.expect(incidents=["failed"]).expect_reason("refresh_failed")
+    assert story.commands("Retrain") == []
+    assert "the source is gone" in story.commands("Notify")[-1].facts.values()
+
+
+def test_a_refresh_counts_as_the_beginning_of_the_one_retraining():
+    story = refreshing()
+    story.finish(story.commands("RefreshData")[0])
+    assert len(story.facts.retrained_at) == 1
+    assert [one.type for one in story.announced].count("Outerloop.RetrainOrdered") == 1
+
+
+def test_data_that_come_after_the_incident_was_closed_train_nobody():
+    story = refreshing().at("8d").expect(incidents=["failed"])
+    story.finish(story.commands("RefreshData")[0]).expect_reason("stale")
+    assert story.commands("Retrain") == []
+
+
+def test_a_pipeline_trains_after_a_refresh_as_well_and_a_person_sees_both():
+    with_both = {"with": {"azure_ml": None, "github_workflow": WORKFLOW}, "refresh": REFRESH}
+    asking = Timeline(policy_with(mode="propose", retrain=with_both), serving("1")).push(asked("retrain"))
+    (question,) = asking.commands("RequestApproval")
+    assert "pipeline Refresh flights" in question.facts["would order RefreshData"]
+    assert "workflow retrain.yml" in question.facts["would order DispatchTraining"]
+    story = refreshing(policy_with(retrain=with_both))
+    story.finish(story.commands("RefreshData")[0]).expect_ordered("DispatchTraining")

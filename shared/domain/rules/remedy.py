@@ -58,9 +58,15 @@ def _beginning(situation: Situation, retraining: Retraining, incident: Incident,
         about=f"incident {incident.id}",
         title=f"retrain because of {incident.kind.replace('_', ' ')}",
         why=incident.detail,  # of when it was opened: what is heard later must not make it another question
-        plan=(training.order(situation, retraining, incident),),
+        plan=_plan(situation, retraining, incident),
         names=(rule, incident.kind),
     )
+
+
+def _plan(situation: Situation, retraining: Retraining, incident: Incident) -> tuple[AnyCommand, ...]:
+    """Everything that would be ordered, in order."""
+    refresh = training.refreshing(situation, retraining, incident)
+    return (*((refresh,) if refresh else ()), training.order(situation, retraining, incident))
 
 
 def _hold(situation: Situation, asking: Asking, beginning: Beginning, why: tuple[Reason, ...], rule: str) -> Ruling:
@@ -73,7 +79,7 @@ def _hold(situation: Situation, asking: Asking, beginning: Beginning, why: tuple
 def _retrain(
     situation: Situation, facts: Facts, retraining: Retraining, incident: Incident, why: tuple[Reason, ...], rule: str
 ) -> Ruling:
-    command = training.order(situation, retraining, incident)
+    command = _plan(situation, retraining, incident)[0]
     ordered = replace(
         incident,
         state="remedying",
@@ -99,6 +105,22 @@ def on_retrain_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
         already = because("remedy_under_way", f"incident {under_way[0].id} is being mended by a retraining already")
         return ignore(situation, RULE, reason, already)
     return open_and_retrain(situation, situation.facts, "manual_retrain", (reason,), RULE)
+
+
+def on_refreshed(situation: Situation, signal: CommandFinished) -> Ruling:
+    """The newest data are there: train. Or they are not, and training on old ones would help nobody."""
+    incident = next((known for known in situation.facts.incidents if known.remedy == signal.command_id), None)
+    retraining = situation.workload.retrain
+    if incident is None or incident.state != "remedying" or retraining is None:
+        return ignore(situation, RULE, because("stale", "no incident waits for these data"))
+    if not isinstance(signal.outcome, Succeeded):
+        reason = because("refresh_failed", signal.outcome.reason)
+        return _close(situation, situation.facts, incident, "failed", reason)
+    command = training.order(situation, retraining, incident)
+    reason = because("refreshed", f"the newest data are there: the training for incident {incident.id} is ordered")
+    return Ruling(
+        "act", RULE, (reason,), situation.facts.with_incident(replace(incident, remedy=command.id)), (command,)
+    )
 
 
 def on_retrained(situation: Situation, signal: CommandFinished) -> Ruling:
@@ -144,7 +166,7 @@ def _refused(situation: Situation, incident: Incident, outcome: Skipped) -> Ruli
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in why})
     hold, facts = situation.wait(f"incident {incident.id}", guards.until(why, situation.now), facts)
     deadline = situation.wake("verify_deadline", incident.id, situation.now)
-    planned = (training.order(situation, retraining, incident),)
+    planned = _plan(situation, retraining, incident)
     return Ruling("hold", RULE, why, facts, (told,), planned, (hold,), (deadline.id,))
 
 

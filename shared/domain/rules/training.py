@@ -4,7 +4,7 @@ Owns which command carries it out, and what is said when nothing came of it. Whe
 """
 
 from shared.domain.ci_runs import MODEL_TAG
-from shared.domain.commands import DispatchTraining, Retrain, Training
+from shared.domain.commands import DispatchTraining, RefreshData, Retrain, Training
 from shared.domain.facts import Incident
 from shared.domain.policy_retraining import Retraining
 from shared.domain.signals import CommandFinished
@@ -33,6 +33,14 @@ def order(situation: Situation, retraining: Retraining, incident: Incident) -> T
         inputs=component.inputs,
         model=model,
     )
+
+
+def refreshing(situation: Situation, retraining: Retraining, incident: Incident) -> RefreshData | None:
+    """What runs before the training; None when the policy asks for nothing."""
+    if retraining.refresh is None:
+        return None
+    why = f"newest data first, for incident {incident.id}"
+    return situation.order(RefreshData, situation.workload.name, why, start=retraining.refresh.synapse.run())
 
 
 def model_of(situation: Situation) -> str:

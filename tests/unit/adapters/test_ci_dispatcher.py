@@ -8,6 +8,7 @@ import pytest
 from shared.adapters.azure_pipelines import AzurePipelines
 from shared.adapters.ci_dispatcher import CiDispatcher
 from shared.adapters.github_actions import GithubActions
+from shared.adapters.synapse_pipelines import SynapsePipelines
 from shared.domain.ci_runs import AzurePipelineRun, GithubDispatchRun
 from shared.domain.outcomes import Started, Unknown
 from shared.ports_dispatch import Earlier
@@ -24,15 +25,19 @@ PIPELINE = AzurePipelineRun(
 DISPATCHES = "/repos/contoso/flights/actions/workflows/retrain.yml/dispatches"
 
 
+def dispatcher_of(url, github):
+    pipelines = AzurePipelines(url, scripted.StaticCredential, 1.0, 15.0)
+    return CiDispatcher(github, pipelines, SynapsePipelines(url, scripted.StaticCredential, 1.0, 15.0))
+
+
 @pytest.fixture
 def dispatcher(azure):
-    pipelines = AzurePipelines(azure.url, scripted.StaticCredential, 1.0, 15.0)
-    return CiDispatcher(GithubActions(azure.url, "token", 1.0, 15.0), pipelines)
+    return dispatcher_of(azure.url, GithubActions(azure.url, "token", 1.0, 15.0))
 
 
 @pytest.mark.parametrize("start", [None, EVENT])
 async def test_without_a_token_it_says_which_setting_is_missing(start):
-    nowhere = CiDispatcher(None, AzurePipelines("https://127.0.0.1:9", scripted.StaticCredential, 1.0, 15.0))
+    nowhere = dispatcher_of("https://127.0.0.1:9", None)
     begun = await nowhere.begin(dispatch(start=start), NOW, FIRST)
     looked = await nowhere.look(dispatch(start=start), "run/1", NOW)
     for outcome in (begun, looked):

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
+from shared.domain.ci_runs import SynapseRun
 from shared.domain.policy import Policy
 from tests.unit.domain.builders import policy_with, raw_policy
 
@@ -71,3 +72,28 @@ def test_rows_are_counted_only_of_data_that_are_named():
         policy_with(retrain={"with": {"azure_ml": None, "github_workflow": WORKFLOW}, "requires": requires})
     trainer = {"azure_ml": None, "github_workflow": WORKFLOW, "labelled_data": "azureml:flights@latest"}
     assert policy_with(retrain={"with": trainer, "requires": requires})
+
+
+def test_data_may_be_refreshed_first():
+    synapse = {"workspace": "flights", "pipeline": "Refresh flights"}
+    assert policy_with().workloads[0].retrain.refresh is None
+    refresh = policy_with(retrain={"refresh": {"synapse": synapse}}).workloads[0].retrain.refresh
+    assert refresh.synapse.run() == SynapseRun(synapse="flights", pipeline="Refresh flights")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"workspace": "flights.example.com"},
+        {"workspace": "flights/x"},
+        {"workspace": "Flights"},
+        {"pipeline": "../x"},
+        {"pipeline": "a/b"},
+        {"pipeline": ""},
+        {"parameters": {"outerloop_command": "mine"}},
+    ],
+)
+def test_a_refresh_that_leads_elsewhere_is_a_fault(changes):
+    synapse = {"workspace": "flights", "pipeline": "Refresh flights", **changes}
+    with pytest.raises(ValidationError):
+        policy_with(retrain={"refresh": {"synapse": synapse}})

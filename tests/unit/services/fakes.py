@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from shared.adapters.sqlite_store import SqliteStore
-from shared.domain.commands import Training, kind_of
+from shared.domain.commands import RefreshData, Training, kind_of
 from shared.domain.decisions import Decision, Evaluation
 from shared.domain.facts import Facts, Incident, Version
 from shared.domain.ids import decision_id
@@ -311,7 +311,7 @@ def wanting(facts, commands):
     remedies = [
         Incident(id=f"of-{command.id}", kind="data_drift", state="remedying", opened_at=NOON, remedy=command.id)
         for command in commands
-        if isinstance(command, Training)
+        if isinstance(command, Training | RefreshData)
     ]
     facts = facts.with_version(waiting)
     for incident in remedies:
