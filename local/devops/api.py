@@ -87,6 +87,10 @@ class AzureDevOps:
         """A push starts the pipeline, with no parameters of anybody's."""
         return self._new(project, pipeline, {}, "individualCI")
 
+    def order(self, project: str, pipeline: int, parameters: dict[str, str]) -> Run:
+        """Somebody else starts the pipeline by hand."""
+        return self._new(project, pipeline, parameters, "manual")
+
     def _route(self, method: str, path: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
         async def guarded(request: Request) -> Response:
             if audience_of(request.headers.get("authorization", "")) != AUDIENCE:

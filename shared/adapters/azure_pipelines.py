@@ -17,7 +17,7 @@ from shared.ports_dispatch import Earlier
 
 API_VERSION = "7.1"
 SCOPE = "499b84ac-1321-427f-aa17-267ca6975798/.default"  # Azure DevOps, in every tenant
-BUILDS_MAX = "1000"  # of one pipeline since an order
+BUILDS_MAX = 1000  # of one pipeline since an order
 CLOCKS_DIFFER = timedelta(minutes=1)
 RUN = "run/"
 
@@ -77,11 +77,13 @@ class AzurePipelines:
         if ours:
             return self._started(min(ours), now)
         open_ones = [number for number, known in marks if known is None]
+        if not open_ones and len(builds) == BUILDS_MAX:
+            open_ones = [builds[-1]["id"]]  # there are more, and it may be any of them
         if not open_ones:
             return None
         reason = (
-            f"an earlier try may have started {where(run)}, and run {open_ones[0]} may be it: Azure DevOps does not show "
-            f"its parameter {MARK_INPUT}. Look whether it is, and ask for the retraining anew if it is not"
+            f"an earlier try may have started {where(run)}, and run {open_ones[0]} or one before may be it: Azure DevOps "
+            f"does not show its parameter {MARK_INPUT}. Look whether it is, and ask for the retraining anew if it is not"
         )
         return Failed(retryable=False, reason=reason)
 
@@ -92,7 +94,7 @@ class AzurePipelines:
             "reasonFilter": "manual",
             "minTime": f"{(since - CLOCKS_DIFFER).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
             "queryOrder": "queueTimeDescending",
-            "$top": BUILDS_MAX,
+            "$top": str(BUILDS_MAX),
             "api-version": API_VERSION,
         }
         found = await self._calls.get(f"{_place(run)}/_apis/build/builds", _meaning(now), **query)

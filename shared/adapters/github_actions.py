@@ -67,10 +67,12 @@ class GithubActions:
         if marked:
             return Started(operation=f"{RUN}{marked['id']}", look_again_at=now + self._poll)
         nameless = [one for one in runs if not shows_mark(_title(one))]
+        if not nameless and len(runs) == PAGE * PAGES_MAX:
+            nameless = runs[-1:]  # there are more, and it may be any of them
         if not nameless:
             return None
         shown = str(nameless[0].get("html_url") or nameless[0].get("id"))
-        reason = f"an earlier try may have started {where(run)}, and {shown} may be it: runs show no mark. {_how_to_show(run)}"
+        reason = f"an earlier try may have started {where(run)}, and {shown} or one before may be it: look whether it is. {_how_to_show(run)}"
         return Failed(retryable=False, reason=reason)
 
     async def _dispatch(self, run: GithubRun, mark: str, now: datetime) -> Outcome:

@@ -72,16 +72,19 @@ class SynapsePipelines:
             "lastUpdatedBefore": f"{(now + CLOCKS_DIFFER).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
             "filters": [{"operand": "PipelineName", "operator": "Equals", "values": [run.pipeline]}],
         }
-        runs = (await calls.post("/queryPipelineRuns", body, _meaning(now), **VERSION)).body.get("value") or []
+        found = (await calls.post("/queryPipelineRuns", body, _meaning(now), **VERSION)).body
+        runs = found.get("value") or []
         marks = [(one["runId"], (one.get("parameters") or {}).get(MARK_INPUT)) for one in runs if _is_ordered(one)]
         ours = next((run_id for run_id, known in marks if known == mark), None)
         if ours:
             return self._started(ours, now)
         open_one = next((run_id for run_id, known in marks if known is None), None)
+        if found.get("continuationToken"):
+            open_one = open_one or runs[-1]["runId"]  # there are more, and it may be any of them
         if open_one is None:
             return None
         reason = (
-            f"an earlier try may have started {where(run)}, and run {open_one} may be it: its parameters hold no mark. "
+            f"an earlier try may have started {where(run)}, and run {open_one} or one before may be it: its parameters hold no mark. "
             f"Declare the parameter {MARK_INPUT}, and ask for the retraining anew if it is not"
         )
         return Failed(retryable=False, reason=reason)

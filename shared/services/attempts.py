@@ -21,7 +21,7 @@ def may_begin(row: CommandRow, now: datetime) -> bool:
 
 def tried(row: CommandRow) -> bool:
     """Whether an earlier attempt may have had the effect. ``attempts`` counts the present one too."""
-    return row.attempts > 1 or row.outcome is not None
+    return row.attempts > 1 or not isinstance(row.outcome, Skipped | None)
 
 
 def again_at(row: CommandRow, outcome: Failed | Unknown, now: datetime, backoff: timedelta) -> datetime:

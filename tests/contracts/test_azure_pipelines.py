@@ -101,7 +101,7 @@ async def test_where_runs_do_not_show_their_parameters_nothing_is_started_twice(
     outcome = await step(world, command, FIND_AFTER.total_seconds())
     assert isinstance(outcome, Failed)
     assert not outcome.retryable
-    assert f"run {devops.runs[0].id} may be it" in outcome.reason
+    assert f"run {devops.runs[0].id} or one before may be it" in outcome.reason
     assert len(started(journal)) == 1
 
 
@@ -197,3 +197,15 @@ async def test_a_preview_of_what_would_be_refused_says_why(pipelines, world):
     refused = await pipelines.preview(replace(RETRAIN, pipeline=13), world.clock.now())
     assert isinstance(refused, Failed)
     assert "outerloop_command" in refused.reason
+
+
+async def test_among_more_runs_than_are_read_nothing_is_started_twice(world, devops, journal):
+    devops.faults.append(LOST)
+    command = await ordered(world, RETRAIN)
+    await step(world, command)
+    for number in range(1001):
+        devops.order(PROJECT, 12, {"outerloop_command": f"{number:024x}"})
+    outcome = await step(world, command, FIND_AFTER.total_seconds())
+    assert isinstance(outcome, Failed)
+    assert not outcome.retryable
+    assert len(started(journal)) == 1

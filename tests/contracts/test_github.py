@@ -268,3 +268,15 @@ async def test_among_many_runs_the_one_with_the_mark_is_found(world, github, jou
     again = await step(world, command, FIND_AFTER.total_seconds())
     assert again.operation == f"run/{github.repositories.runs[0].id}"
     assert len(started(journal)) == 1
+
+
+async def test_among_more_runs_than_are_read_nothing_is_started_twice(world, github, journal):
+    github.faults.append(LOST)
+    command = await ordered(world)
+    await step(world, command)
+    for number in range(301):
+        github.repositories.dispatch(REPOSITORY, "retrain.yml", "main", {"outerloop_command": f"{number:024x}"})
+    outcome = await step(world, command, FIND_AFTER.total_seconds())
+    assert isinstance(outcome, Failed)
+    assert "look whether it is" in outcome.reason
+    assert len(started(journal)) == 1

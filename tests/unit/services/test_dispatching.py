@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.outcomes import Failed, Started, Succeeded, Unknown
+from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
 from shared.ports_dispatch import Earlier
 from shared.services.attempts import FIND_AFTER, WAIT_MAX
 from shared.services.dispatching import LOOK_AGAIN, SHOWN_WITHIN
@@ -156,3 +156,11 @@ async def test_a_promotion_leaves_no_version_behind_and_is_done_with_its_run(wor
     await world.run(order)
     assert await world.run(order) == ENDED
     assert await world.store.documents("reservations/") == {}
+
+
+async def test_a_try_that_stood_back_was_none(world):
+    world.dispatcher.answers(KIND, Skipped(reason="late", until=NOON), UNDER_WAY)
+    await world.order(dispatch())
+    await world.run(dispatch())
+    await world.run(dispatch())
+    assert [told.tried for told in world.dispatcher.told] == [False, False]
