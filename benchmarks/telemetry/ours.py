@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from typing import Self
+from weakref import WeakKeyDictionary
 
 from benchmarks.decisions.policies import SHAPES
 from benchmarks.telemetry import material
@@ -24,6 +25,7 @@ from shared.telemetry.counting import RowCounter
 from shared.telemetry.latency import quantile_ms
 from shared.telemetry.partials import DataPartial, Delta, TrafficPartial
 from shared.telemetry.profiles import Counts, ReferenceProfile, decode_profile, encode_profile
+from shared.telemetry.row_types import RowTypes
 from shared.telemetry.scoring import PreparedReference, Scores, prepare, score, score_each
 from shared.telemetry.served import widened
 
@@ -43,6 +45,7 @@ class Known:
         self.windows = {deployment.key: (WINDOW,) for deployment in profiles}
         self.counters: dict[str, RowCounter] = {}
         self.decoders: dict[DeploymentRef, EventDecoder] = {}
+        self._by_types: WeakKeyDictionary[RowTypes, EventDecoder] = WeakKeyDictionary()
 
     def learn(self, rows: Iterable[RowsCollected]) -> None:
         """Have ready what the deployments of some rows need."""
@@ -61,7 +64,13 @@ class Known:
             oldest = next(iter(self.decoders))
             del self.decoders[oldest], self.counters[oldest.key]
         counter = self.counters[deployment.key] = RowCounter(decode_profile(self._profiles[deployment]))
-        self.decoders[deployment] = EventDecoder(counter.types.input_row, counter.types.output_row)
+        self.decoders[deployment] = self._decoder_of(counter.types)
+
+    def _decoder_of(self, types: RowTypes) -> EventDecoder:
+        found = self._by_types.get(types)
+        if found is None:
+            found = self._by_types[types] = EventDecoder(types.input_row, types.output_row)
+        return found
 
 
 NOBODY = Known({})
@@ -95,7 +104,9 @@ def state_of(bodies: Iterable[bytes], known: Known) -> Delta:
         batch.add(wishes.take(message, known.counters))
     delta = batch.delta()
     samples = wishes.drawn(known.counters, ACCEPTED)
-    return replace(delta, partials=(*delta.partials, *widened(delta.partials, known.windows)), samples=samples)
+    refs = {each.deployment for each in delta.partials if isinstance(each, TrafficPartial)}
+    watched = {ref.key: known.windows[ref.key] for ref in refs if ref.key in known.windows}
+    return replace(delta, partials=(*delta.partials, *widened(delta.partials, watched)), samples=samples)
 
 
 @cache

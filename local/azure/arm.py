@@ -29,7 +29,10 @@ _AUDIENCES = {
 
 @dataclass(frozen=True)
 class ArmRequest:
-    """What a handler sees: the names in the path, and the body already parsed. ``base_url`` is ours, for links."""
+    """What a handler sees: the names in the path, and the body already parsed. ``base_url`` is ours, for links.
+
+    Names of headers are in small letters; ``audience`` is whom the caller's token is for.
+    """
 
     base_url: str
     path: str
@@ -37,6 +40,8 @@ class ArmRequest:
     query: Mapping[str, str]
     body: dict[str, Any]
     found_scope: Scope | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    audience: str = ""
 
     @property
     def scope(self) -> Scope:
@@ -90,8 +95,8 @@ class Arm:
     async def __call__(self, request: Request) -> Response:
         """Answer one HTTP request; a refusal becomes ARM's error body."""
         try:
-            self._authorize(request.headers.get("authorization", ""))
-            answer = await self._dispatch(request)
+            audience = self._authorize(request.headers.get("authorization", ""))
+            answer = await self._dispatch(request, audience)
         except ArmError as error:
             return JSONResponse(error.body(), error.status)
         except Exception as error:  # noqa: BLE001 - the client must get ARM's shape; the log gets the trace
@@ -101,23 +106,25 @@ class Arm:
             return Response(status_code=answer.status, headers=dict(answer.headers))
         return JSONResponse(answer.body, answer.status, headers=dict(answer.headers))
 
-    def _authorize(self, header: str) -> None:
+    def _authorize(self, header: str) -> str:
+        """Whom the token is for, when that is us."""
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise ArmError(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
         audience = str(_claims(token).get("aud", "")).rstrip("/")
         if audience not in self._audiences:
             raise ArmError(401, "InvalidAuthenticationTokenAudience", f"The access token is for {audience!r}.")
+        return audience
 
-    async def _dispatch(self, request: Request) -> ArmAnswer:
+    async def _dispatch(self, request: Request, audience: str) -> ArmAnswer:
         path = request.url.path.rstrip("/")
         for route, pattern in self._routes:
             found = pattern.fullmatch(path)
             if found and route.method == request.method:
-                return await route.handler(await self._parse(request, path, found.groupdict()))
+                return await route.handler(await self._parse(request, path, found.groupdict(), audience))
         raise not_found("Resource", f"{request.method} {path}")
 
-    async def _parse(self, request: Request, path: str, names: dict[str, Any]) -> ArmRequest:
+    async def _parse(self, request: Request, path: str, names: dict[str, Any], audience: str) -> ArmRequest:
         return ArmRequest(
             base_url=f"{request.url.scheme}://{request.url.netloc}",
             path=path,
@@ -125,6 +132,8 @@ class Arm:
             query=request.query_params,
             body=_body(await request.body()),
             found_scope=self._scope(names),
+            headers=dict(request.headers),
+            audience=audience,
         )
 
     def _scope(self, names: dict[str, Any]) -> Scope | None:

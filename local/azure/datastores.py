@@ -36,6 +36,17 @@ class Datastores:
         """The folder of one job output, as Azure lays it out by default: ``azureml/{job}/{output}``."""
         return self.folder(scope) / "azureml" / job / output
 
+    def place(self, address: str, here: Scope) -> Path:
+        """Where an ``azureml://`` address of a blob store leads, whether or not something is there yet.
+
+        Raises:
+            ArmError: 400 for anything else.
+        """
+        place = self._place(address, here)
+        if place is None:
+            raise ArmError(400, "UserError", f"Not an address in a datastore: {address}")
+        return place
+
     def address(self, scope: Scope, path: str) -> str:
         """The long ``azureml://`` address of a path in a workspace's blob store."""
         return (

@@ -1,4 +1,4 @@
-"""Which online endpoints exist, how their traffic is split, and which deployments stand behind them.
+"""Which endpoints exist, how their traffic is split, and which deployments stand behind them.
 
 Owns the facts only, in memory. Knows nothing of HTTP, of ARM's shapes, or of the processes that serve: the ARM side
 (``online_endpoints``, ``online_deployments``) writes here, the scoring router reads.

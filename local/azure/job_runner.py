@@ -22,6 +22,7 @@ from local.azure.errors import ArmError
 from local.azure.events import run_completed, run_status_changed
 from local.azure.job_command import CommandError, fill_in
 from local.azure.jobs import Job
+from local.azure.tracking import now_ms
 
 _MODEL_OUTPUTS = {"custom_model", "mlflow_model", "triton_model"}
 _RUN_STATUS = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
@@ -89,8 +90,8 @@ class JobRunner:
         if job.status == "CancelRequested":
             self._end(job, "Canceled", effects)
             return
-        job.status, job.run.status = "Running", "RUNNING"
-        effects.record("job_started", job.id, command=job.properties.get("command"))
+        job.status, job.run.status, job.run.start_time = "Running", "RUNNING", now_ms()
+        effects.record("job_started", job.id, command=job.work.get("command"))
         effects.publish(run_status_changed(job.scope.id, job.facts(), "Running"))
         status = await self._attempt(job)
         if status == "Completed":
@@ -140,7 +141,7 @@ class JobRunner:
             name: self._input(job, entry) for name, entry in (job.properties.get("inputs") or {}).items() if entry
         }
         outputs = {name: str(self._output(job, name, entry)) for name, entry in _wanted_outputs(job).items()}
-        command = fill_in(job.properties["command"], inputs, outputs)
+        command = fill_in(job.work["command"], inputs, outputs)
         return Plan(command, self._code(job), self._variables(job))
 
     def _input(self, job: Job, entry: dict[str, Any]) -> str:
@@ -150,7 +151,10 @@ class JobRunner:
         return str(self._datastores.resolve(entry["uri"], job.scope, kind).resolve())
 
     def _output(self, job: Job, name: str, entry: dict[str, Any]) -> Path:
-        place = self._datastores.output(job.scope, job.name, name)
+        if entry.get("uri"):
+            place = self._datastores.place(entry["uri"], job.scope)
+        else:
+            place = self._datastores.output(job.scope, job.name, name)
         folder = place.parent if entry.get("jobOutputType") == "uri_file" else place
         folder.mkdir(parents=True, exist_ok=True)
         return place.resolve()
@@ -158,7 +162,7 @@ class JobRunner:
     def _code(self, job: Job) -> Path:
         folder = self._folder(job) / "code"
         folder.mkdir(parents=True, exist_ok=True)
-        if code := job.properties.get("codeId"):
+        if code := job.work.get("codeId"):
             shutil.copytree(self._datastores.resolve(code, job.scope, "codes"), folder, dirs_exist_ok=True)
         return folder
 
@@ -178,7 +182,7 @@ class JobRunner:
             "AZUREML_ARM_SUBSCRIPTION": scope.subscription,
             "AZUREML_ARM_RESOURCEGROUP": scope.group,
             "AZUREML_ARM_WORKSPACE_NAME": scope.name,
-            **(job.properties.get("environmentVariables") or {}),
+            **(job.work.get("environmentVariables") or {}),
         }
 
     def _folder(self, job: Job) -> Path:

@@ -1,4 +1,4 @@
-"""Command jobs: what was asked, how far it got, and what came of it.
+"""Jobs: what was asked, how far it got, and what came of it.
 
 Owns the records and the rule that a name means one job for ever. Knows neither HTTP nor processes.
 """
@@ -18,7 +18,10 @@ _IDENTITY = ("jobType", "command", "componentId", "codeId", "environmentId", "co
 
 @dataclass
 class Job:
-    """One job. ``properties`` is what was asked for; ``registered`` maps outputs to the versions they became."""
+    """One job. ``properties`` is what was asked for; ``registered`` maps outputs to the versions they became.
+
+    ``driver`` is what a job that names no command runs on this machine instead: it is shown to nobody.
+    """
 
     scope: Scope
     name: str
@@ -28,11 +31,17 @@ class Job:
     error: str = ""
     created: str = field(default_factory=timestamp)
     registered: dict[str, str] = field(default_factory=dict)
+    driver: dict[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """The ARM id."""
         return f"{self.scope.id}/jobs/{self.name}"
+
+    @property
+    def work(self) -> dict[str, Any]:
+        """What is run: what was asked for, and its driver."""
+        return self.properties | self.driver
 
     @property
     def ended(self) -> bool:

@@ -66,6 +66,7 @@ class Seed(_Part):
     components: list[ComponentFile] = Field(default_factory=list)
     data: list[Content] = Field(default_factory=list)
     codes: list[Content] = Field(default_factory=list)
+    models: list[Content] = Field(default_factory=list)
     endpoints: list[EndpointSeed] = Field(default_factory=list)
     hubs: list[str] = Field(default_factory=lambda: ["telemetry"], min_length=1)
     channels: list[str] = Field(default_factory=list)
@@ -84,6 +85,7 @@ def read_seed(path: Path) -> Seed:
     return seed.model_copy(
         update={
             "data": [each.model_copy(update={"folder": base / each.folder}) for each in seed.data],
+            "models": [each.model_copy(update={"folder": base / each.folder}) for each in seed.models],
             "codes": [each.model_copy(update={"folder": base / each.folder}) for each in seed.codes],
             "components": [each.model_copy(update={"path": base / each.path}) for each in seed.components],
         }
@@ -112,6 +114,8 @@ class Planter:
             self.add_code(code.workspace, code.name, code.version, code.folder)
         for data in seed.data:
             self.add_data(data.workspace, data.name, data.version, data.folder, data.tags)
+        for model in seed.models:
+            self._add_model(model)
         for component in seed.components:
             self._add_component(component)
 
@@ -136,6 +140,13 @@ class Planter:
             raise NotADirectoryError(folder)
         uri = f"https://local.blob.core.windows.net/code/{name}/{version}"
         self._everywhere(workspace, "codes", name, version, {"codeUri": uri}, folder)
+
+    def _add_model(self, model: Content) -> None:
+        """A model version that some earlier job made: it is there, and nobody is told of it."""
+        for scope in self._scopes(model.workspace):
+            address = self._datastores.link(scope, f"models/{model.name}/{model.version}", model.folder)
+            properties = {"modelType": "custom_model", "modelUri": address, "tags": dict(model.tags)}
+            self._add(scope, "models", model.name, model.version, properties, model.folder)
 
     def _add_component(self, file: ComponentFile) -> None:
         document = yaml.safe_load(file.path.read_text(encoding="utf-8"))

@@ -19,6 +19,8 @@ from starlette.routing import Route
 from local.azure.arm import Arm, Routed
 from local.azure.asset_api import AssetApi
 from local.azure.assets import Assets
+from local.azure.batch_api import BatchApi
+from local.azure.batch_invocations import BatchInvocations
 from local.azure.certificates import issue_certificates
 from local.azure.control import Behind, Control
 from local.azure.datastores import Datastores
@@ -91,6 +93,7 @@ class LocalAzure:
         self._smtp = SmtpSink(self._journal)
         self._topic = Topic()
         self._endpoints, self._jobs, self._operations = Endpoints(), Jobs(), Operations()
+        self._batch_endpoints = Endpoints()
         self._compose_assets()
         self._compose_scoring()
 
@@ -138,6 +141,8 @@ class LocalAzure:
             jobs,
             EndpointApi(self._endpoints, operations, serving, effects),
             DeploymentApi(self._endpoints, self._datastores, operations, serving, effects),
+            BatchApi(self._batch_endpoints, self._datastores, self._seed.computes, operations, effects),
+            BatchInvocations(self._batch_endpoints, self._jobs, self._datastores, tracking, self._runner),
             RegistryApi(registries, self._datastores, operations, effects),
             operations,
         ]

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.domain.commands import EndpointKind
+
 AssetKind = Literal["models", "environments", "codes", "components"]
 
 _WORKSPACE = re.compile(
@@ -76,14 +78,14 @@ def asset_id(workspace: str, kind: AssetKind, name: str, version: str) -> str:
     return f"{workspace.rstrip('/')}/{kind}/{name}/versions/{version}"
 
 
-def endpoint_id(workspace: str, endpoint: str) -> str:
-    """The ARM id of an online endpoint."""
-    return f"{workspace.rstrip('/')}/onlineEndpoints/{endpoint}"
+def endpoint_id(workspace: str, endpoint: str, kind: EndpointKind = "managed_online") -> str:
+    """The ARM id of an endpoint; batch endpoints are resources of their own type."""
+    return f"{workspace.rstrip('/')}/{'batch' if kind == 'batch' else 'online'}Endpoints/{endpoint}"
 
 
-def deployment_id(workspace: str, endpoint: str, deployment: str) -> str:
-    """The ARM id of a deployment of an online endpoint."""
-    return f"{endpoint_id(workspace, endpoint)}/deployments/{deployment}"
+def deployment_id(workspace: str, endpoint: str, deployment: str, kind: EndpointKind = "managed_online") -> str:
+    """The ARM id of a deployment of an endpoint."""
+    return f"{endpoint_id(workspace, endpoint, kind)}/deployments/{deployment}"
 
 
 def job_id(workspace: str, job: str) -> str:

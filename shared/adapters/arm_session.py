@@ -6,7 +6,7 @@ must do neither: repeats belong to the queue, and the lease has to outlast the w
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from azure.core import PipelineClient
@@ -97,24 +97,38 @@ class ArmCalls:
         """
         return self._send("PUT", path, api_version, body, {})
 
-    def post(self, path: str, body: Json | None = None, api_version: str | None = API_VERSION) -> Json:
-        """Ask for an action on a resource; raises like ``put``."""
-        return self._send("POST", path, api_version, body, {})
+    def post(self, path: str, body: Json | None = None, api_version: str | None = API_VERSION, **headers: str) -> Json:
+        """Ask for an action on a resource, with more headers if need be; raises like ``put``."""
+        return self._send("POST", path, api_version, body, {}, headers)
 
     def delete(self, path: str, api_version: str | None = API_VERSION) -> int:
         """Begin to delete a resource; the status: 200 and 204 are done, 202 is under way. Raises like ``put``."""
         return self._answer("DELETE", path, api_version, None, {}).status_code
 
-    def _send(self, method: str, path: str, api_version: str | None, body: Json | None, query: dict[str, str]) -> Json:
-        response = self._answer(method, path, api_version, body, query)
+    def _send(
+        self,
+        method: str,
+        path: str,
+        api_version: str | None,
+        body: Json | None,
+        query: dict[str, str],
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        response = self._answer(method, path, api_version, body, query, headers)
         return response.json() or {} if response.text().strip() else {}
 
     def _answer(
-        self, method: str, path: str, api_version: str | None, body: Json | None, query: dict[str, str]
+        self,
+        method: str,
+        path: str,
+        api_version: str | None,
+        body: Json | None,
+        query: dict[str, str],
+        headers: Mapping[str, str] | None = None,
     ) -> HttpResponse:
         url = path if path.startswith("https://") else f"{self._session.endpoint}{path}"
         params = {"api-version": api_version, **query} if api_version else query
-        request = HttpRequest(method, url, params=params, json=body)
+        request = HttpRequest(method, url, params=params, json=body, headers=dict(headers or {}))
         response = self._session.send(request, self._remaining_seconds())
         if not 200 <= response.status_code < 300:
             raise HttpResponseError(response=response)

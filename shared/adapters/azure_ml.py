@@ -18,17 +18,20 @@ from shared.adapters import azure_ml_endpoints as endpoints
 from shared.adapters import azure_ml_failures as failures
 from shared.adapters import azure_ml_jobs as jobs
 from shared.adapters import azure_ml_registry as registry
+from shared.adapters import batch_runs
 from shared.adapters.arm_names import asset_id
 from shared.adapters.azure_ml_client import Attempt, AzureMlClients
 from shared.adapters.mlflow_runs import read_run
 from shared.domain.commands import (
     Command,
+    CompareScores,
     DeployModel,
     RecordReference,
     RemoveDeployment,
     Retrain,
     RollBackTraffic,
     RunEvaluation,
+    ScoreBatch,
     SetTraffic,
     ShareEnvironment,
     ShareModel,
@@ -109,8 +112,10 @@ def _begin(command: WorkspaceCommand, attempt: Attempt) -> Outcome:
     match command:
         case ShareModel() | ShareEnvironment():
             return registry.begin_share(command, attempt)
-        case RunEvaluation() | Retrain():
+        case RunEvaluation() | CompareScores() | Retrain():
             return jobs.begin_job(command, attempt)
+        case ScoreBatch():
+            return batch_runs.begin_scoring(command, attempt)
         case DeployModel():
             return deployments.begin_deploy(command, attempt)
         case RemoveDeployment():
@@ -125,8 +130,10 @@ def _look(command: WorkspaceCommand, operation: str, attempt: Attempt) -> Outcom
     match command:
         case ShareModel() | ShareEnvironment():
             return registry.look_share(command, operation, attempt)
-        case RunEvaluation() | Retrain():
+        case RunEvaluation() | CompareScores() | Retrain():
             return jobs.look_job(command, operation, attempt)
+        case ScoreBatch():
+            return batch_runs.look_scoring(command, operation, attempt)
         case DeployModel():
             return deployments.look_deploy(command, operation, attempt)
         case RemoveDeployment():

@@ -40,6 +40,7 @@ class AzureMlClients:
         self._lock = threading.Lock()
         self._credential: TokenCredential | None = None
         self._session: ArmSession | None = None
+        self._data_plane: ArmSession | None = None
         self._workspaces: dict[str, Any] = {}
 
     @property
@@ -53,6 +54,14 @@ class AzureMlClients:
             if self._session is None:
                 self._session = ArmSession(self._token_source(), self._address("resource_manager", PUBLIC_ARM))
             return ArmCalls(self._session, self.call_timeout_seconds)
+
+    def data_plane_calls(self) -> ArmCalls:
+        """Calls of one command to endpoints that authenticate by Entra ID, with a fresh time budget."""
+        with self._lock:
+            if self._data_plane is None:
+                audience = self._address("aml_resource_id", PUBLIC_DATA_PLANE)
+                self._data_plane = ArmSession(self._token_source(), audience)
+            return ArmCalls(self._data_plane, self.call_timeout_seconds)
 
     def workspace(self, workspace: str) -> Any:
         """The MLClient of a workspace, by its ARM id; the same one every time.

@@ -1,4 +1,4 @@
-"""Deployments of online endpoints: ensuring the endpoint, creating, updating and deleting, and looking back at it.
+"""Deployments of endpoints: ensuring the endpoint, creating, updating and deleting, and looking back at it.
 
 Owns the deployment's document. Knows nothing of traffic beyond refusing to delete what takes some; uploads nothing.
 The phase of a started operation is its resource: the endpoint's id while the endpoint is made, then the deployment's.
@@ -7,7 +7,8 @@ Wire format: learn.microsoft.com/rest/api/azureml/online-deployments.
 
 from azure.core.exceptions import AzureError
 
-from shared.adapters.arm_names import AssetKind, asset_id, asset_name, complete_id, deployment_id, endpoint_id
+from shared.adapters import azure_ml_batch as batch
+from shared.adapters.arm_names import AssetKind, asset_id, asset_name, complete_id, deployment_id
 from shared.adapters.arm_session import Json
 from shared.adapters.azure_ml_client import Attempt
 from shared.adapters.azure_ml_endpoints import (
@@ -17,8 +18,9 @@ from shared.adapters.azure_ml_endpoints import (
     VERSION_TAG,
     create,
     marks,
-    shares,
+    place_of,
     state,
+    traffic_of,
 )
 from shared.domain.commands import DeployModel, RemoveDeployment
 from shared.domain.outcomes import Failed, Outcome, Succeeded
@@ -30,7 +32,7 @@ LOG_TEXT_MAX = 1500
 
 def begin_deploy(command: DeployModel, attempt: Attempt) -> Outcome:
     """Create the endpoint when there is none, else write the deployment."""
-    endpoint = attempt.arm.find(endpoint_id(command.workspace, command.endpoint))
+    endpoint = attempt.arm.find(place_of(command))
     if endpoint is None:
         return create(command, attempt.arm.get(command.workspace)["location"], attempt)
     return _after_endpoint(command, endpoint, attempt)
@@ -38,7 +40,7 @@ def begin_deploy(command: DeployModel, attempt: Attempt) -> Outcome:
 
 def look_deploy(command: DeployModel, operation: str, attempt: Attempt) -> Outcome:
     """Follow the endpoint's creation, then the deployment's."""
-    if operation == endpoint_id(command.workspace, command.endpoint):
+    if operation == place_of(command):
         return _after_endpoint(command, attempt.arm.get(operation), attempt)
     document = attempt.arm.get(operation)
     if state(document) not in FINAL_STATES:
@@ -50,13 +52,13 @@ def look_deploy(command: DeployModel, operation: str, attempt: Attempt) -> Outco
 
 def begin_removal(command: RemoveDeployment, attempt: Attempt) -> Outcome:
     """Delete a deployment without traffic; gone already: done."""
-    endpoint = attempt.arm.find(endpoint_id(command.workspace, command.endpoint))
+    endpoint = attempt.arm.find(place_of(command))
     if endpoint is None:
         return _gone(command)
-    share = shares(endpoint["properties"].get("traffic")).get(command.deployment, 0)
+    share = traffic_of(endpoint, command.endpoint_kind).get(command.deployment, 0)
     if share:
         return Failed(retryable=False, reason=f"deployment {command.deployment} still takes {share} % of the traffic")
-    resource = deployment_id(command.workspace, command.endpoint, command.deployment)
+    resource = _resource(command)
     if attempt.arm.find(resource) is None:
         return _gone(command)
     status = attempt.arm.delete(resource)
@@ -76,11 +78,11 @@ def look_removal(command: RemoveDeployment, operation: str, attempt: Attempt) ->
 def _after_endpoint(command: DeployModel, endpoint: Json, attempt: Attempt) -> Outcome:
     if state(endpoint) not in FINAL_STATES:
         if (endpoint.get("tags") or {}).get(FENCE_TAG) == command.id:
-            return attempt.started(endpoint_id(command.workspace, command.endpoint))
+            return attempt.started(place_of(command))
         return Failed(retryable=True, reason=f"busy: endpoint {command.endpoint} is {state(endpoint)}")
     if state(endpoint) != "Succeeded":
         return Failed(retryable=False, reason=f"endpoint {command.endpoint} is {state(endpoint)}")
-    resource = deployment_id(command.workspace, command.endpoint, command.deployment)
+    resource = _resource(command)
     present = attempt.arm.find(resource)
     if present is not None and (present.get("tags") or {}).get(FENCE_TAG) == command.id:
         if state(present) == "Succeeded":
@@ -94,19 +96,23 @@ def _after_endpoint(command: DeployModel, endpoint: Json, attempt: Attempt) -> O
 def _finished(command: DeployModel, document: Json, attempt: Attempt) -> Outcome:
     if state(document) == "Succeeded":
         return Succeeded(data={"deployment": command.deployment, "version": command.version})
-    log = _last_log_lines(command, attempt)
+    log = "" if command.endpoint_kind == "batch" else _last_log_lines(command, attempt)  # nothing runs of a batch one
     reason = f"deployment {command.deployment} of endpoint {command.endpoint} is {state(document)}"
     return Failed(retryable=False, reason=f"{reason}; its log ends with: {log}" if log else reason)
 
 
 def _last_log_lines(command: DeployModel, attempt: Attempt) -> str:
     """What the container said last, since the resource itself does not say why it failed; empty when that cannot be read."""
-    resource = deployment_id(command.workspace, command.endpoint, command.deployment)
+    resource = _resource(command)
     try:
         answer = attempt.arm.post(f"{resource}/getLogs", {"containerType": "InferenceServer", "tail": LOG_LINES})
     except AzureError:  # the failure itself is the outcome; its log is only a help
         return ""
     return str(answer.get("content") or "").strip()[-LOG_TEXT_MAX:]
+
+
+def _resource(command: DeployModel | RemoveDeployment) -> str:
+    return deployment_id(command.workspace, command.endpoint, command.deployment, command.endpoint_kind)
 
 
 def _gone(command: RemoveDeployment) -> Succeeded:
@@ -116,30 +122,43 @@ def _gone(command: RemoveDeployment) -> Succeeded:
 def _document(command: DeployModel, location: str, present: Json | None, attempt: Attempt) -> Json:
     """What is to be written. Probes, request settings and data collection of a present deployment are kept."""
     kept = {key: value for key, value in ((present or {}).get("properties") or {}).items() if key not in READ_ONLY}
-    ours: Json = {
+    tags = {**((present or {}).get("tags") or {}), **marks(command), VERSION_TAG: command.version}
+    if command.batch:
+        ours = batch.settings_of(command, command.batch) | {
+            "model": {"referenceType": "Id", "assetId": _whole_id(command, "models", command.model_ref, attempt)},
+            **_code(command, attempt),
+        }
+        return {"location": location, "tags": tags, "properties": {**kept, **ours}}
+    ours = {
         "endpointComputeType": "Managed",
         "model": _whole_id(command, "models", command.model_ref, attempt),
         "instanceType": command.instance_type,
         "scaleSettings": {"scaleType": "Default"},
         "environmentVariables": {**(kept.get("environmentVariables") or {}), **_variables(command)},
     }
-    if command.environment:  # an MLflow model brings its own environment and code
-        ours["environmentId"] = _whole_id(command, "environments", command.environment, attempt)
-    if command.code:
-        code = _whole_id(command, "codes", command.code, attempt)
-        ours["codeConfiguration"] = {"codeId": code, "scoringScript": command.scoring_script}
     return {
         "location": location,
         "kind": "Managed",
         "sku": {"name": "Default", "capacity": command.instance_count},
-        "tags": {**((present or {}).get("tags") or {}), **marks(command), VERSION_TAG: command.version},
-        "properties": {**kept, **ours},
+        "tags": tags,
+        "properties": {**kept, **ours, **_code(command, attempt)},
     }
+
+
+def _code(command: DeployModel, attempt: Attempt) -> Json:
+    """The environment and the code, as far as there are any: an MLflow model brings its own."""
+    found: Json = {}
+    if command.environment:
+        found["environmentId"] = _whole_id(command, "environments", command.environment, attempt)
+    if command.code:
+        code = _whole_id(command, "codes", command.code, attempt)
+        found["codeConfiguration"] = {"codeId": code, "scoringScript": command.scoring_script}
+    return found
 
 
 def _variables(command: DeployModel) -> dict[str, str]:
     """What the scoring script's data collector files its rows under."""
-    return {DEPLOYMENT_VARIABLE: deployment_id(command.workspace, command.endpoint, command.deployment)}
+    return {DEPLOYMENT_VARIABLE: _resource(command)}
 
 
 def _whole_id(command: DeployModel, kind: AssetKind, reference: str, attempt: Attempt) -> str:

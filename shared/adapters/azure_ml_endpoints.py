@@ -1,14 +1,16 @@
-"""Traffic of online endpoints: one write of the whole map, marked with the command that ordered it, and looking back at it.
+"""Traffic of endpoints: one write of the whole map, marked with the command that ordered it, and looking back at it.
 
 Owns the endpoint's document and its fence tag. Knows nothing of deployments' contents, leases or retries.
+All of the traffic of a batch endpoint is its default deployment (``azure_ml_batch``).
 A document that was read is written back whole, so that settings which Outerloop does not know (mirroring, network) survive.
 Wire format: learn.microsoft.com/rest/api/azureml/online-endpoints.
 """
 
+from shared.adapters import azure_ml_batch as batch
 from shared.adapters.arm_names import endpoint_id
 from shared.adapters.arm_session import Json
 from shared.adapters.azure_ml_client import Attempt
-from shared.domain.commands import EndpointCommand, RollBackTraffic, SetTraffic
+from shared.domain.commands import EndpointCommand, EndpointKind, RollBackTraffic, SetTraffic
 from shared.domain.outcomes import Failed, Outcome, Started, Succeeded
 
 FENCE_TAG = "outerloop.command"
@@ -25,13 +27,13 @@ def begin_traffic(command: TrafficCommand, attempt: Attempt) -> Outcome:
     wanted = shares(command.traffic)
     if sum(wanted.values()) not in {0, 100} or min(wanted.values(), default=0) < 0:
         return Failed(retryable=False, reason=f"traffic must sum to 0 or 100, not {sum(wanted.values())}")
-    resource = endpoint_id(command.workspace, command.endpoint)
+    resource = place_of(command)
     document = attempt.arm.get(resource)
     if state(document) not in FINAL_STATES:
         return _busy_or_ours(command, document, attempt)
-    if state(document) == "Succeeded" and shares(document["properties"].get("traffic")) == wanted:
+    if state(document) == "Succeeded" and traffic_of(document, command.endpoint_kind) == wanted:
         return _as_ordered(command)
-    attempt.arm.put(resource, _with_traffic(document, wanted, marks(command)))
+    attempt.arm.put(resource, _with_traffic(command, document, wanted))
     return attempt.started(resource)
 
 
@@ -42,7 +44,7 @@ def look_traffic(command: TrafficCommand, operation: str, attempt: Attempt) -> O
         return attempt.started(operation)
     if state(document) != "Succeeded":
         return Failed(retryable=True, reason=f"the endpoint is {state(document)} after the traffic write")
-    found = shares(document["properties"].get("traffic"))
+    found = traffic_of(document, command.endpoint_kind)
     if found == shares(command.traffic):
         return _as_ordered(command)
     owner = (document.get("tags") or {}).get(FENCE_TAG, "nobody that left a mark")
@@ -54,13 +56,15 @@ def look_traffic(command: TrafficCommand, operation: str, attempt: Attempt) -> O
 
 
 def create(command: EndpointCommand, location: str, attempt: Attempt) -> Started:
-    """Create an endpoint with key authentication and without traffic."""
-    resource = endpoint_id(command.workspace, command.endpoint)
+    """Create an endpoint without traffic: an online one with key authentication, a batch one, which has no keys, by token."""
+    resource = place_of(command)
     body = {
         "location": location,
         "identity": {"type": "SystemAssigned"},
         "tags": marks(command),
-        "properties": {"authMode": "Key", "traffic": {}},
+        "properties": {"authMode": "Key", "traffic": {}}
+        if command.endpoint_kind != "batch"
+        else {"authMode": "AADToken"},
     }
     attempt.arm.put(resource, body)
     return attempt.started(resource)
@@ -89,7 +93,7 @@ def shown(traffic: dict[str, int]) -> str:
 def _busy_or_ours(command: TrafficCommand, document: Json, attempt: Attempt) -> Outcome:
     owner = (document.get("tags") or {}).get(FENCE_TAG)
     if owner == command.id:
-        return attempt.started(endpoint_id(command.workspace, command.endpoint))
+        return attempt.started(place_of(command))
     return Failed(retryable=True, reason=f"busy: endpoint {command.endpoint} is {state(document)}, marked by {owner}")
 
 
@@ -97,7 +101,17 @@ def _as_ordered(command: TrafficCommand) -> Succeeded:
     return Succeeded(data={"traffic": shown(command.traffic)})
 
 
-def _with_traffic(document: Json, traffic: dict[str, int], tags: dict[str, str]) -> Json:
+def place_of(command: EndpointCommand) -> str:
+    """The ARM id of a command's endpoint."""
+    return endpoint_id(command.workspace, command.endpoint, command.endpoint_kind)
+
+
+def traffic_of(document: Json, kind: EndpointKind) -> dict[str, int]:
+    """The traffic map of an endpoint's document, without its zeros."""
+    return batch.default_of(document) if kind == "batch" else shares(document["properties"].get("traffic"))
+
+
+def _with_traffic(command: TrafficCommand, document: Json, traffic: dict[str, int]) -> Json:
     """The document as it is to be written: what the service computes is left out, as its schema demands."""
     properties = {key: value for key, value in document["properties"].items() if key not in READ_ONLY}
     kept = {key: document[key] for key in ("location", "kind", "sku") if document.get(key)}
@@ -105,8 +119,10 @@ def _with_traffic(document: Json, traffic: dict[str, int], tags: dict[str, str])
     return {
         **kept,
         **identity,
-        "tags": {**(document.get("tags") or {}), **tags},
-        "properties": {**properties, "traffic": traffic},
+        "tags": {**(document.get("tags") or {}), **marks(command)},
+        "properties": batch.with_default(properties, traffic)
+        if command.endpoint_kind == "batch"
+        else {**properties, "traffic": traffic},
     }
 
 

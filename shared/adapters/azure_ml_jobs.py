@@ -15,10 +15,10 @@ from shared.adapters.arm_session import Json
 from shared.adapters.azure_ml_client import Attempt
 from shared.adapters.azure_ml_endpoints import FENCE_TAG, WORKLOAD_TAG
 from shared.adapters.mlflow_runs import failure_of, read_run
-from shared.domain.commands import Retrain, RunEvaluation
+from shared.domain.commands import CompareScores, Retrain, RunEvaluation
 from shared.domain.outcomes import Failed, Outcome, Succeeded
 
-JobCommand = Retrain | RunEvaluation
+JobCommand = Retrain | RunEvaluation | CompareScores
 
 COMPUTE_TAG = "outerloop.compute"  # a component may name its cluster by this tag; without it the job runs serverless
 SERVERLESS = "serverless"
@@ -57,7 +57,7 @@ def look_job(command: JobCommand, operation: str, attempt: Attempt) -> Outcome:
         case "Completed":
             return _completed(command, operation, document, attempt)
         case "Failed" | "Canceled" as status:
-            reason = f"job {operation} is {status}: {_why(command, operation, document, attempt)}"
+            reason = f"job {operation} is {status}: {why(command.workspace, operation, document, attempt)}"
             return Failed(retryable=False, reason=reason, data={"job": operation})
         case _:
             return attempt.started(operation)
@@ -73,11 +73,11 @@ def _completed(command: JobCommand, job: str, document: Json, attempt: Attempt) 
     return Succeeded(data=data)
 
 
-def _why(command: JobCommand, job: str, document: Json, attempt: Attempt) -> str:
+def why(workspace: str, job: str, document: Json, attempt: Attempt) -> str:
     """The job's error: some API versions show it on the job itself, all keep it in the run history."""
     shown = str((document["properties"].get("error") or {}).get("message") or "")
-    why = shown or failure_of(attempt.arm, command.workspace, job) or "the run's log says why"
-    line = " ".join(why.split())
+    told = shown or failure_of(attempt.arm, workspace, job) or "the run's log says why"
+    line = " ".join(told.split())
     # Logs say at their end what went wrong, services at their beginning.
     return (
         line
@@ -115,7 +115,7 @@ def _job(command: JobCommand, component: Any) -> Any:
     common = {
         "name": command.id,
         "display_name": f"{command.workload}: {component.name}",
-        "experiment_name": command.experiment if isinstance(command, Retrain) else f"{command.workload}-evaluation",
+        "experiment_name": _experiment(command),
         "tags": {FENCE_TAG: command.id, WORKLOAD_TAG: command.workload},
         "inputs": _inputs(command, component.inputs),
         "outputs": _outputs(command, component),
@@ -123,7 +123,7 @@ def _job(command: JobCommand, component: Any) -> Any:
     match component.type:
         case "command":
             return _command_job(common, component)
-        case "pipeline" if isinstance(command, RunEvaluation):
+        case "pipeline" if not isinstance(command, Retrain):
             raise MalformedNameError(
                 f"component {component.name} is a pipeline, whose metrics are those of its steps: an evaluation has to be a command"
             )
@@ -157,6 +157,16 @@ def _command_job(common: Mapping[str, Any], component: Any) -> Any:
     )
 
 
+def _experiment(command: JobCommand) -> str:
+    match command:
+        case Retrain():
+            return command.experiment
+        case RunEvaluation():
+            return f"{command.workload}-evaluation"
+        case CompareScores():
+            return f"{command.workload}-comparison"
+
+
 def _command_line(template: str, inputs: Mapping[str, Any]) -> str:
     """The component's command without its optional groups ``$[[ ]]``: a job on its own is not known to resolve them."""
 
@@ -183,6 +193,8 @@ def _inputs(command: JobCommand, declared: Mapping[str, Any]) -> dict[str, Any]:
     match command:
         case RunEvaluation():
             offered |= {"model": command.model_ref, "champion": command.champion_ref, "on": command.on}
+        case CompareScores():
+            offered |= {"candidate": command.candidate, "champion": command.champion}
         case Retrain():
             added = command.inputs
     unknown = ", ".join(sorted(set(added) - set(declared)))

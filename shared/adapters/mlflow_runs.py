@@ -16,10 +16,14 @@ from shared.adapters.arm_session import ArmCalls, Json
 
 @dataclass(frozen=True)
 class Run:
-    """One run. ``metrics`` are the last values logged; those that are not finite are left out: they are no evidence."""
+    """One run. ``metrics`` are the last values logged; those that are not finite are left out: they are no evidence.
+
+    ``seconds`` is from its start to its end; None while it has no end.
+    """
 
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
+    seconds: float | None = None
 
 
 def read_run(arm: ArmCalls, workspace: str, run: str) -> Run:
@@ -34,7 +38,13 @@ def read_run(arm: ArmCalls, workspace: str, run: str) -> Run:
     return Run(
         metrics={key: value for key, value in metrics.items() if math.isfinite(value)},
         tags={tag["key"]: str(tag["value"]) for tag in data.get("tags") or []},
+        seconds=_seconds(answer["run"].get("info") or {}),
     )
+
+
+def _seconds(info: Json) -> float | None:
+    start, end = info.get("start_time"), info.get("end_time")  # milliseconds since 1970, as numbers or as text
+    return (int(end) - int(start)) / 1000 if start and end else None
 
 
 def failure_of(arm: ArmCalls, workspace: str, run: str) -> str:

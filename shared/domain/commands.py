@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Literal
 
 from shared.domain.ci_runs import CiRun, SynapseRun
-from shared.domain.values import Value
+from shared.domain.values import Part, Value
 
 OnUnknown = Literal["same_key", "find_mark", "repeat", "escalate"]
+EndpointKind = Literal["managed_online", "batch"]
 
 
 class Command(Value, frozen=True, kw_only=True):
@@ -22,10 +23,14 @@ class Command(Value, frozen=True, kw_only=True):
 
 
 class EndpointCommand(Command, frozen=True, kw_only=True):
-    """An order to one online endpoint: executed under the endpoint's lease."""
+    """An order to one endpoint; every write is executed under the endpoint's lease.
+
+    Of a batch endpoint, all of the traffic is its default deployment: who invokes it and names none gets that one.
+    """
 
     workspace: str
     endpoint: str
+    endpoint_kind: EndpointKind = "managed_online"
 
 
 class ShareModel(Command, frozen=True, kw_only=True):
@@ -68,6 +73,37 @@ class ReadCollected(Command, frozen=True, kw_only=True):
     bytes_max: int
 
 
+class ReadReferenced(Command, frozen=True, kw_only=True):
+    """Count the rows of one collector event, which lie in a blob of at most so many bytes.
+
+    ``event`` names it in the store, which knows whether it was counted: a repeat counts nothing twice, nor does the order of
+    another workload. The other fields are what the event says of its rows. ``storage`` is the account's ARM id.
+    """
+
+    event: str
+    storage: str
+    container: str
+    path: str
+    bytes_max: int
+    workspace: str
+    endpoint: str
+    deployment: str
+    collection: str
+    correlation_id: str
+    content_range: str
+    at: datetime
+
+
+class BatchSettings(Part, frozen=True, kw_only=True):
+    """Where a batch deployment scores: a cluster of the workspace, and how its work is cut."""
+
+    compute: str
+    mini_batch_size: int
+    concurrency: int
+    error_threshold: int
+    timeout_seconds: int
+
+
 class DeployModel(EndpointCommand, frozen=True, kw_only=True):
     """Create or update one deployment of an endpoint. It takes no traffic by itself."""
 
@@ -79,6 +115,7 @@ class DeployModel(EndpointCommand, frozen=True, kw_only=True):
     scoring_script: str
     instance_type: str
     instance_count: int
+    batch: BatchSettings | None = None
 
 
 class RemoveDeployment(EndpointCommand, frozen=True, kw_only=True):
@@ -94,6 +131,30 @@ class CheckEndpoint(EndpointCommand, frozen=True, kw_only=True):
     deployment: str
     requests: int
     payload: str  # the name of a file beside the policy
+
+
+class ScoreBatch(EndpointCommand, frozen=True, kw_only=True):
+    """Invoke one deployment of a batch endpoint on an input. The run has the command's id as its name and in its output folder.
+
+    The invocation takes no token of ours: a second attempt looks for that name first. ``until`` bounds the waiting.
+    """
+
+    deployment: str
+    data: str
+    until: datetime
+
+
+class CompareScores(Command, frozen=True, kw_only=True):
+    """Start the job that compares what two batch runs wrote about one input. Its name is the command's id.
+
+    ``candidate`` and ``champion`` are the addresses of their output folders; without a champion the latter is empty.
+    """
+
+    workspace: str
+    component: str
+    candidate: str
+    champion: str
+    data: str
 
 
 class RunEvaluation(Command, frozen=True, kw_only=True):
@@ -193,9 +254,12 @@ ON_UNKNOWN: dict[type[Command], OnUnknown] = {
     ShareEnvironment: "same_key",
     RecordReference: "repeat",
     ReadCollected: "same_key",
+    ReadReferenced: "same_key",
     DeployModel: "same_key",
     RemoveDeployment: "same_key",
     CheckEndpoint: "repeat",
+    ScoreBatch: "find_mark",
+    CompareScores: "same_key",
     RunEvaluation: "same_key",
     Retrain: "same_key",
     RefreshData: "find_mark",

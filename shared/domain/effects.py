@@ -5,11 +5,13 @@ Owns the grouping only; an execution service dispatches on it, and a type checke
 
 from shared.domain.commands import (
     CheckEndpoint,
+    CompareScores,
     DeployModel,
     DispatchPromotion,
     DispatchTraining,
     Notify,
     ReadCollected,
+    ReadReferenced,
     RecordReference,
     RefreshData,
     RemoveDeployment,
@@ -17,13 +19,14 @@ from shared.domain.commands import (
     Retrain,
     RollBackTraffic,
     RunEvaluation,
+    ScoreBatch,
     SetTraffic,
     ShareEnvironment,
     ShareModel,
 )
 
 EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic
-WorkspaceCommand = ShareModel | ShareEnvironment | RunEvaluation | Retrain | EndpointWrite
+WorkspaceCommand = ShareModel | ShareEnvironment | RunEvaluation | ScoreBatch | CompareScores | Retrain | EndpointWrite
 Dispatch = RefreshData | DispatchTraining | DispatchPromotion
 Message = RequestApproval | Notify
-AnyCommand = WorkspaceCommand | Dispatch | RecordReference | ReadCollected | CheckEndpoint | Message
+AnyCommand = WorkspaceCommand | Dispatch | RecordReference | ReadCollected | ReadReferenced | CheckEndpoint | Message

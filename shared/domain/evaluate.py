@@ -29,6 +29,7 @@ from shared.domain.rules import (
     absence,
     approval,
     azure_monitor,
+    batch,
     budget,
     by_hand,
     collected_files,
@@ -40,6 +41,7 @@ from shared.domain.rules import (
     operator,
     promotion,
     quiet,
+    referenced_rows,
     remedy,
     rollback,
     rollout,
@@ -67,6 +69,7 @@ from shared.domain.silences import SilenceAdded, SilenceExpired
 from shared.domain.situation import Ruling, Setting, Situation, because, evaluation
 from shared.domain.telemetry_signals import (
     PerformanceMeasured,
+    RowsReferenced,
     TelemetryFellSilent,
     TelemetryResumed,
     TelemetrySignal,
@@ -146,6 +149,8 @@ def _on_telemetry(situation: Situation, signal: TelemetrySignal) -> Ruling:
             return absence.on_silent(situation, signal)
         case TelemetryResumed():
             return absence.on_resumed(situation, signal)
+        case RowsReferenced():
+            return referenced_rows.on_referenced(situation, signal)
 
 
 def _on_platform(situation: Situation, signal: ModelDeployed | PlatformSignal) -> Ruling:
@@ -229,7 +234,8 @@ def _on_operator(situation: Situation, signal: OperatorAsked | SilenceAdded | Si
 def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
     match signal.command_kind:
         case "SetTraffic":
-            return rollout.on_traffic_set(situation, signal)
+            in_force = batch.on_default_set if situation.workload.scores_in_batches else rollout.on_traffic_set
+            return in_force(situation, signal)
         case "RollBackTraffic":
             return rollback.on_finished(situation, signal)
         case "Retrain" | "DispatchTraining":
@@ -238,15 +244,18 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
             return remedy.on_refreshed(situation, signal)
         case "ReadCollected":
             return collected_files.on_read(situation, signal)
+        case "ReadReferenced":
+            return referenced_rows.on_read(situation, signal)
     measured = next((known for known in situation.facts.incidents if known.verification == signal.command_id), None)
     if measured:
         return remedy.on_measured(situation, signal, measured)
     version = _waiting(situation, signal)
     if version is None:
         return operator.on_other_finished(situation, signal)
-    if version.state in ("deploying", "probing"):
-        return rollout.on_finished(situation, signal, version)
-    return promotion.on_finished(situation, signal, version)
+    if version.state not in ("deploying", "probing"):
+        return promotion.on_finished(situation, signal, version)
+    in_production = batch.on_finished if situation.workload.scores_in_batches else rollout.on_finished
+    return in_production(situation, signal, version)
 
 
 def _waiting(situation: Situation, signal: CommandFinished) -> Version | None:
@@ -259,6 +268,8 @@ def _on_elapsed(situation: Situation, signal: HoldElapsed | ScheduleElapsed) -> 
     match signal.purpose:
         case "bake":
             return rollout.on_bake(situation, signal)
+        case "comparison":
+            return batch.on_retry(situation, signal)
         case "standby_expiry":
             return rollout.on_standby_ended(situation, signal)
         case "approval_expiry":

@@ -9,6 +9,7 @@ from typing import Literal
 
 from shared.domain.arrivals import Arrivals
 from shared.domain.budget_facts import BudgetFreeze, BudgetPeriod
+from shared.domain.comparison_facts import Comparison
 from shared.domain.image_facts import Image
 from shared.domain.lifecycle import VersionEvent, VersionState, move
 from shared.domain.silences import Silence
@@ -79,6 +80,7 @@ class Version(Part, frozen=True, kw_only=True):
     awaiting: tuple[str, ...] = ()  # commands that must finish before the next step
     deployment: str = ""  # in production
     environment: str = ""  # in the registry, once it was shared: the same in staging and in production
+    comparison: Comparison | None = None  # of a batch workload, with the champion on the same input
 
     def after(self, event: VersionEvent, now: datetime) -> "Version":
         """This version after an event. Raises IllegalMoveError."""

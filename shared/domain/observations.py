@@ -53,6 +53,28 @@ class RowsCollected(msgspec.Struct, frozen=True, gc=False):
     rows: Sequence[dict[str, Any]]
 
 
+class RowsElsewhere(msgspec.Struct, frozen=True, gc=False):
+    """Rows of one collector event that lie in a blob, and all that the event says of them.
+
+    ``account`` (a storage account's name) and ``container`` are empty when the event leaves them open: those of the collector.
+    """
+
+    deployment: DeploymentRef
+    at: datetime
+    collection: str
+    correlation_id: str
+    event_id: str
+    content_range: str
+    account: str
+    container: str
+    path: str
+
+    @property
+    def named(self) -> str:
+        """The blob, as a message names it."""
+        return "/".join(part for part in (self.account, self.container, self.path) if part)
+
+
 @dataclass(frozen=True, slots=True)
 class RowsRefused:
     """Telemetry that could not be read, by reason: counted, and the first of each kept."""
@@ -69,6 +91,7 @@ class Telemetry:
     requests: tuple[RequestServed, ...] = ()
     rows: tuple[RowsCollected, ...] = ()
     refused: tuple[RowsRefused, ...] = ()
+    elsewhere: tuple[RowsElsewhere, ...] = ()
 
 
 class TrafficSample(Part, frozen=True, kw_only=True):

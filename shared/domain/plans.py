@@ -8,11 +8,13 @@ from typing import assert_never
 
 from shared.domain.commands import (
     CheckEndpoint,
+    CompareScores,
     DeployModel,
     DispatchPromotion,
     DispatchTraining,
     Notify,
     ReadCollected,
+    ReadReferenced,
     RecordReference,
     RefreshData,
     RemoveDeployment,
@@ -20,6 +22,7 @@ from shared.domain.commands import (
     Retrain,
     RollBackTraffic,
     RunEvaluation,
+    ScoreBatch,
     SetTraffic,
     ShareEnvironment,
     ShareModel,
@@ -27,6 +30,8 @@ from shared.domain.commands import (
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts
 from shared.domain.references import deployment_name
+
+Hearing = ReadCollected | ReadReferenced
 
 
 def stale(command: AnyCommand, facts: Facts) -> str:
@@ -42,6 +47,8 @@ def stale(command: AnyCommand, facts: Facts) -> str:
             | DispatchPromotion()
             | DeployModel()
             | CheckEndpoint()
+            | ScoreBatch()
+            | CompareScores()
         ):
             return "" if _awaited(command, facts) else "no version waits for this any more"
         case RunEvaluation():
@@ -54,7 +61,7 @@ def stale(command: AnyCommand, facts: Facts) -> str:
             return _in_use(command, facts)
         case RequestApproval():
             return "" if _still_open(command, facts) else "the question is closed"
-        case RollBackTraffic() | Notify() | ReadCollected():
+        case RollBackTraffic() | Notify() | ReadCollected() | ReadReferenced():
             return ""
         case _:
             assert_never(command)
@@ -66,7 +73,7 @@ def waits(command: AnyCommand, facts: Facts) -> str:
     A pause stops everything but rollback and notification, and a question to a person is a notification. What is counted
     is heard, not done: files are read on, as hubs are.
     """
-    if not facts.paused or isinstance(command, RollBackTraffic | Notify | RequestApproval | ReadCollected):
+    if not facts.paused or isinstance(command, RollBackTraffic | Notify | RequestApproval | Hearing):
         return ""
     return "the workload is paused"
 

@@ -22,6 +22,7 @@ from shared.domain.policy_faults import same_names, shared_endpoints, shared_mod
 from shared.domain.policy_images import Images
 from shared.domain.policy_index import Address, PolicyIndex
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security
+from shared.domain.policy_kinds import unfit_kinds
 from shared.domain.policy_monitoring import Monitored, rules_in_the_way, unfit_rules
 from shared.domain.policy_performance import Fairness, LabelledRule
 from shared.domain.policy_promotion import ImageCheck, Promotion
@@ -92,6 +93,7 @@ class Workload(Section):
             [
                 *unfit_rules(self.task, self.monitoring, may_retrain=self.retrain is not None),
                 *rules_in_the_way(self.monitoring),
+                *unfit_kinds(self.environments, self.deployment, self.promotion),
                 *self._awaits_files_in_vain(),
                 *self._scans_nothing(),
             ]
@@ -109,6 +111,11 @@ class Workload(Section):
             if isinstance(check, ImageCheck) and self.images is None:
                 text = "image_scan looks at the images that the workload's images: watches: add that section"
                 yield FaultAtError(text, "promotion", "staging", "checks", number)
+
+    @property
+    def scores_in_batches(self) -> bool:
+        """Whether production is a batch endpoint: it has a default deployment, and no requests to watch."""
+        return self.environments.production.kind == "batch"
 
     @cached_property
     def drift_rules(self) -> tuple[DataDrift, ...]:

@@ -4,10 +4,11 @@ Owns the grammar of these sections. Knows no endpoint that exists (``adapters``)
 """
 
 import re
-from typing import Literal
 
 from pydantic import Field, model_validator
 
+from shared.domain.commands import EndpointKind
+from shared.domain.policy_batch import BatchCluster
 from shared.domain.policy_index import plain_id
 from shared.domain.policy_section import FaultAtError, Section
 from shared.domain.policy_texts import ResourceId, StorageId
@@ -21,7 +22,10 @@ class Environment(Section):
 
     workspace: ResourceId
     endpoint: str = ""
-    kind: Literal["managed_online"] = "managed_online"
+    kind: EndpointKind = Field(
+        default="managed_online",
+        description="batch: scored by jobs on a cluster; of staging and production alike, with deployment.batch and promotion.comparison",
+    )
 
     @property
     def place(self) -> tuple[str, str]:
@@ -42,6 +46,12 @@ class Collector(Section):
         description="which holds all its files; by default modelDataCollector/ENDPOINT, where Azure ML's collector writes",
     )
     file_mib_max: int = Field(default=1024, ge=1, description="how much of one file is read, in MiB")
+    event_mib_max: int = Field(
+        default=16,
+        ge=1,
+        le=32,
+        description="the largest blob with the rows of one event (dataref) that is read, in MiB",
+    )
 
 
 class Production(Environment):
@@ -57,6 +67,17 @@ class Production(Environment):
         folder = (collector.folder or f"{COLLECTED_IN}/{self.endpoint}").lower()
         # A client may resolve dots in a path: what was in the folder would then be elsewhere.
         return path.lower().startswith(f"{folder}/") and not {".", "..", ""} & set(path.split("/"))
+
+    def keeps(self, account: str, container: str, path: str) -> tuple[str, str, str] | None:
+        """Account's id, container and path of a blob by the account's name, if it lies where the collector writes; else None.
+
+        An empty account or container is the collector's own.
+        """
+        collector = self.collector
+        if collector is None or account.lower() not in ("", plain_id(collector.storage).rpartition("/")[2]):
+            return None
+        within = container or collector.container
+        return (collector.storage, within, path) if self.collects(collector.storage, within, path) else None
 
     @model_validator(mode="after")
     def _is_collected_somewhere(self) -> "Production":
@@ -86,6 +107,7 @@ class Deployment(Section):
     )
     instance_type: str = "Standard_DS3_v2"
     instance_count: int = Field(default=1, ge=1, le=50)
+    batch: BatchCluster | None = Field(default=None, description="of a workload whose endpoints are of the kind batch")
 
     @model_validator(mode="after")
     def _shares_what_a_workspace_has(self) -> "Deployment":

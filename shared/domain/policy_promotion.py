@@ -16,6 +16,7 @@ from shared.domain.ci_runs import (
     GithubDispatchRun,
     GithubWorkflowRun,
 )
+from shared.domain.policy_batch import ComparisonRun
 from shared.domain.policy_ci import PIPELINES, PipelineChoice
 from shared.domain.policy_faults import out_of_bounds
 from shared.domain.policy_infrastructure import Severity
@@ -160,6 +161,9 @@ class Promotion(Section):
     staging: Staging
     approval: Approval
     rollout: Rollout = Rollout()
+    comparison: ComparisonRun | None = Field(
+        default=None, description="of a workload whose endpoints are of the kind batch: what it has instead of steps"
+    )
 
     def run(self, given: Mapping[str, str]) -> CiRun | None:
         """The pipeline that promotes to staging, told what the loop gives; None when the app does it."""

@@ -43,7 +43,7 @@ from shared.domain.signals import (
     Signal,
 )
 from shared.domain.silences import SilenceAdded, SilenceExpired
-from shared.domain.telemetry_signals import PerformanceMeasured, TelemetryFellSilent, TelemetryResumed, WindowClosed
+from shared.domain.telemetry_signals import TelemetrySignal, WindowClosed
 
 UNMATCHED = "unmatched"
 
@@ -183,7 +183,7 @@ def places_of(signal: Signal) -> tuple[str, ...]:
     match signal:
         case ModelRegistered() | ModelDeployed() | JobStatusChanged() | MonitorBreached() | MonitorRecovered():
             return (signal.workspace,)
-        case WindowClosed() | PerformanceMeasured() | TelemetryFellSilent() | TelemetryResumed():
+        case _ if isinstance(signal, TelemetrySignal):
             return (signal.workspace,)
         case AlertFired() | AlertResolved() | SecurityAlertRaised() | VulnerabilityFound() | PlatformHealthChanged():
             return signal.targets
@@ -219,7 +219,7 @@ def _concerned(policy: Policy, signal: Signal) -> tuple[Workload, ...]:
     match signal:
         case ModelRegistered():
             return index.registering(signal.workspace, signal.model_name)
-        case WindowClosed() | PerformanceMeasured() | TelemetryFellSilent() | TelemetryResumed():
+        case _ if isinstance(signal, TelemetrySignal):
             return index.serving(signal.workspace, signal.endpoint)
         case MonitorBreached():
             return index.monitored(signal.workspace, signal.monitor_signal)

@@ -88,10 +88,14 @@ class SubscriptionValidation(Heard, frozen=True, kw_only=True):
 
 
 class TelemetryReceived(Heard, frozen=True, kw_only=True):
-    """One Event Hubs message, with the count of its rows by category. Aggregated, never stored or decided on."""
+    """One Event Hubs message, with the count of its rows by category. Aggregated, never stored or decided on.
+
+    Of ``events_elsewhere`` the rows lie in blobs: how many there are is not known yet.
+    """
 
     rows_by_category: dict[str, int]
     rejected_rows: int = 0
+    events_elsewhere: int = 0
 
 
 class OperatorAsked(Heard, frozen=True, kw_only=True):
@@ -129,7 +133,9 @@ class HoldElapsed(Heard, frozen=True, kw_only=True):
 
     workload: str
     hold_id: str
-    purpose: Literal["retry", "bake", "approval_expiry", "standby_expiry", "verify_deadline", "incident_expiry"]
+    purpose: Literal[
+        "retry", "bake", "comparison", "approval_expiry", "standby_expiry", "verify_deadline", "incident_expiry"
+    ]
     about: str
 
 

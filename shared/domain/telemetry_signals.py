@@ -155,4 +155,26 @@ class TelemetryResumed(Heard, frozen=True, kw_only=True):
     silent: Silent = "everything"
 
 
-TelemetrySignal = WindowClosed | PerformanceMeasured | TelemetryFellSilent | TelemetryResumed
+class RowsReferenced(Heard, frozen=True, kw_only=True):
+    """A collector event keeps its rows in a blob of their own. ``occurred_at`` is when they were scored.
+
+    ``account`` (a storage account's name) and ``container`` are empty when the event leaves them open: those of the collector.
+    """
+
+    workspace: str
+    endpoint: str
+    deployment: str
+    collection: str
+    correlation_id: str = ""
+    content_range: str = ""
+    account: str = ""
+    container: str = ""
+    path: str
+
+    @property
+    def blob(self) -> str:
+        """The blob, as a message names it."""
+        return "/".join(part for part in (self.account, self.container, self.path) if part)
+
+
+TelemetrySignal = WindowClosed | PerformanceMeasured | TelemetryFellSilent | TelemetryResumed | RowsReferenced

@@ -10,22 +10,27 @@ from typing import Any
 
 import msgspec
 
-from shared.domain.observations import DeploymentRef, RowsCollected
-from shared.parsing.deployments import deployment_of
+from shared.domain.observations import DeploymentRef, RowsCollected, RowsElsewhere, RowsRefused
+from shared.parsing.blob_references import blob_place
+from shared.parsing.deployments import ID_CHARACTERS_MAX, deployment_of
+from shared.parsing.documents import BYTE_ORDER_MARK, load
 from shared.parsing.fields import FieldError, shown, time_of
 
 TYPE_PREFIX = "azureml.inference."
+ROWS_MAX = 200_000  # of one event: counting takes memory by row, however short they are
 
 
 class CollectorEvent(msgspec.Struct, frozen=True, gc=False):
     """One event of the collector. Either ``data`` or, for more than 4 MB, ``dataref`` holds the rows."""
 
+    id: Any = None
     type: str | None = None
     source: str | None = None
     time: str | None = None
     data: Any = None
     dataref: str | None = None
     datainblob: str | bool | None = None
+    contentrange: Any = None
     correlationid: str | int | None = None
     xrequestid: str | int | None = None
 
@@ -81,6 +86,36 @@ def rows_collected(event: CollectorEvent) -> RowsCollected:
     )
 
 
+def rows_elsewhere(event: CollectorEvent, where: str) -> RowsElsewhere:
+    """The rows of one event that says where they are. Raises FieldError that names the field."""
+    collection, deployment, at = event.collection, event.deployment, event.at
+    place = blob_place(where)
+    return RowsElsewhere(
+        deployment=deployment,
+        at=at,
+        collection=collection,
+        correlation_id=str(event.correlationid or event.xrequestid or "")[:ID_CHARACTERS_MAX],
+        event_id=_text(event.id),
+        content_range=_text(event.contentrange),
+        account=place.account,
+        container=place.container,
+        path=place.path,
+    )
+
+
+def rows_in(blob: bytes) -> Sequence[dict[str, Any]] | RowsRefused:
+    """The rows in a blob, which holds the JSON that would have been ``data``; or why there are none to count."""
+    try:
+        data = load(blob.removeprefix(BYTE_ORDER_MARK).strip())
+        if isinstance(data, list) and len(data) > ROWS_MAX:
+            return RowsRefused(
+                "oversized", f"{len(data)} rows, at most {ROWS_MAX} of one event are counted: collect fewer"
+            )
+        return rows_of(data)
+    except FieldError as error:
+        return RowsRefused(error.reason, error.detail)
+
+
 def rows_of(data: Any) -> Sequence[dict[str, Any]]:
     """Rows from the shapes that the collector writes. Raises FieldError for a text or nothing.
 
@@ -95,6 +130,10 @@ def rows_of(data: Any) -> Sequence[dict[str, Any]]:
         raise FieldError("missing_field", "data and dataref are missing from a collector event: expected rows")
     # The value itself may be what a user sent to the model: it is never quoted.
     raise FieldError("malformed_field", "data is a single value: expected a JSON object or an array of rows")
+
+
+def _text(value: Any) -> str:
+    return str(value)[:ID_CHARACTERS_MAX] if isinstance(value, str | int) else ""
 
 
 def _row(row: Any) -> dict[str, Any]:

@@ -186,6 +186,7 @@ def parse_message(body: bytes) -> tuple[TelemetryReceived | Rejected]:
                 occurred_at=content.latest,
                 rows_by_category=dict(content.rows_by_category),
                 rejected_rows=content.refused_rows,
+                events_elsewhere=content.events_elsewhere,
             ),
         )
     return (content.rejection(),)

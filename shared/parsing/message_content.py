@@ -7,10 +7,11 @@ from collections import Counter
 from datetime import datetime
 from typing import get_args
 
-from shared.domain.observations import RequestServed, RowsCollected, RowsRefused, Telemetry
+from shared.domain.observations import RequestServed, RowsCollected, RowsElsewhere, RowsRefused, Telemetry
 from shared.domain.signals import Rejected, RejectReason
-from shared.parsing.data_collector import CollectorEvent, rows_collected
+from shared.parsing.data_collector import CollectorEvent, rows_collected, rows_elsewhere
 from shared.parsing.diagnostic_records import TRAFFIC_LOG, DiagnosticRecord, request_served
+from shared.parsing.fields import FieldError
 
 BY_REFERENCE = "data_by_reference"
 CATEGORIES_MAX = 64  # different names that one message may count; the rest is counted together
@@ -32,16 +33,27 @@ class MessageContent:
         self.rows_by_category: Counter[str] = Counter()
         self._requests: list[RequestServed] = []
         self._rows: list[RowsCollected] = []
+        self._elsewhere: list[RowsElsewhere] = []
         self._refused: dict[str, RowsRefused] = {}
 
     def telemetry(self) -> Telemetry:
         """What windows are made of, and what was refused."""
-        return Telemetry(requests=tuple(self._requests), rows=tuple(self._rows), refused=tuple(self._refused.values()))
+        return Telemetry(
+            requests=tuple(self._requests),
+            rows=tuple(self._rows),
+            refused=tuple(self._refused.values()),
+            elsewhere=tuple(self._elsewhere),
+        )
 
     @property
     def refused_rows(self) -> int:
         """How many records, lines or events were refused, whatever the reason."""
         return sum(refused.count for refused in self._refused.values())
+
+    @property
+    def events_elsewhere(self) -> int:
+        """How many events keep their rows in a blob."""
+        return len(self._elsewhere)
 
     def refuse(self, reason: str, detail: str) -> None:
         """Count a refusal; the first of each reason keeps its words."""
@@ -63,7 +75,7 @@ class MessageContent:
         self._count(kind, 1)
 
     def add_event(self, event: CollectorEvent) -> None:
-        """One event of the data collector: its rows, or a refusal when they are kept elsewhere."""
+        """One event of the data collector: its rows, or where they are kept; a refusal when that cannot be understood."""
         where = event.reference
         if where is None:
             collected = rows_collected(event)
@@ -72,10 +84,11 @@ class MessageContent:
             self._count(collected.collection, len(collected.rows))
             return
         collection, deployment, at = event.collection, event.deployment, event.at
-        told = (
-            f"rows of {collection} of {deployment.deployment} are kept in {where or 'an unnamed blob'}: read them there"
-        )
-        self.refuse(BY_REFERENCE, told)
+        try:
+            self._elsewhere.append(rows_elsewhere(event, where))
+        except FieldError as error:
+            told = f"rows of {collection} of {deployment.deployment} are kept in {where or 'an unnamed blob'}: {error.detail}"
+            self.refuse(BY_REFERENCE, told)
         self._heard(deployment.key, at)
 
     def rejection(self) -> Rejected:

@@ -10,7 +10,7 @@ from itertools import islice
 
 from shared.domain.durations import format_duration
 from shared.domain.ids import derive
-from shared.domain.observations import DeploymentRef, TrafficSample
+from shared.domain.observations import DeploymentRef, RowsCollected, RowsRefused, Telemetry, TrafficSample
 from shared.domain.outcomes import Failed, Outcome, Succeeded
 from shared.domain.policy_environments import Environment
 from shared.domain.records import RejectedRow
@@ -20,11 +20,14 @@ from shared.ports import Clock, ConflictError, PolicySource, Store, Stored, Stor
 from shared.services.absence import AbsenceWatch
 from shared.services.aside import AsideRows
 from shared.services.closing import WindowCloser, window_name
+from shared.services.elsewhere import ElsewhereRows
 from shared.services.hearing import Hearing
 from shared.services.intake import Intake
 from shared.services.labels import LabelWatch
 from shared.services.sampling import SampleKeeper
-from shared.services.telemetry_sources import FileLines, HubPartition, TelemetrySource
+from shared.services.telemetry_sources import NOTHING_READ, FileLines, HubPartition, TelemetrySource, event_rows
+from shared.telemetry.accumulate import UNUSED_COLLECTION
+from shared.telemetry.elsewhere import ElsewhereEvents
 from shared.telemetry.encoding import UnreadableState, decode_delta
 from shared.telemetry.fold import WindowState, decode_window, encode_window, fold
 from shared.telemetry.partials import Delta, TrafficPartial, WindowKey
@@ -52,6 +55,7 @@ class Aggregator:
     def __init__(self, store: Store, clock: Clock, policies: PolicySource) -> None:
         self._store, self._clock, self._policies = store, clock, policies
         self.aside = AsideRows(store, clock)
+        self.elsewhere = ElsewhereRows(store, clock)
         self.hearing = Hearing(store, clock)
         self._intake = Intake(store, clock, policies)
         self.absence = AbsenceWatch(store, clock, policies, self.hearing)
@@ -86,7 +90,21 @@ class Aggregator:
         """The same for the lines of a file behind its bookmark, each numbered by the byte at which it ends."""
         return await self._take(FileLines(self._store, self._clock, file), lines)
 
-    async def _take(self, source: TelemetrySource, messages: Sequence[tuple[int, bytes]]) -> int:
+    async def take_event(self, event: str, rows: RowsCollected) -> int:
+        """The same for the rows of one event that were kept elsewhere, once for each event: how many rows that were."""
+        taken = await self._take(event_rows(self._store, self._clock, event), [(0, Telemetry(rows=(rows,)))])
+        return len(rows.rows) if taken else 0
+
+    async def refusals(self, message: Telemetry) -> tuple[RowsRefused, ...]:
+        """What of a message that was read would be refused now, and kept for a person to look at."""
+        taken = ElsewhereEvents((await self._policies.current()).policy).take(message)
+        return tuple(refused for refused in taken.refused if refused.reason != UNUSED_COLLECTION)
+
+    async def counted_event(self, event: str) -> bool:
+        """Whether the rows of an event that were kept elsewhere are counted already."""
+        return await event_rows(self._store, self._clock, event).taken() > NOTHING_READ
+
+    async def _take(self, source: TelemetrySource, messages: Sequence[tuple[int, bytes | Telemetry]]) -> int:
         kept = set[int]()  # refusals are kept once, however often the cursor has to be read again
         for _ in range(TRIES_MAX):
             taken = await source.taken()
@@ -119,6 +137,7 @@ class Aggregator:
             for key, state in states.items()
         }
         rows.update(await self.aside.keep(read))
+        rows.update(await self.elsewhere.keep(read))
         rows.update(await self.samples.rows(read))
         rows.update(await self.hearing.rows(delta for _, delta in read))
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from shared.domain.commands import CheckEndpoint, ReadCollected, RecordReference
+from shared.domain.commands import CheckEndpoint, ReadCollected, ReadReferenced, RecordReference
 from shared.domain.effects import AnyCommand, Dispatch, Message, WorkspaceCommand
 from shared.domain.outcomes import Failed, Outcome
 from shared.domain.records import CommandRow
@@ -20,6 +20,7 @@ from shared.services import attempts
 from shared.services.aggregate import Aggregator
 from shared.services.collected import CollectedReader
 from shared.services.dispatching import Dispatching
+from shared.services.referenced import ReferencedReader
 
 CALL_MAX = timedelta(minutes=2)  # no single call outlasts it: its client has a shorter time-out
 
@@ -43,10 +44,15 @@ class Effects:
     """Brings commands to those who carry them out. Any method may raise StoreUnavailableError."""
 
     def __init__(
-        self, hands: Hands, policies: PolicySource, aggregator: Aggregator, collected: CollectedReader
+        self,
+        hands: Hands,
+        policies: PolicySource,
+        aggregator: Aggregator,
+        collected: CollectedReader,
+        referenced: ReferencedReader,
     ) -> None:
         self._hands, self._policies = hands, policies
-        self._aggregator, self._collected = aggregator, collected
+        self._aggregator, self._collected, self._referenced = aggregator, collected, referenced
         self._dispatching = Dispatching(hands.dispatcher, hands.models)
 
     async def look(self, command: LongCommand, operation: str, now: datetime) -> Outcome:
@@ -63,6 +69,8 @@ class Effects:
                 return await self._record_reference(command)
             case ReadCollected():
                 return await self._collected.read(command, until=now + self._hands.call_max)
+            case ReadReferenced():
+                return await self._referenced.read(command, until=now + self._hands.call_max)
             case CheckEndpoint():
                 return await self._check(command)
             case _ if isinstance(command, Dispatch):

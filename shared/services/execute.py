@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from shared.domain.commands import ON_UNKNOWN, EndpointCommand, RollBackTraffic, Training, kind_of
+from shared.domain.commands import ON_UNKNOWN, EndpointCommand, RollBackTraffic, ScoreBatch, Training, kind_of
 from shared.domain.effects import EndpointWrite
 from shared.domain.ids import derive
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Succeeded, Unknown
@@ -27,6 +27,7 @@ from shared.services.decide import Decider
 from shared.services.effects import CALL_MAX, Effects, Hands, LongCommand
 from shared.services.lease import end_lease, take_lease
 from shared.services.outbox import send_row
+from shared.services.referenced import ReferencedReader
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,11 @@ class Executor:
         self._store, self._queue, self._clock, self._policies = store, queue, clock, policies
         self._decider = loop.decider
         self._effects = Effects(
-            hands, policies, loop.aggregator, CollectedReader(store, clock, policies, loop.aggregator, hands.files)
+            hands,
+            policies,
+            loop.aggregator,
+            CollectedReader(store, clock, policies, loop.aggregator, hands.files),
+            ReferencedReader(clock, policies, loop.aggregator, hands.files),
         )
         self._call_max = hands.call_max
         self._claim, self._lease = CLAIM_CALLS * hands.call_max, LEASE_CALLS * hands.call_max
@@ -227,6 +232,8 @@ class Executor:
 def _given_up(row: CommandRow, now: datetime) -> bool:
     if isinstance(row.command, RollBackTraffic):
         return now >= row.command.until
+    if isinstance(row.command, ScoreBatch) and now >= row.command.until:
+        return True
     if isinstance(row.outcome, Started):
         return now >= row.created_at + AGE_MAX
     return row.attempts >= TRIES_MAX and now >= row.created_at + TRY_FOR

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from weakref import WeakKeyDictionary
 
 from shared.domain.durations import format_duration
 from shared.domain.ids import derive
@@ -18,17 +19,26 @@ from shared.parsing import read_message
 from shared.parsing.typed_events import EventDecoder
 from shared.ports import Clock, PolicySource, Store
 from shared.services.wishes import Wishes
-from shared.telemetry.accumulate import FROM_THE_FUTURE, NOT_AN_OBJECT, TOO_MANY_WINDOWS, TOO_OLD, Batch
+from shared.telemetry.accumulate import (
+    FROM_THE_FUTURE,
+    NOT_AN_OBJECT,
+    TOO_MANY_WINDOWS,
+    TOO_OLD,
+    UNUSED_COLLECTION,
+    Batch,
+)
 from shared.telemetry.aside import set_aside
 from shared.telemetry.counting import RowCounter
+from shared.telemetry.elsewhere import ElsewhereEvents
 from shared.telemetry.encoding import encode_delta
 from shared.telemetry.partials import Delta, TrafficPartial
 from shared.telemetry.profiles import decode_profile
+from shared.telemetry.row_types import RowTypes
 from shared.telemetry.served import widened
 
 CLOCK_SKEW_MAX = timedelta(hours=1)  # a producer whose clock is further ahead is refused, and counted
 KEPT_REFUSALS_MAX = 100  # of each reason in a minute are kept whole; the rest is counted
-MODELS_MAX = 2_000  # kept ready, some 100 KB each; of more, those that were learnt first are forgotten
+MODELS_MAX = 5_000  # kept ready, some 65 KB each; of more, those that were learnt first are forgotten
 NOT_COUNTED = {
     FROM_THE_FUTURE: "rows or requests are dated more than an hour ahead: is a producer's clock wrong?",
     TOO_OLD: "rows or requests are dated before 1970: is a producer's clock wrong?",
@@ -72,18 +82,27 @@ class Intake:
     def __init__(self, store: Store, clock: Clock, policies: PolicySource, models_max: int = MODELS_MAX) -> None:
         self._store, self._clock, self._policies, self._models_max = store, clock, policies, models_max
         self._models: dict[DeploymentRef, _Model] = {}
+        self._decoders: WeakKeyDictionary[RowTypes, EventDecoder] = WeakKeyDictionary()
         self._kept: dict[tuple[str, int], int] = {}
 
-    async def delta(self, messages: Iterable[tuple[int, bytes]], kept: set[int]) -> bytes:
-        """What the messages add. Of those whose number is not among the ``kept``, refusals are kept, and then it is."""
+    async def delta(self, messages: Iterable[tuple[int, bytes | Telemetry]], kept: set[int]) -> bytes:
+        """What the messages add, each as bytes or as it was read. Of those whose number is not among the ``kept``, refusals
+        are kept, and then it is.
+        """
         policy = (await self._policies.current()).policy
         windows: dict[str, tuple[str, ...]] = {}
         ready = _Ready(self._models)
         batch, waiting, wishes = self._batch(policy, windows, ready), list[Telemetry](), Wishes(policy)
-        first, fresh = b"", False
-        for number, body in messages:
+
+        def find(ref: DeploymentRef) -> EventDecoder | None:
+            return None if wishes.needs_objects(ref) else ready.decoder(ref)
+
+        elsewhere, first, fresh = ElsewhereEvents(policy), b"", False
+        for number, said in messages:
+            body = _named(said) if isinstance(said, Telemetry) else said
             first, fresh = first or body, fresh or number not in kept
-            message = read_message(body, lambda ref: None if wishes.needs_objects(ref) else ready.decoder(ref))
+            message = said if isinstance(said, Telemetry) else read_message(body, find)
+            message = elsewhere.take(message)
             await self._learn(message.rows, policy, windows, ready)
             message = wishes.take(message, ready.counters)
             batch.add(message)
@@ -98,7 +117,14 @@ class Intake:
         partials = (*delta.partials, *self._requests_of_windows(policy, delta))
         samples = wishes.drawn(ready.counters, self._accepted())
         return encode_delta(
-            dataclasses.replace(delta, partials=partials, kept=aside.kept, lost=aside.lost, samples=samples)
+            dataclasses.replace(
+                delta,
+                partials=partials,
+                kept=aside.kept,
+                lost=aside.lost,
+                samples=samples,
+                elsewhere=elsewhere.chunks(),
+            )
         )
 
     @staticmethod
@@ -147,11 +173,19 @@ class Intake:
         if known is None and len(self._models) >= self._models_max:
             del self._models[next(iter(self._models))]
         counter = RowCounter(decode_profile(profile))
-        decoder = EventDecoder(counter.types.input_row, counter.types.output_row)
-        self._models[deployment] = _Model(counter, decoder, etag, now)
+        self._models[deployment] = _Model(counter, self._decoder_of(counter.types), etag, now)
+
+    def _decoder_of(self, types: RowTypes) -> EventDecoder:
+        """The decoder of rows of these types: models share it as they share the types."""
+        found = self._decoders.get(types)
+        if found is None:
+            found = self._decoders[types] = EventDecoder(types.input_row, types.output_row)
+        return found
 
     async def _keep_refused(self, body: bytes, message: Telemetry) -> None:
         for refused in message.refused:
+            if refused.reason == UNUSED_COLLECTION:
+                continue  # what nobody asked for is only counted, wherever its rows are
             whole = not message.rows and not message.requests
             row_id = derive("refused", refused.reason, refused.detail, body.hex())
             await self._keep(row_id, refused.reason, refused.detail, refused.count, body, whole=whole)
@@ -181,6 +215,11 @@ class Intake:
                     whole=whole,
                 )
             )
+
+
+def _named(message: Telemetry) -> bytes:
+    """What tells a message that was read elsewhere from others."""
+    return "\n".join(f"{each.deployment.key} {each.at} {each.correlation_id}" for each in message.rows).encode()
 
 
 def _watched(policy: Policy, ref: DeploymentRef) -> tuple[str, ...]:

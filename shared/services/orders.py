@@ -5,7 +5,7 @@ Owns which of them are overdue, and which ended ones may be reopened. Carries no
 
 from datetime import datetime, timedelta
 
-from shared.domain.commands import ReadCollected, kind_of
+from shared.domain.commands import ReadCollected, ReadReferenced, kind_of
 from shared.domain.effects import Message
 from shared.domain.outcomes import Failed
 from shared.domain.records import CommandRow
@@ -61,7 +61,7 @@ class Orders:
         return found
 
     async def _reopened(self, row: CommandRow) -> CommandRow:
-        if not isinstance(row.command, Message | ReadCollected):
+        if not isinstance(row.command, Message | ReadCollected | ReadReferenced):
             raise CannotRedriveError(
                 f"{kind_of(row.command)} {row.command.id} ended as failed, and the rules have acted on that "
                 f"(outerloop explain {row.command.id}): ask for what is to happen now, with outerloop ask"

@@ -116,9 +116,9 @@ class Redriver:
 
     async def _telemetry(self, row: RejectedRow) -> Element:
         """Count a message of telemetry as a hub partition of its own, whose cursor counts it once."""
-        message = read_message(row.body)
-        if message.refused:
-            return Element(0, "rejected", f"{message.refused[0].reason}: {message.refused[0].detail}")
+        refused = await self._aggregator.refusals(read_message(row.body))
+        if refused:
+            return Element(0, "rejected", f"{refused[0].reason}: {refused[0].detail}")
         if not row.whole:
             return _impossible(row, "other rows of the same message were counted: they would count twice")
         taken = await self._aggregator.take(f"redriven/{derive('telemetry', row.body.hex())}", [(0, row.body)])

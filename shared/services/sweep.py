@@ -23,6 +23,7 @@ from shared.services.schedules import Schedules
 log = logging.getLogger(__name__)
 
 BATCH_MAX = 100  # of each chore in one run
+CHUNKS_MAX = 2  # of events whose rows lie in blobs: some 200 blobs a minute are ordered to be read
 LEFT_BEHIND_AFTER = timedelta(seconds=30)  # a handler still at work is left alone for so long
 
 
@@ -34,6 +35,7 @@ class Swept:
     woken: int = 0
     sent: int = 0
     folded: int = 0
+    ordered: int = 0
     closed: int = 0
     measured: int = 0
     silences: int = 0
@@ -70,6 +72,7 @@ class Sweeper:
         swept.decided = await self._do(self._decide_left_behind)
         await self._do(self._aggregator.count_aside)
         swept.folded = await self._do(self._aggregator.fold)
+        swept.ordered = await self._do(self._tell_of_rows_elsewhere)
         swept.closed = await self._do(self._close_windows)
         swept.measured = await self._do(self._tell_of_performance)
         swept.silences = await self._do(self._tell_of_silence)
@@ -98,6 +101,15 @@ class Sweeper:
     async def _decide_left_behind(self) -> int:
         rows = await self._store.undecided(self._clock.now() - LEFT_BEHIND_AFTER, BATCH_MAX)
         return sum([await self._decider.decide(row) for row in rows])
+
+    async def _tell_of_rows_elsewhere(self) -> int:
+        told = 0
+        for signals, name in await self._aggregator.elsewhere.untold(CHUNKS_MAX):
+            for signal in signals:
+                await self._ingest.tell(signal)
+            await self._aggregator.elsewhere.mark_told(name)
+            told += len(signals)
+        return told
 
     async def _close_windows(self) -> int:
         closed = await self._aggregator.closed_windows()

@@ -66,6 +66,11 @@ class FileLines:
         await self._store.append_delta(following, self._cursor.etag, bookmark)
 
 
+def event_rows(store: Store, clock: Clock, event: str) -> FileLines:
+    """The rows of one event that were kept elsewhere: a file of one line, which is taken as number 0."""
+    return FileLines(store, clock, f"{PREFIX}{derive('event', event)}/rows")
+
+
 def lane_of(file: str) -> str:
     """The partition that the deltas of a file go to."""
     return f"{PREFIX}{int(derive('lane', file), 16) % LANES}"

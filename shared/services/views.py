@@ -186,7 +186,9 @@ def _rollout(rollout: Rollout, settings: Workload | None, holds: list[ShownHold]
         version=rollout.version,
         champion=rollout.champion,
         step=rollout.step + 1,
-        steps=len(settings.promotion.rollout.steps) if settings and rollout.champion else 1,
+        steps=len(settings.promotion.rollout.steps)
+        if settings and rollout.champion and not settings.scores_in_batches
+        else 1,
         percent=rollout.percent,
         in_force_since=rollout.step_started_at,
         look_at=next((hold.due for hold in holds if hold.purpose == "bake"), None),

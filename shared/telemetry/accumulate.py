@@ -9,14 +9,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import zip_longest
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any
 
 from shared.domain.observations import DeploymentRef, RequestServed, RowsCollected, Telemetry
 from shared.domain.values import replace
 from shared.telemetry.calendar import WindowFinder
-from shared.telemetry.counting import Counted, RowCounter
+from shared.telemetry.counting import RowCounter
+from shared.telemetry.gathered import Gathered, Role, count_few_of_many
 from shared.telemetry.partials import DataPartial, Delta, TrafficPartial
 from shared.telemetry.traffic import count_requests
 
@@ -25,60 +25,13 @@ TOO_OLD, FROM_THE_FUTURE = "too_old", "from_the_future"
 UNUSED_COLLECTION, NOT_AN_OBJECT = "unused_collection", "row_not_an_object"
 TOO_MANY_WINDOWS = "too_many_windows"
 WINDOWS_MAX = 512  # that one batch may add to: each takes as much as its profile, however few rows it has
-GATHERED_MAX, INPUTS_GATHERED_MAX = 1024, 2048  # rows of one slot, before they are counted
 
-Role = Literal["inputs", "outputs"]
 _ROLES: dict[str, Role] = {
     "model_inputs": "inputs",
     "model_outputs": "outputs",
     "inputs": "inputs",  # the collector's names before its general availability
     "outputs": "outputs",
 }
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """The rows of one deployment in one window: those counted already, and those that wait, of the model's types or objects."""
-
-    counter: RowCounter
-    counted: Counted | None = None
-    rows: int = 0
-    predictions: int = 0
-    waiting: int = 0
-    typed_inputs: list[Any] = field(default_factory=list)
-    typed_outputs: list[Any] = field(default_factory=list)
-    input_objects: list[dict[str, Any]] = field(default_factory=list)
-    output_objects: list[dict[str, Any]] = field(default_factory=list)
-
-    def add(self, role: Role, rows: Sequence[Any]) -> int:
-        """Take rows of one event; returns how many of them are neither of the model's type nor objects."""
-        types = self.counter.types
-        typed = isinstance(rows[0], types.input_row if role == "inputs" else types.output_row)
-        objects = () if typed else [row for row in rows if isinstance(row, dict)]
-        taken = rows if typed else objects
-        if role == "inputs":
-            self.rows += len(taken)
-            (self.typed_inputs if typed else self.input_objects).extend(taken)
-        else:
-            self.predictions += len(taken)
-            (self.typed_outputs if typed else self.output_objects).extend(taken)
-        self.waiting += len(taken)
-        # Outputs follow their inputs: then both are counted in one step.
-        if self.waiting >= (GATHERED_MAX if role == "outputs" else INPUTS_GATHERED_MAX):
-            self.count()
-        return len(rows) - len(taken)
-
-    def count(self) -> Counted:
-        """Count the rows that wait; returns all that was counted."""
-        inputs = [rows for rows in (self.typed_inputs, self.input_objects) if rows]
-        outputs = [rows for rows in (self.typed_outputs, self.output_objects) if rows]
-        for some, others in zip_longest(inputs, outputs, fillvalue=()):
-            counted = self.counter.count(some, others)
-            self.counted = counted if self.counted is None else self.counted.plus(counted)
-        for rows in (*inputs, *outputs):
-            rows.clear()
-        self.waiting = 0
-        return self.counted if self.counted is not None else self.counter.nothing()
 
 
 @dataclass(slots=True)
@@ -90,27 +43,39 @@ class _Target:
     counter: RowCounter
     windows: tuple[WindowFinder, ...]
     watermark: datetime = ALL_TIMES[0]
-    slots: dict[tuple[datetime, str], _Gathered] = field(default_factory=dict)
+    slots: dict[tuple[datetime, str], Gathered] = field(default_factory=dict)
+    at: datetime | None = None  # of the last event, and its windows: most events are of the same ones
+    here: list[Gathered] = field(default_factory=list)
 
-    def add(self, role: Role, at: datetime, rows: Sequence[Any]) -> int:
-        """Take rows of one event; returns how many of them are neither of the model's type nor objects."""
-        self.watermark = max(self.watermark, at)
+    def add(self, role: Role, at: datetime, rows: Sequence[Any], room: int) -> int | None:
+        """Take rows of one event; returns how many of them are neither of the model's type nor objects.
+
+        None, and nothing is taken, when they are of windows that were not opened before, and there is no ``room`` for more.
+        """
+        if not rows:
+            self.watermark = max(self.watermark, at)
+            return 0
+        if at is not self.at and not self._goes_to(at, room):
+            return None
         strangers = 0
-        for windows in self.windows if rows else ():
-            slot = (windows.start_of(at), windows.length)
-            gathered = self.slots.get(slot) or self.slots.setdefault(slot, _Gathered(self.counter))
+        for gathered in self.here:
             strangers = gathered.add(role, rows)
         return strangers
 
-    def has(self, at: datetime) -> bool:
-        """Whether all windows that a moment falls in were opened before."""
-        return all((windows.start_of(at), windows.length) in self.slots for windows in self.windows)
+    def _goes_to(self, at: datetime, room: int) -> bool:
+        """Have the windows of a moment at hand; False when there is no room to open them."""
+        slots = [(windows.start_of(at), windows.length) for windows in self.windows]
+        if room <= 0 and not all(slot in self.slots for slot in slots):
+            return False
+        self.here = [self.slots.get(slot) or self.slots.setdefault(slot, Gathered(self.counter)) for slot in slots]
+        self.at, self.watermark = at, max(self.watermark, at)
+        return True
 
     def partials(self) -> list[DataPartial]:
         """What the rows of each window add to it."""
         return [self._partial(start, length, gathered) for (start, length), gathered in self.slots.items()]
 
-    def _partial(self, start: datetime, length: str, gathered: _Gathered) -> DataPartial:
+    def _partial(self, start: datetime, length: str, gathered: Gathered) -> DataPartial:
         counted = gathered.count()
         return DataPartial(
             deployment=self.deployment,
@@ -141,7 +106,8 @@ class Batch:
     ) -> None:
         self._counters, self._data_windows = counters, data_windows
         self._accepted = max(accepted[0], ALL_TIMES[0]), min(accepted[1], ALL_TIMES[1])
-        self._bucket = WindowFinder(traffic_bucket)
+        self._bucket, self._finders = WindowFinder(traffic_bucket), dict[str, WindowFinder]()
+        self._opened = 0
         self._targets: dict[DeploymentRef, _Target | None] = {}
         self._last: tuple[DeploymentRef | None, _Target | None] = (None, None)
         self._requests: dict[tuple[DeploymentRef, datetime], list[RequestServed]] = defaultdict(list)
@@ -163,6 +129,7 @@ class Batch:
     def delta(self) -> Delta:
         """What all messages add, in partials of one order."""
         targets = [target for target in self._targets.values() if target is not None]
+        count_few_of_many([gathered for target in targets for gathered in target.slots.values()])
         data = [partial for target in targets for partial in target.partials()]
         traffic = [
             count_requests(deployment, start, self._bucket.length, requests)
@@ -189,9 +156,13 @@ class Batch:
         at = _in_utc(collected.at)
         if refusal := self._refusal(at):
             self._refused[refusal] += count
-        elif not target.has(at) and sum(len(each.slots) for each in self._targets.values() if each) >= WINDOWS_MAX:
+            return
+        before = len(target.slots)
+        strangers = target.add(role, at, collected.rows, WINDOWS_MAX - self._opened)
+        self._opened += len(target.slots) - before
+        if strangers is None:
             self._refused[TOO_MANY_WINDOWS] += count
-        elif strangers := target.add(role, at, collected.rows):
+        elif strangers:
             self._refused[NOT_AN_OBJECT] += strangers
 
     def _target(self, deployment: DeploymentRef) -> _Target | None:
@@ -205,7 +176,14 @@ class Batch:
         key = deployment.key
         if key not in self._counters or not self._data_windows.get(key):
             return None
-        return _Target(deployment, key, self._counters[key], tuple(map(WindowFinder, self._data_windows[key])))
+        return _Target(deployment, key, self._counters[key], tuple(map(self._finder, self._data_windows[key])))
+
+    def _finder(self, length: str) -> WindowFinder:
+        """Rows that come together are of the same windows, whatever their model."""
+        found = self._finders.get(length)
+        if found is None:
+            found = self._finders[length] = WindowFinder(length)
+        return found
 
     def _add_requests(self, requests: Iterable[RequestServed]) -> None:
         deployment, begin, end, into = None, ALL_TIMES[1], ALL_TIMES[1], list[RequestServed]()
@@ -239,6 +217,11 @@ def accumulate(
     for message in messages:
         batch.add(message)
     return batch.delta()
+
+
+def is_counted(collection: str) -> bool:
+    """Whether rows of a collection are counted into windows."""
+    return collection in _ROLES
 
 
 _moment = attrgetter("at")

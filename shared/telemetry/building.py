@@ -133,11 +133,11 @@ class Tally:
         self._counts[self._layout.slices[name]] += counts
 
     def _count_numbers(self, name: str, column: Sequence[Any], feature: NumericReference) -> Counts:
-        values, type_errors = numbers_of(column)
+        values, wrong = numbers_of(column)
         self._widen(name, values)
         present = values[~np.isnan(values)]
         bins = np.bincount(feature.edges_array.searchsorted(present), minlength=feature.bins)
-        return np.concatenate([bins, [len(column) - len(present) - type_errors, type_errors, 0]])
+        return np.concatenate([bins, [len(column) - len(present) - len(wrong), len(wrong), 0]])
 
     def _widen(self, name: str, values: Floats) -> None:
         present = values[np.isfinite(values)]
@@ -156,11 +156,11 @@ def _outlined(name: str, column: Sequence[Any], choices: Choices) -> tuple[Featu
     present = [value for value in column if not _is_null(value)]
     if not present:
         return None, "left out: it holds no value"
-    values, type_errors = numbers_of(present)
+    values, wrong = numbers_of(present)
     readable = int(np.count_nonzero(~np.isnan(values)))
     if name in choices.numeric:
         return (_numeric(values, choices.bins), "") if readable else (None, "left out: it holds no number")
-    if name in choices.categorical or type_errors > (1 - NUMERIC_SHARE_MIN) * (readable + type_errors):
+    if name in choices.categorical or len(wrong) > (1 - NUMERIC_SHARE_MIN) * (readable + len(wrong)):
         return _categorical(present)
     return (_numeric(values, choices.bins), "") if readable else (None, "left out: it holds no value")
 
@@ -175,9 +175,9 @@ def _numeric(values: Floats, bins: int) -> NumericReference:
 
 
 def _prediction(predictions: Sequence[Any], bins: int) -> NumericReference:
-    values, type_errors = numbers_of(predictions)
+    values, wrong = numbers_of(predictions)
     readable = int(np.count_nonzero(~np.isnan(values)))
-    if type_errors > (1 - NUMERIC_SHARE_MIN) * (readable + type_errors) or not readable:
+    if len(wrong) > (1 - NUMERIC_SHARE_MIN) * (readable + len(wrong)) or not readable:
         raise ProfileError(f"The {PREDICTION} must be a number: name the column of a score, a chance or a value.")
     return _numeric(values, bins)
 

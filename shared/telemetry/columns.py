@@ -32,13 +32,14 @@ def transpose(rows: Sequence[dict[str, Any]], names: Sequence[str], pick: Any) -
     return [picked] if len(names) == 1 else list(zip(*picked, strict=True))
 
 
-def numbers_of(column: Sequence[Any]) -> tuple[Floats, int]:
-    """The column with NaN for nulls and for type errors, and how many of the latter there are."""
+def numbers_of(column: Sequence[Any]) -> tuple[Floats, Sequence[int]]:
+    """The column with NaN for nulls and for type errors, and where in it the latter are."""
     try:
-        return _packed(column), 0
+        return _packed(column), ()
     except struct.error:
         parsed = [_number(value) for value in column]
-    return _packed([math.nan if value is None else value for value in parsed]), parsed.count(None)
+    wrong = [place for place, value in enumerate(parsed) if value is None]
+    return _packed([math.nan if value is None else value for value in parsed]), wrong
 
 
 def _packed(column: Sequence[Any]) -> Floats:

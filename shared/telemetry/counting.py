@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from shared.telemetry.profiles import (
     NumericReference,
     ReferenceProfile,
 )
-from shared.telemetry.row_types import RowTypes
+from shared.telemetry.row_types import types_of
 
 ROWS_AT_ONCE = 1024  # as many as stay near the processor; at most ``moments.ROWS_MAX``
 
@@ -42,17 +42,16 @@ class Counted:
         return Counted(self.counts + other.counts, self.moments.plus(other.moments))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Read:
+class Columns(NamedTuple):
     """Some rows as columns: numbers (NaN where there is none), places of categories, and categories as they came.
 
-    ``type_errors`` counts, number by number, those that are NaN although something was there; it may be empty.
+    ``type_errors`` tells, number by number, which rows are NaN although something was there; it may be empty.
     """
 
     numbers: Floats
     places: Floats
     loose: Sequence[Sequence[Any]] = ()
-    type_errors: Sequence[int] = ()
+    type_errors: Sequence[Sequence[int]] = ()
 
 
 class RowCounter:
@@ -62,7 +61,7 @@ class RowCounter:
     """
 
     def __init__(self, profile: ReferenceProfile) -> None:
-        self.profile, self.types = profile, RowTypes(profile)
+        self.profile, self.types = profile, types_of(profile)
         features = profile.features
         self._starts = {name: where.start for name, where in profile.slices.items()}
         self.numbers = (*self.types.numbers, *((PREDICTION,) if PREDICTION in features else ()))
@@ -70,8 +69,14 @@ class RowCounter:
         self._grid = Grid(numeric, [self._starts[name] for name in self.numbers], profile.size)
         names = (*self.types.places, *self.types.loose)
         self._listed = [(name, each) for name in names if isinstance(each := features[name], CategoricalReference)]
-        self._place_starts = np.array([self._starts[name] for name in self.types.places], dtype=np.int64)[:, None]
+        self.has_prediction = PREDICTION in features
+        self.place_starts = np.array([self._starts[name] for name in self.types.places], dtype=np.int64)[:, None]
         self._inputs, self._outputs = len(self.types.numbers), len(self.numbers) - len(self.types.numbers)
+
+    @property
+    def bounds(self) -> Floats:
+        """What numbers are compared with (``Grid.bounds``), in the order of ``numbers``."""
+        return self._grid.bounds
 
     def nothing(self) -> Counted:
         """What no rows add."""
@@ -82,13 +87,13 @@ class RowCounter:
 
         Of outputs only the prediction counts, where the profile has one. As many outputs as inputs are counted in one step.
         """
-        if not self._outputs:
+        if not self.has_prediction:
             outputs = ()
         if len(inputs) == len(outputs):
             pairs = zip(_chunks(inputs), _chunks(outputs), strict=True)
-            parts = [self._count_both(self._read(some), self._read_outputs(others)) for some, others in pairs]
+            parts = [self._count_both(self.read(some), self._read_outputs(others)) for some, others in pairs]
         else:
-            parts = [self._count_inputs(self._read(some)) for some in _chunks(inputs)]
+            parts = [self._count_inputs(self.read(some)) for some in _chunks(inputs)]
             parts += [self._count_outputs(self._read_outputs(some)) for some in _chunks(outputs)]
         return reduce(Counted.plus, parts) if parts else self.nothing()
 
@@ -102,43 +107,48 @@ class RowCounter:
                 found[name] = spread
         return found
 
-    def _count_both(self, inputs: _Read, outputs: _Read) -> Counted:
+    def _count_both(self, inputs: Columns, outputs: Columns) -> Counted:
         counts, moments = self._grid.count(np.concatenate([inputs.numbers, outputs.numbers]))
         self._settle(counts, inputs)
         self._tell_apart(counts, (PREDICTION,), outputs.type_errors)
         return Counted(counts, moments)
 
-    def _count_inputs(self, inputs: _Read) -> Counted:
+    def _count_inputs(self, inputs: Columns) -> Counted:
         counts, moments = self._grid.count(inputs.numbers)
         self._settle(counts, inputs)
         return Counted(counts, moments.then(no_moments(self._outputs)))
 
-    def _count_outputs(self, outputs: _Read) -> Counted:
+    def _count_outputs(self, outputs: Columns) -> Counted:
         counts, moments = self._grid.count(outputs.numbers, first=self._inputs)
         self._tell_apart(counts, (PREDICTION,), outputs.type_errors)
         return Counted(counts, no_moments(self._inputs).then(moments))
 
-    def _read(self, rows: Sequence[Any]) -> _Read:
+    def read(self, rows: Sequence[Any]) -> Columns:
+        """Rows of inputs (one or more) as columns. They may be those of any model whose rows have the same type."""
         if not isinstance(rows[0], self.types.input_row):
             return self._read_objects(rows)
         columns = self.types.columns(rows)
         if columns is not None:
             matrix, loose = columns
-            return _Read(matrix[: self._inputs], matrix[self._inputs :], loose)
+            return Columns(matrix[: self._inputs], matrix[self._inputs :], loose)
         numbers, places, loose = self.types.parts(rows)
-        return _read_numbers(numbers, np.array(places, dtype=np.float64).reshape(len(places), len(rows)), loose)
+        return read_numbers(numbers, np.array(places, dtype=np.float64).reshape(len(places), len(rows)), loose)
 
-    def _read_objects(self, rows: Sequence[Any]) -> _Read:
+    def _read_objects(self, rows: Sequence[Any]) -> Columns:
         names = (*self.types.numbers, *(name for name, _ in self._listed))
         columns = transpose(rows, names, itemgetter(*names)) if names else []
-        return _read_numbers(columns[: self._inputs], np.empty((0, len(rows))), columns[self._inputs :])
+        return read_numbers(columns[: self._inputs], np.empty((0, len(rows))), columns[self._inputs :])
 
-    def _read_outputs(self, rows: Sequence[Any]) -> _Read:
-        typed = isinstance(rows[0], self.types.output_row)
-        column = self.types.predictions(rows) if typed else [prediction_of(row) for row in rows]
-        return _read_numbers([column], np.empty((0, len(rows))), ())
+    def _read_outputs(self, rows: Sequence[Any]) -> Columns:
+        return read_numbers([self.predictions(rows)], np.empty((0, len(rows))), ())
 
-    def _settle(self, counts: Counts, inputs: _Read) -> None:
+    def predictions(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """The predictions in rows of outputs, as they came."""
+        if rows and isinstance(rows[0], self.types.output_row):
+            return self.types.predictions(rows)
+        return [prediction_of(row) for row in rows]
+
+    def _settle(self, counts: Counts, inputs: Columns) -> None:
         """Add what the grid does not know of."""
         self._tell_apart(counts, self.types.numbers, inputs.type_errors)
         if len(inputs.places):
@@ -146,29 +156,30 @@ class RowCounter:
         for (name, feature), column in zip(reversed(self._listed), reversed(inputs.loose), strict=False):
             counts[self.profile.slices[name]] += count_categories(column, feature)
 
-    def _tell_apart(self, counts: Counts, names: Sequence[str], type_errors: Sequence[int]) -> None:
+    def _tell_apart(self, counts: Counts, names: Sequence[str], type_errors: Sequence[Sequence[int]]) -> None:
         """Type errors were counted as nulls: to the grid, both are no number."""
         for name, wrong in zip(names, type_errors, strict=False):
             if wrong:
                 nulls = self._starts[name] + self.profile.features[name].bins
-                counts[nulls] -= wrong
-                counts[nulls + 1] += wrong
+                counts[nulls] -= len(wrong)
+                counts[nulls + 1] += len(wrong)
 
     def _count_places(self, counts: Counts, places: Floats) -> None:
         found = places.astype(np.int64)
-        found += self._place_starts
+        found += self.place_starts
         counts += np.bincount(found.ravel(), minlength=len(counts))
         for name, feature in self._listed[: len(self.types.places)]:
             extras = self._starts[name] + feature.bins
             counts[extras + EXTRAS - 1] += counts[extras - 1]  # what is not listed is outside
 
 
-def _read_numbers(columns: Sequence[Sequence[Any]], places: Floats, loose: Sequence[Sequence[Any]]) -> _Read:
-    matrix, type_errors = np.empty((len(columns), places.shape[1])), list[int]()
+def read_numbers(columns: Sequence[Sequence[Any]], places: Floats, loose: Sequence[Sequence[Any]]) -> Columns:
+    """Columns of numbers as they came, told apart into numbers, nulls and type errors."""
+    matrix, type_errors = np.empty((len(columns), places.shape[1])), list[Sequence[int]]()
     for position, column in enumerate(columns):
         matrix[position], wrong = numbers_of(column)
         type_errors.append(wrong)
-    return _Read(matrix, places, loose, type_errors)
+    return Columns(matrix, places, loose, type_errors)
 
 
 def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -82,6 +82,7 @@ class _StoredDelta(msgspec.Struct, frozen=True, array_like=True):
     kept: dict[str, bytes] = {}  # an earlier build wrote neither of these
     lost: dict[str, int] = {}
     samples: list[bytes] = []  # nor this
+    elsewhere: list[bytes] = []  # nor this
 
 
 def encode_delta(delta: Delta) -> bytes:
@@ -97,6 +98,7 @@ def encode_delta(delta: Delta) -> bytes:
             kept=dict(delta.kept),
             lost=dict(delta.lost),
             samples=sorted(delta.samples),
+            elsewhere=list(delta.elsewhere),
         )
     )
 
@@ -115,6 +117,7 @@ def decode_delta(stored: bytes) -> Delta:
         kept=found.kept,
         lost=found.lost,
         samples=tuple(found.samples),
+        elsewhere=tuple(found.elsewhere),
     )
 
 

@@ -86,12 +86,7 @@ class Units:
 
     def rounded(self, values: Floats, here: slice = ALL) -> Floats:
         """Values (one row for each of the numbers ``here``) as whole units from its centre, at most ``REACH``."""
-        with np.errstate(over="ignore"):  # what becomes infinite is cut off next
-            units = values - self.centres[here, None]
-            units *= self.per_unit[here, None]
-        np.maximum(units, -REACH, out=units)
-        np.minimum(units, REACH, out=units)
-        return np.rint(units, out=units)
+        return in_units(values, self.centres[here, None], self.per_unit[here, None])
 
     def spread(self, moments: Moments, position: int, count: int) -> Spread | None:
         """Mean = centre + unit * sum / n, variance = unit² * (squares / n - (sum / n)²) of ``count`` values; None of none."""
@@ -102,6 +97,16 @@ class Units:
         variance = (moments.squares[position] * count - total * total) / count / count  # exact until it is divided
         mean = float(self.centres[position]) + unit * (total / count)
         return Spread(min(max(mean, low), high), unit * math.sqrt(max(variance, 0.0)), low, high)
+
+
+def in_units(values: Floats, centres: Floats, per_unit: Floats) -> Floats:
+    """Values as whole units from their centres, at most ``REACH``."""
+    with np.errstate(over="ignore"):  # what becomes infinite is cut off next
+        units = values - centres
+        units *= per_unit
+    np.maximum(units, -REACH, out=units)
+    np.minimum(units, REACH, out=units)
+    return np.rint(units, out=units)
 
 
 def moments_of(units: Floats, values: Floats, lowest: Floats) -> Moments:

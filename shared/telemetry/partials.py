@@ -121,7 +121,7 @@ class Delta:
     (``traffic_watermarks``), since traffic logs and collected rows arrive minutes apart. ``refused`` counts rows by
     reason. ``aside`` counts rows of deployments that have no known profile or no window, by deployment key. ``kept`` are
     those of them that wait for a profile, as bytes, and ``lost`` counts those that were too many for that. ``samples`` are
-    what it adds to samples, each as bytes (``samples``).
+    what it adds to samples, each as bytes (``samples``). ``elsewhere`` are chunks of events whose rows are yet to be read.
     """
 
     partials: tuple[Partial, ...] = ()
@@ -132,9 +132,10 @@ class Delta:
     kept: Mapping[str, bytes] = field(default_factory=dict)
     lost: Mapping[str, int] = field(default_factory=dict)
     samples: tuple[bytes, ...] = ()
+    elsewhere: tuple[bytes, ...] = ()
 
     def plus(self, other: "Delta") -> "Delta":
-        """What both batches add to windows, with one partial for each. What is ``kept`` or sampled stays with its own batch."""
+        """What both batches add to windows, with one partial for each. What is ``kept``, sampled or elsewhere stays with its own batch."""
         merged: dict[WindowKey, Partial] = {partial.key: partial for partial in self.partials}
         for partial in other.partials:
             known = merged.get(partial.key)

@@ -13,6 +13,7 @@ from itertools import starmap
 from operator import attrgetter, itemgetter
 from struct import Struct, error
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import msgspec
 import numpy as np
@@ -57,7 +58,7 @@ class RowTypes:
         listed = {name: each for name, each in of_kind.items() if isinstance(each, CategoricalReference)}
         self.loose = tuple(name for name, each in listed.items() if any(map(_reads_as_number, each.index)))
         self.places = tuple(name for name in listed if name not in self.loose)
-        self._null_places = [float(listed[name].bins) for name in self.places]
+        self.null_places = [float(listed[name].bins) for name in self.places]
         fields: list[tuple[str, Any, Any]] = [
             *((name, Number, NAN) for name in self.numbers),
             *((name, _place_type(listed[name]) | None, None) for name in self.places),
@@ -106,9 +107,27 @@ class RowTypes:
         begin, end = len(self.numbers), len(self.numbers) + len(self.places)
         filled = [
             [null if place is None else place for place in column]
-            for column, null in zip(columns[begin:end], self._null_places, strict=True)
+            for column, null in zip(columns[begin:end], self.null_places, strict=True)
         ]
         return columns[:begin], filled, columns[end:]
+
+
+_IN_USE: WeakValueDictionary[tuple[Any, ...], RowTypes] = WeakValueDictionary()
+
+
+def types_of(profile: ReferenceProfile) -> RowTypes:
+    """The types of a profile's rows: those of another profile of the same features while anybody uses them, since they are large.
+
+    Edges and counts do not matter to them, so the models that one script has trained share theirs.
+    """
+    listed = ((name, profile.features[name]) for name in profile.inputs)
+    layout = tuple(
+        (name, tuple(each.index) if isinstance(each, CategoricalReference) else None) for name, each in listed
+    )
+    found = _IN_USE.get(layout)
+    if found is None:
+        found = _IN_USE[layout] = RowTypes(profile)
+    return found
 
 
 def _struct(name: str, fields: Sequence[tuple[str, Any, Any]]) -> type[msgspec.Struct]:

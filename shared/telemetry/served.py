@@ -6,6 +6,7 @@ window in which it begins. Knows nothing of single requests (``traffic``), nor o
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from shared.domain.telemetry_signals import TrafficMeasured
 from shared.telemetry.calendar import WindowFinder
@@ -19,7 +20,7 @@ def widened(partials: Iterable[Partial], lengths: Mapping[str, Collection[str]])
     ``lengths`` are by deployment key. A length that is that of the buckets is left out: the bucket is the window.
     Raises ValueError for a length that cannot be read.
     """
-    finders = {length: WindowFinder(length) for every in lengths.values() for length in every}
+    finders = {length: WindowFinder(length) for length in set(chain.from_iterable(lengths.values()))}
     wide: dict[WindowKey, TrafficPartial] = {}
     for bucket in partials:
         if isinstance(bucket, TrafficPartial):

@@ -1,6 +1,7 @@
 """Files of a collector are read from real blob storage (Azurite), in pieces, and on from where they ended."""
 
 import dataclasses
+import json
 import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -12,12 +13,13 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_storage_account import Addresses
 from shared.adapters.azure_tables_store import AzureTablesStore
-from shared.domain.commands import ReadCollected
+from shared.domain.commands import ReadCollected, ReadReferenced
 from shared.domain.outcomes import Failed, Outcome, Started
 from shared.ports_collected import FilePlace, FileVersion
 from shared.services.collected import BOUNDS, Bounds, CollectedReader
+from shared.services.referenced import PIECE_BYTES, ReferencedReader
 from tests.unit.services.fakes import FakeClock, World
-from tests.unit.services.signals import ORDER
+from tests.unit.services.signals import ORDER, PRODUCTION
 from tests.unit.services.telemetry_messages import TAGS, rows
 
 PATH = "modelDataCollector/flight-delay/version-2/model_inputs/2026/03/01/11/a b+c%20ü#?.jsonl"
@@ -145,3 +147,53 @@ class TestCounting:
         for number in range(3):
             await blob.append_block(rows(1, number) + b"\n")
             assert (await read(world, container)).data["lines"] == 1.0
+
+
+class TestRowsInBlobs:
+    async def read(self, world: World, container: ContainerClient, event: str, bytes_max: int = 1 << 24) -> Outcome:
+        command = ReadReferenced(
+            **ORDER,
+            id="read",
+            event=event,
+            storage=STORAGE,
+            container=container.container_name,
+            path=PATH,
+            bytes_max=bytes_max,
+            workspace=PRODUCTION,
+            endpoint="flight-delay",
+            deployment="version-2",
+            collection="model_inputs",
+            correlation_id="c",
+            content_range="",
+            at=world.clock.now(),
+        )
+        reader = ReferencedReader(world.clock, world.policies, world.aggregator, world.files)
+        return await reader.read(command, world.clock.now() + timedelta(minutes=1))
+
+    async def test_the_rows_of_a_blob_are_counted_once_for_each_event(self, world, container):
+        await write(container, b" " * (2 * PIECE_BYTES) + b'[{"distance": 1.5}, {"distance": 2.5}]')
+        assert (await self.read(world, container, "one")).data["rows"] == 2.0
+        assert (await self.read(world, container, "one")).data["rows"] == 0.0
+        assert (await self.read(world, container, "another")).data["rows"] == 2.0
+
+    async def test_a_blob_that_is_not_there_yet_or_too_large_counts_nothing(self, world, container):
+        missing = await self.read(world, container, "one")
+        assert isinstance(missing, Failed)
+        assert missing.retryable
+        await write(container, SHORT)
+        large = await self.read(world, container, "one", bytes_max=9)
+        assert isinstance(large, Failed)
+        assert not large.retryable
+        assert await world.store.deltas(10) == []
+
+    async def test_events_wait_in_the_store_until_they_are_told(self, world, container):
+        path = "modelDataCollector/flight-delay/rows/1.json"
+        where = f"https://mlops.blob.core.windows.net/{container.container_name}/{path}"
+        event = json.loads(rows(1)) | {"data": None, "dataref": where}
+        await write(container, b'[{"distance": 1.5}]', path)
+        await world.aggregator.take("hub/0", [(0, json.dumps(event).encode())])
+        swept = await world.sweeper.run()
+        (sent,) = world.queue.sent
+        outcome = await world.executor.run(sent.subject, sent.command_id, "worker")
+        assert (swept.ordered, outcome.data["rows"]) == (1, 1.0)
+        assert await world.aggregator.elsewhere.untold(2) == []

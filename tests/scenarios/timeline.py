@@ -32,6 +32,7 @@ from shared.domain.values import encode
 from shared.parsing.policy_file import policy_digest
 from shared.services import schedules
 from tests.scenarios.expected import Between, Expected, told_shortly
+from tests.unit.domain.batch_builders import measured, scored
 from tests.unit.domain.builders import HEALTHY, NOW, POLICY, SUBJECT, answered
 
 STEPS_MAX = 5_000  # of one call; beyond it the loop is chasing its own tail
@@ -51,6 +52,8 @@ class ScriptedAzure:
         self._usual: dict[str, Answer] = {
             "CheckEndpoint": Succeeded(data={"latency_p95_ms": 40.0, "error_rate": 0.0}),
             "RunEvaluation": self._evaluate,
+            "ScoreBatch": scored,
+            "CompareScores": measured(),
             "Retrain": None,  # training takes long: a story says what came of it
             "DispatchTraining": None,
         }

@@ -8,8 +8,8 @@ import dataclasses
 
 from shared.domain import guards
 from shared.domain.approvals import digest_of, objections, quorum_for
+from shared.domain.approved_plan import plan_for
 from shared.domain.commands import RequestApproval
-from shared.domain.durations import format_duration
 from shared.domain.facts import Answer, ApprovalAsked, Version
 from shared.domain.ids import derive
 from shared.domain.proposals import asked_as
@@ -24,17 +24,13 @@ RULE = "approval"
 
 def evidence_of(situation: Situation, version: Version) -> dict[str, str]:
     """What a person is shown, and what the answer is bound to: version, checks, policy and the exact plan."""
-    rollout = situation.workload.promotion.rollout
     champion = situation.facts.champion
-    steps = " → ".join(str(step) for step in rollout.steps)
-    bake = format_duration(rollout.bake)
-    plan = f"{steps} %, {bake} at each step" if champion else "probe, then 100 % (there is no champion)"
     return {
         "model": f"{version.model} version {version.version}",
         "replaces": f"version {champion}" if champion else "nothing: it is the first version",
         "author": version.author or "unknown",
         **{f"check: {check.name}": check.detail for check in version.checks},
-        "plan": plan,
+        "plan": plan_for(situation.workload, champion),
         "policy": situation.policy_digest[:12],
     }
 

@@ -4,11 +4,12 @@ Owns those orders. Knows nothing of when they are due: that is ``promotion``, ``
 """
 
 from shared.domain.ci_runs import DEPLOYMENT_INPUT, ENVIRONMENT_INPUT, MODEL_INPUT, VERSION_INPUT
-from shared.domain.commands import DeployModel, DispatchPromotion, RemoveDeployment
+from shared.domain.commands import BatchSettings, DeployModel, DispatchPromotion, RemoveDeployment
 from shared.domain.decisions import Reason
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Version
 from shared.domain.lifecycle import VersionEvent
+from shared.domain.policy_batch import BatchCluster
 from shared.domain.policy_environments import Environment
 from shared.domain.references import deployment_name, in_registry
 from shared.domain.rules import remedy
@@ -27,6 +28,7 @@ def deployment_of(situation: Situation, version: Version, environment: Environme
         reason,
         workspace=environment.workspace,
         endpoint=environment.endpoint,
+        endpoint_kind=environment.kind,
         deployment=name,
         model_ref=in_registry(workload.registry, version.model, version.version),
         version=version.version,
@@ -35,6 +37,19 @@ def deployment_of(situation: Situation, version: Version, environment: Environme
         scoring_script=workload.deployment.scoring_script,
         instance_type=workload.deployment.instance_type,
         instance_count=workload.deployment.instance_count,
+        batch=_settings(workload.deployment.batch),
+    )
+
+
+def _settings(batch: BatchCluster | None) -> BatchSettings | None:
+    if batch is None:
+        return None
+    return BatchSettings(
+        compute=batch.compute,
+        mini_batch_size=batch.mini_batch_size,
+        concurrency=batch.concurrency,
+        error_threshold=batch.error_threshold,
+        timeout_seconds=int(batch.timeout.total_seconds()),
     )
 
 
@@ -84,6 +99,7 @@ def clean_staging(situation: Situation, version: Version) -> tuple[AnyCommand, .
             "staging has done its part",
             workspace=staging.workspace,
             endpoint=staging.endpoint,
+            endpoint_kind=staging.kind,
             deployment=name,
         ),
     )

@@ -35,6 +35,7 @@ def _write(situation: Situation, traffic: dict[str, int], reason: str) -> RollBa
         reason,
         workspace=production.workspace,
         endpoint=production.endpoint,
+        endpoint_kind=production.kind,
         traffic=traffic,
         until=situation.now + DEADLINE,
     )
@@ -64,6 +65,9 @@ def on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
         return ignore(situation, RULE, because("rolled_back", "the traffic is back"))
     production = situation.workload.environments.production
     by_hand = f"az ml online-endpoint update --name {production.endpoint} --traffic {_by_hand(situation.facts)}"
+    if production.kind == "batch":
+        default = deployment_name(situation.facts.champion) if situation.facts.champion else "null"
+        by_hand = f"az ml batch-endpoint update --name {production.endpoint} --set defaults.deployment_name={default}"
     facts = {"why": signal.outcome.reason, "do this now": by_hand, "workspace": production.workspace}
     told = situation.tell(
         situation.workload.owner, f"{situation.workload.name}: the rollback FAILED, act by hand", facts

@@ -124,10 +124,10 @@ def on_traffic_set(situation: Situation, signal: CommandFinished) -> Ruling:
     if rollout.pending != signal.command_id:
         return ignore(situation, RULE, because("stale", "this step is over"))
     if not isinstance(signal.outcome, Succeeded):
-        return _give_up(situation, rollout, because("traffic_not_set", signal.outcome.reason))
+        return give_up(situation, rollout, because("traffic_not_set", signal.outcome.reason))
     started = replace(rollout, pending="", step_started_at=situation.now)
     if not rollout.champion:
-        return _complete(situation, started, because("first_version", "there is no champion to compare with"))
+        return complete(situation, started, because("first_version", "there is no champion to compare with"))
     bake = format_duration(situation.workload.promotion.rollout.bake)
     reason = because("baking", f"{rollout.percent} % is in force and is watched for {bake}")
     facts = replace(situation.facts, rollout=started)
@@ -156,7 +156,7 @@ def on_bake(situation: Situation, signal: HoldElapsed) -> Ruling:
         return _advance(situation, rollout, judged)
     counted = count_paused(rollout, judged) if paused else count(rollout, judged)
     if beyond_limit(counted, limits):
-        return _give_up(situation, counted, *judged.reasons)
+        return give_up(situation, counted, *judged.reasons)
     reasons = (*judged.reasons, paused) if paused else judged.reasons
     facts = replace(situation.facts, rollout=counted)
     return Ruling("hold", RULE, reasons, facts, holds=(_bake(situation, counted),))
@@ -171,12 +171,13 @@ def _advance(situation: Situation, rollout: Rollout, judged: Judgement) -> Rulin
     steps = situation.workload.promotion.rollout.steps  # these may be others than when the rollout began
     percent = next((step for step in steps if step > rollout.percent), None)
     if percent is None:
-        return _complete(situation, rollout, *judged.reasons)
+        return complete(situation, rollout, *judged.reasons)
     onward = replace(rollout, step=rollout.step + 1)
     return _set_traffic(situation, situation.facts, onward, percent, *judged.reasons)
 
 
-def _complete(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
+def complete(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
+    """The new version serves everything, and the one before stays as its warm standby."""
     facts, now = situation.facts, situation.now
     version = facts.versions[rollout.version].after("rollout_completed", now)
     facts = replace(facts.with_version(version), champion=rollout.version, rollout=None)
@@ -193,7 +194,7 @@ def _complete(situation: Situation, rollout: Rollout, *reasons: Reason) -> Rulin
     return Ruling("act", RULE, reasons, facts, commands=commands, holds=(*holds, *verifying))
 
 
-def _give_up(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
+def give_up(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
     """All traffic back to the champion, the candidate rolled back, the people told why."""
     version = situation.facts.versions[rollout.version].after("rollout_failed", situation.now)
     facts = replace(situation.facts.with_version(version), rollout=None)
@@ -222,7 +223,7 @@ def go_back(situation: Situation, reason: Reason) -> Ruling:
     """To the version before: during a rollout the champion, afterwards the warm standby."""
     facts = situation.facts
     if facts.rollout:
-        return _give_up(situation, facts.rollout, reason)
+        return give_up(situation, facts.rollout, reason)
     standby = facts.versions.get(facts.standby)
     if (
         standby is None
@@ -268,6 +269,7 @@ def _remove(situation: Situation, deployment: str) -> RemoveDeployment:
         "its warm standby is over",
         workspace=production.workspace,
         endpoint=production.endpoint,
+        endpoint_kind=production.kind,
         deployment=deployment,
         production=True,
     )

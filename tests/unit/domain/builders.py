@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from shared.domain.durations import parse_duration
 from shared.domain.facts import ApprovalAsked, CheckResult, Facts, HeldSignal, Incident, Rollout, Version, WindowSeen
 from shared.domain.ids import derive
-from shared.domain.observations import TrafficSample
+from shared.domain.observations import DeploymentRef, TrafficSample
 from shared.domain.outcomes import Failed, Succeeded
 from shared.domain.platform_signals import BudgetCrossed, DataArrived
 from shared.domain.policy import Policy
@@ -35,6 +35,7 @@ from shared.domain.situation import Situation
 from shared.domain.telemetry_signals import (
     FeatureScore,
     PerformanceMeasured,
+    RowsReferenced,
     TelemetryFellSilent,
     TelemetryResumed,
     WindowClosed,
@@ -371,6 +372,14 @@ def collected(path: str = COLLECTED_PATH, kind: Any = DataArrived, **fields: Any
     where = {"source": COLLECTOR["storage"], "account": "mlops", "container": COLLECTOR["container"]}
     told = {"path": path, "api": "FlushWithClose", "dedup_key": f"{kind.__name__}-{path}"}
     return arrived(kind=kind, **{**where, **told, **fields})
+
+
+def referenced(blob: str = "modelDataCollector/flight-delay/rows/1.json", **fields: Any) -> RowsReferenced:
+    """A collector event of the first version kept its rows in a blob."""
+    place = DeploymentRef(workspace=PRODUCTION.lower(), endpoint="flight-delay", deployment="version-1")
+    told = {"dedup_key": f"referenced-{blob}", "occurred_at": NOW, "source": place.key, "collection": "model_inputs"}
+    where = {"workspace": place.workspace, "endpoint": place.endpoint, "deployment": place.deployment, "path": blob}
+    return RowsReferenced(**{**told, **where, **fields})
 
 
 def schedule_due(due: datetime = NOW, **fields: Any) -> ScheduleElapsed:

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.domain.arrivals import FILES_KEPT_MAX, Arrivals, File
 from shared.domain.budget_facts import BudgetFreeze
+from shared.domain.comparison_facts import Comparison, ScoredRun
 from shared.domain.facts import (
     INCIDENTS_KEPT_MAX,
     VERSIONS_KEPT_MAX,
@@ -85,7 +86,14 @@ def _version(number: int, state: Any) -> Version:
         checks=checks,
         approval=_asked(f"version {number}", **evidence),
         deployment=f"version-{number}",
+        comparison=_comparison(number),
     )
+
+
+def _comparison(number: int) -> Comparison:
+    place = f"azureml://datastores/workspaceblobstore/paths/outerloop/{_id('run', number)}/"
+    run = ScoredRun(output=place, seconds=3600.25)
+    return Comparison(champion="17", data=_resource(number), champion_run=run, candidate_run=run, inconclusive=1)
 
 
 def _versions() -> dict[str, Version]:

@@ -42,6 +42,7 @@ from tests.unit.domain.builders import (
     policy_with,
     raw_policy,
     recovered,
+    referenced,
     registered,
     resumed,
     rolling,
@@ -67,6 +68,7 @@ ONE_OF_EACH = {
     "PerformanceMeasured": (performed(3), "model_performance"),
     "TelemetryFellSilent": (fell_silent(), "telemetry_absent"),
     "TelemetryResumed": (resumed(), "telemetry_absent"),
+    "RowsReferenced": (referenced(), "referenced_rows"),
     "OperatorAsked": (asked("pause"), "operator"),
     "ApprovalAnswered": (answered(), "approval"),
     "CommandFinished": (finished("c", "Notify"), "operator"),
@@ -144,6 +146,7 @@ def test_these_are_all_the_requests_and_all_the_moments():
     assert set(get_args(HoldElapsed.__annotations__["purpose"])) == {
         "retry",
         "bake",
+        "comparison",
         "approval_expiry",
         "standby_expiry",
         "verify_deadline",

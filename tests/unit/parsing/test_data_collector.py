@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.domain.observations import DeploymentRef, RowsCollected
+from shared.domain.observations import DeploymentRef, RowsCollected, RowsRefused
 from shared.domain.signals import TelemetryReceived
 from shared.parsing import parse, read_message
+from shared.parsing.data_collector import ROWS_MAX, rows_in
 
 SOURCE = "/subscriptions/S/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/Ws/onlineEndpoints/Ep/deployments/Blue"
 BLUE = DeploymentRef(
@@ -107,7 +108,7 @@ def test_the_request_id_stands_in_for_a_missing_correlation_id():
         {"data": "https://store/mdc_0.json?sig=secret", "datainblob": True},
     ],
 )
-def test_rows_that_are_kept_elsewhere_are_refused_with_the_place_but_not_its_signature(changes):
+def test_rows_that_are_kept_nobody_knows_where_are_refused_with_the_place_but_not_its_signature(changes):
     telemetry = read(line(), line(**changes), line())
     (refused,) = telemetry.refused
     assert len(telemetry.rows) == 2
@@ -119,8 +120,54 @@ def test_rows_that_are_kept_elsewhere_are_refused_with_the_place_but_not_its_sig
 def test_a_message_of_references_only_is_still_heard():
     (signal,) = parse(json.dumps(line(data=..., dataref="x")).encode())
     assert isinstance(signal, TelemetryReceived)
-    assert (signal.rows_by_category, signal.rejected_rows) == ({}, 1)
+    assert (signal.rows_by_category, signal.rejected_rows, signal.events_elsewhere) == ({}, 0, 1)
     assert signal.source == BLUE.key
+
+
+def test_all_that_an_event_says_travels_with_the_place_of_its_rows():
+    where = "https://Logs.blob.core.windows.net/mdc/a%20b/c.json?sig=secret"
+    (found,) = read(line(id="e-1", data=..., dataref=where)).elsewhere
+    assert (found.account, found.container, found.path, found.named) == (
+        "logs",
+        "mdc",
+        "a b/c.json",
+        "logs/mdc/a b/c.json",
+    )
+    assert (found.event_id, found.content_range, found.collection) == ("e-1", "bytes_0-88/89", "model_inputs")
+    (here,) = read(line()).rows
+    assert (found.deployment, found.at, found.correlation_id) == (here.deployment, here.at, here.correlation_id)
+
+
+@pytest.mark.parametrize("odd", [None, [1], {"a": 1}, 1.5])
+def test_an_odd_id_or_range_of_bytes_costs_no_rows(odd):
+    assert len(read(line(id=odd, contentrange=odd)).rows) == 1
+    (found,) = read(line(id=odd, contentrange=odd, data=..., dataref="a/b.json")).elsewhere
+    assert (found.event_id, found.content_range) == ("", "")
+
+
+def test_a_blob_holds_what_would_have_been_the_data():
+    assert rows_in(b'\xef\xbb\xbf [{"a": 1}, {"a": 2}]\n') == [{"a": 1}, {"a": 2}]
+    assert list(rows_in(b'{"a": 1}')) == [{"a": 1}]
+    assert rows_in(b"[[1, 2]]") == [{"0": 1, "1": 2}]
+
+
+@pytest.mark.parametrize(
+    ("blob", "reason"),
+    [
+        (b"", "malformed_json"),
+        (b'[{"a": 1}', "malformed_json"),
+        (b'[{"a": 1}], "source": "/another"', "malformed_json"),
+        (b'[{"a": "\xff"}]', "malformed_json"),
+        (b"[" * 100_000, "malformed_json"),
+        (b"5", "malformed_field"),
+        (b"null", "missing_field"),
+        (b"[" + b"1," * ROWS_MAX + b"1]", "oversized"),
+    ],
+)
+def test_a_blob_without_rows_to_count_is_refused_by_reason(blob, reason):
+    refused = rows_in(blob)
+    assert isinstance(refused, RowsRefused)
+    assert refused.reason == reason
 
 
 def test_an_event_with_data_and_a_reference_is_read_from_its_data():

@@ -36,8 +36,8 @@ SIGNALS = {
 
 TELEMETRY = {
     "aml-data-collector-cloudevent.jsonl": ({"model_inputs": 4}, 0),
-    "aml-data-collector-cloudevent-dataref-only.jsonl": ({}, 3),
-    "aml-data-collector-docs.jsonl": ({"request": 1, "response": 2, "inputs": 3, "model_inputs": 2}, 1),
+    "aml-data-collector-cloudevent-dataref-only.jsonl": ({}, 0, 3),
+    "aml-data-collector-docs.jsonl": ({"request": 1, "response": 2, "inputs": 3, "model_inputs": 2}, 0, 1),
     "eventhub-diagnostic-AmlOnlineEndpointTrafficLog.json": ({"AmlOnlineEndpointTrafficLog": 2}, 0),
     "eventhub-diagnostic-AmlOnlineEndpointConsoleLog.json": ({"AmlOnlineEndpointConsoleLog": 1}, 0),
     "eventhub-diagnostic-AmlOnlineEndpointEventLog.json": ({"AmlOnlineEndpointEventLog": 3}, 0),
@@ -173,11 +173,12 @@ def test_both_envelopes_of_an_event_have_the_same_key(payload, name):
 @pytest.mark.parametrize("name", TELEMETRY)
 def test_a_message_is_one_signal_with_its_rows_counted(payload, name):
     body = payload(name)
-    rows, rejected = TELEMETRY[name]
+    rows, rejected, *elsewhere = TELEMETRY[name]
     (signal,) = parse(body)
     assert detect(body) == "event_hubs"
     assert kind_of(signal) == "TelemetryReceived"
     assert (signal.rows_by_category, signal.rejected_rows) == (rows, rejected)
+    assert signal.events_elsewhere == sum(elsewhere)
 
 
 @pytest.mark.parametrize("name", PLATFORM)

@@ -147,8 +147,9 @@ VIEWED = {"EventProcessedUtcTime": "x", "PartitionId": 0, "EventEnqueuedUtcTime"
 ROWS = cloud_event("azureml.inference.model_inputs", [{"a": 1}, {"a": 2}], source=DEPLOYMENT, correlationid="c")
 
 
-def heard(rejected_rows=0, **rows):
-    return ("TelemetryReceived", {"rows_by_category": rows, "rejected_rows": rejected_rows})
+def heard(rejected_rows=0, elsewhere=0, **rows):
+    counts = {"rejected_rows": rejected_rows, "events_elsewhere": elsewhere}
+    return ("TelemetryReceived", {"rows_by_category": rows, **counts})
 
 
 def lines(*values):
@@ -181,8 +182,10 @@ MESSAGES = {
     "rows of a collection of our own": (ROWS | {"type": "AzureML.Inference.Mine"}, heard(mine=2)),
     "rows elsewhere": (without(ROWS, "data") | {"dataref": "azureml://x"}, heard(1)),
     "rows elsewhere, with null in their place": (ROWS | {"data": None, "dataref": "azureml://x"}, heard(1)),
+    "rows in a blob that there may be": (
+        ROWS | {"data": "https://logs.blob.core.windows.net/mdc/a%20b?sig=1", "datainblob": "true"}, heard(0, 1)),
     "rows in a blob": (ROWS | {"data": "https://x/y?sig=1", "datainblob": "true"}, heard(1)),
-    "rows here and elsewhere": (lines(ROWS, without(ROWS, "data") | {"dataref": "x"}), heard(1, model_inputs=2)),
+    "rows here and elsewhere": (lines(ROWS, without(ROWS, "data") | {"dataref": "x"}), heard(0, 1, model_inputs=2)),
     "an empty file": (b"", rejected("not_actionable", "empty")),
     "blank lines only": (b"\r\n\r\n", rejected("not_actionable", "empty")),
     "no records": ({"records": []}, rejected("not_actionable", "no rows")),

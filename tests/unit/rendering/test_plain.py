@@ -19,6 +19,7 @@ def test_a_command_carries_its_kind_and_every_field():
         "reason": "r",
         "workspace": "ws",
         "endpoint": "e",
+        "endpoint_kind": "managed_online",
         "traffic": {"blue": 100},
     }
 

@@ -25,7 +25,7 @@ values = st.one_of(
 
 def type_errors(value, feature):
     if isinstance(feature, NumericReference):
-        return numbers_of([value])[1]
+        return len(numbers_of([value])[1])
     return count_categories([value], feature)[TYPE_ERRORS]
 
 

@@ -1,10 +1,11 @@
 import math
+import weakref
 
 import msgspec
 import pytest
 
 from shared.telemetry.profiles import CategoricalReference, NumericReference, ReferenceProfile
-from shared.telemetry.row_types import UNLISTED, RowTypes
+from shared.telemetry.row_types import UNLISTED, RowTypes, types_of
 
 PROFILE = ReferenceProfile(
     rows=4,
@@ -74,3 +75,18 @@ def test_a_column_can_be_read_back_as_it_came():
     assert TYPES.column(rows, "class") == ["economy", UNLISTED, None]
     assert TYPES.objects(rows, ["class", "stops", "unknown"])[0] == {"class": "economy", "stops": None}
     assert TYPES.objects(rows, []) == [{}, {}, {}]
+
+
+def test_types_are_shared_while_they_are_in_use_and_forgotten_then():
+    profile = msgspec.structs.replace(PROFILE, features=PROFILE.features | {"length": PROFILE.features["prediction"]})
+    one, other = types_of(profile), types_of(msgspec.structs.replace(profile, rows=5))
+    assert one is other
+    forgotten = weakref.ref(one)
+    del one, other
+    assert forgotten() is None
+
+
+def test_categories_that_differ_in_one_value_have_types_of_their_own():
+    another = PROFILE.features | {"class": CategoricalReference(counts={"business": 1, "economy": 2, "first": 1})}
+    one, other = types_of(PROFILE), types_of(ReferenceProfile(rows=4, features=another))
+    assert one is not other

@@ -78,7 +78,7 @@ def test_no_rule_that_tells_people_of_a_workload_is_missing():
     """What has nothing to tell of a workload, or must not be silenced, is named here."""
     modules = [import_module(f"shared.domain.rules.{known.name}") for known in iter_modules(rules.__path__)]
     every = {module.RULE for module in modules if hasattr(module, "RULE")}
-    assert every - set(NAMES) == {"budget", "collected_files", "operator", "silence"}
+    assert every - set(NAMES) == {"batch", "budget", "collected_files", "operator", "referenced_rows", "silence"}
 
 
 def test_a_person_ends_a_silence_and_what_it_held_is_evaluated_at_once():

@@ -1,0 +1,129 @@
+"""Runs of batch endpoints: invoking one deployment on an input, and looking at the job that it becomes.
+
+Owns the invocation's body, the run's name and its output folder, both made of the command's id: the invocation takes no token
+of ours, so before each the job of that name is looked for. Knows nothing of what the predictions mean; reads none of them.
+Wire format: azureml-examples cli/batch-score-rest.sh, and what azure-ai-ml 1.35.2's ``batch_endpoints.invoke`` sends: its body
+(``name``, ``inputData``, ``outputData``), its header for the deployment, and its audience.
+"""
+
+import re
+
+from azure.core.exceptions import HttpResponseError
+
+from shared.adapters.arm_names import asset_name, complete_id, job_id
+from shared.adapters.arm_session import Json
+from shared.adapters.azure_ml_client import Attempt
+from shared.adapters.azure_ml_endpoints import place_of
+from shared.adapters.azure_ml_jobs import why
+from shared.adapters.mlflow_runs import read_run
+from shared.domain.commands import ScoreBatch
+from shared.domain.outcomes import Failed, Outcome, Succeeded
+
+DEPLOYMENT_HEADER = "azureml-model-deployment"
+INPUT, OUTPUT = (
+    "data",
+    "score",
+)  # a scoring script sees neither name; Azure ML calls the output of model deployments "score"
+INPUT_TYPES = {"uri_folder": "UriFolder", "uri_file": "UriFile", "mltable": "MLTable"}
+LATEST = "latest"
+_ASSET_VERSION = re.compile(r"/data/(?P<name>[^/]+)/versions/(?P<version>[^/]+)/?$", re.IGNORECASE)
+
+
+def begin_scoring(command: ScoreBatch, attempt: Attempt) -> Outcome:
+    """Invoke the deployment; the run is there already: look at that one instead."""
+    if attempt.arm.find(job_id(command.workspace, command.id)) is not None:
+        return look_scoring(command, command.id, attempt)
+    found = _input(command, attempt)
+    if isinstance(found, Failed):
+        return found
+    given, wire = found
+    endpoint = attempt.arm.get(place_of(command))
+    body = {
+        "properties": {
+            "name": command.id,
+            "inputData": {INPUT: wire},
+            "outputData": {OUTPUT: {"jobOutputType": "UriFolder", "uri": output_of(command)}},
+        }
+    }
+    calls = attempt.clients.data_plane_calls()
+    answer = calls.post(endpoint["properties"]["scoringUri"], body, None, **{DEPLOYMENT_HEADER: command.deployment})
+    # Should Azure give the run another name after all, then it is followed by that one.
+    return attempt.started(f"{answer.get('name') or command.id} {given}")
+
+
+def look_scoring(command: ScoreBatch, operation: str, attempt: Attempt) -> Outcome:
+    """Completed with what it wrote and how long it took, failed with its error, or still under way."""
+    job, _, given = operation.partition(" ")
+    document = attempt.arm.get(job_id(command.workspace, job))
+    match document["properties"]["status"]:
+        case "Completed":
+            return _completed(command, job, given or _scored(command, document), attempt)
+        case "Failed" | "Canceled" as status:
+            reason = f"job {job} is {status}: {why(command.workspace, job, document, attempt)}"
+            return Failed(retryable=False, reason=reason, data={"job": job, "status": status})
+        case _:
+            return attempt.started(operation)
+
+
+def output_of(command: ScoreBatch) -> str:
+    """The folder of the workspace's own blob store that the run writes into, and no other run does."""
+    return f"azureml://datastores/workspaceblobstore/paths/outerloop/{command.id}/"
+
+
+def _completed(command: ScoreBatch, job: str, scored: str, attempt: Attempt) -> Outcome:
+    if not scored:
+        # The next run would be given the input anew, and that of a label may be another one by then.
+        reason = f"job {job} is Completed, and does not say which version of {command.data} it has scored"
+        return Failed(retryable=False, reason=reason, data={"job": job})
+    seconds = read_run(attempt.arm, command.workspace, job).seconds or 0.0
+    return Succeeded(data={"output": output_of(command), "data": scored, "seconds": seconds, "job": job})
+
+
+def _scored(command: ScoreBatch, document: Json) -> str:
+    """What a run that a crash left without a record was given, by its own document: by version, where a label was asked for."""
+    for entry in (document["properties"].get("inputs") or {}).values():
+        version = _ASSET_VERSION.search(str((entry or {}).get("uri") or ""))
+        if version:
+            return f"azureml:{version['name']}:{version['version']}"
+    return "" if "@" in command.data and not complete_id(command.data) else command.data
+
+
+def _input(command: ScoreBatch, attempt: Attempt) -> tuple[str, Json] | Failed:
+    """What is scored, by its version, and the same as the invocation takes it: an asset by its id, a folder by its address."""
+    if command.data.startswith(("azureml://", "https://")):
+        return command.data, {"jobInputType": "UriFolder", "uri": command.data}
+    asset = _version(command, attempt)
+    if isinstance(asset, Failed):
+        return asset
+    name = asset_name(command.data).name
+    given = f"azureml:{name}:{asset['name']}"
+    kind = str(asset["properties"].get("dataType") or "uri_folder")
+    where = f"{command.workspace.rstrip('/')}/data/{name}/versions/{asset['name']}"
+    return given, {"jobInputType": INPUT_TYPES.get(kind, "UriFolder"), "uri": where}
+
+
+def _version(command: ScoreBatch, attempt: Attempt) -> Json | Failed:
+    """The document of the version that is meant, the newest when that is asked for."""
+    wanted, versions = (
+        asset_name(command.data),
+        f"{command.workspace.rstrip('/')}/data/{asset_name(command.data).name}/versions",
+    )
+    if wanted.label not in {None, LATEST}:
+        reason = f"{command.data}: of labels only @{LATEST} can be resolved; name a version"
+        return Failed(retryable=False, reason=reason)
+    if wanted.version is not None:
+        found = attempt.arm.find(f"{versions}/{wanted.version}")
+        return found if found is not None else _missing(command)
+    try:
+        page = attempt.arm.get(versions, **{"$orderBy": "createdtime desc", "$top": "1"})
+    except HttpResponseError as problem:
+        if problem.status_code != 404:
+            raise
+        return _missing(command)
+    newest: list[Json] = page.get("value") or []
+    return newest[0] if newest else _missing(command)
+
+
+def _missing(command: ScoreBatch) -> Failed:
+    reason = f"the workspace has no data asset {command.data}"
+    return Failed(retryable=False, reason=reason, data={"missing": "input"})

@@ -1,0 +1,61 @@
+"""What endpoints of one kind cannot have, and must have: online ones answer requests, batch ones score whole inputs.
+
+Owns the refusals that span sections of a workload. Knows the grammar of none of them (``policy_environments``,
+``policy_promotion``, ``policy_batch``).
+"""
+
+from collections.abc import Iterator
+
+from shared.domain.policy_batch import ONLINE_ROLLOUT
+from shared.domain.policy_environments import Deployment, Environments
+from shared.domain.policy_promotion import EndpointCheck, Promotion
+from shared.domain.policy_section import FaultAtError
+
+
+def unfit_kinds(environments: Environments, deployment: Deployment, promotion: Promotion) -> Iterator[FaultAtError]:
+    """Parts of a workload that its production endpoint's kind cannot have, each at its place, and what it lacks."""
+    if environments.production.kind == "batch":
+        yield from _unfit_for_batch(environments, deployment, promotion)
+    else:
+        yield from _only_for_batch(environments, deployment, promotion)
+
+
+def _unfit_for_batch(
+    environments: Environments, deployment: Deployment, promotion: Promotion
+) -> Iterator[FaultAtError]:
+    if environments.staging.kind != "batch":
+        text = (
+            "production is a batch endpoint: write kind: batch here too, since one scoring script cannot both be given "
+            "files by a batch deployment and answer requests of an online one"
+        )
+        yield FaultAtError(text, "environments", "staging", "kind")
+    if environments.production.collector:
+        text = (
+            "Azure ML collects what online endpoints score; a batch deployment writes its predictions to its own output"
+        )
+        yield FaultAtError(text, "environments", "production", "collector")
+    if deployment.batch is None:
+        yield FaultAtError("a batch deployment needs batch: {compute: the name of a cluster}", "deployment", "batch")
+    if "instance_type" in deployment.model_fields_set:
+        text = "the cluster that batch.compute names has its own machine type: leave this out"
+        yield FaultAtError(text, "deployment", "instance_type")
+    if promotion.comparison is None:
+        text = "a batch workload needs comparison: {input, component, metrics}: what a version shows before it is the default"
+        yield FaultAtError(text, "promotion", "comparison")
+    for key in ONLINE_ROLLOUT:
+        if key in promotion.rollout.model_fields_set:
+            yield FaultAtError(f"{ONLINE_ROLLOUT[key]}; leave {key} out", "promotion", "rollout", key)
+    for number, check in enumerate(promotion.staging.checks):
+        if isinstance(check, EndpointCheck):
+            text = "a batch deployment answers no requests: write a check with kind: job instead"
+            yield FaultAtError(text, "promotion", "staging", "checks", number, "kind")
+
+
+def _only_for_batch(environments: Environments, deployment: Deployment, promotion: Promotion) -> Iterator[FaultAtError]:
+    text = "only a workload whose production endpoint has kind: batch can have this"
+    if environments.staging.kind == "batch":
+        yield FaultAtError(text, "environments", "staging", "kind")
+    if deployment.batch is not None:
+        yield FaultAtError(text, "deployment", "batch")
+    if promotion.comparison is not None:
+        yield FaultAtError(text, "promotion", "comparison")

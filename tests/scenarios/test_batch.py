@@ -1,0 +1,181 @@
+"""A workload that scores in batches: a version becomes the default after a comparison on the same input, or it does not."""
+
+import pytest
+
+from shared.domain.outcomes import Failed, Succeeded
+from tests.scenarios.timeline import Timeline
+from tests.unit.domain.batch_builders import NEWEST, RESOLVED, batch_policy, measured, scored
+from tests.unit.domain.builders import asked, failure, registered, serving
+
+BY_DEFAULT_1 = {"version-1": 100}
+RUN_FAILED = Failed(retryable=False, reason="job x is Failed: a column is missing", data={"status": "Failed"})
+NO_INPUT = Failed(retryable=False, reason="there is no data asset flights-nightly", data={"missing": "input"})
+
+
+def nightly(**comparison):
+    """Version 1 is the default of the batch endpoint."""
+    story = Timeline(batch_policy(**comparison), serving("1"))
+    story.azure.traffic = BY_DEFAULT_1
+    return story
+
+
+def approved(story, number="2"):
+    """A version is registered, passes staging, and is approved."""
+    return story.push(registered(number)).approve(number)
+
+
+@pytest.mark.rule("batch")
+@pytest.mark.rule("batch_verdict")
+def test_a_version_becomes_the_default_after_both_scored_the_same_input():
+    story = approved(nightly())
+    runs, (compared,) = story.commands("ScoreBatch"), story.commands("CompareScores")
+    assert [(run.deployment, run.data) for run in runs] == [("version-1", NEWEST), ("version-2", RESOLVED)]
+    assert (compared.champion, compared.candidate) == tuple(scored(run).data["output"] for run in runs)
+    story.expect(champion="2", standby="1", traffic={"version-2": 100, "version-1": 0})
+    assert len(story.commands("SetTraffic")) == 1
+    assert {order.endpoint_kind for order in story.commands("SetTraffic") + story.commands("DeployModel")} == {"batch"}
+
+
+def test_nothing_of_a_batch_workload_is_asked_by_requests():
+    story = approved(nightly()).at("80h")
+    assert story.commands("CheckEndpoint") == []
+
+
+def test_the_first_version_is_scored_alone_and_becomes_the_default():
+    story = Timeline(batch_policy())
+    story.azure.next("CompareScores", Succeeded(data={"rows": 5000.0, "failed_share": 0.0}))
+    approved(story, "1").expect(champion="1", standby="", traffic={"version-1": 100})
+    assert [run.deployment for run in story.commands("ScoreBatch")] == ["version-1"]
+    assert story.commands("CompareScores")[0].champion == ""
+
+
+@pytest.mark.rule("batch_verdict")
+@pytest.mark.parametrize(
+    "worse", [{"failed_share": 0.3}, {"rows_vs_champion": 0.9}, {"differing_vs_champion": 0.6}], ids=str
+)
+def test_a_comparison_that_fails_leaves_the_default_as_it_is(worse):
+    story = nightly()
+    story.azure.next("CompareScores", measured(**worse))
+    approved(story).expect(champion="1", traffic=BY_DEFAULT_1, versions={"1": "serving", "2": "rejected"})
+    story.expect_reason("comparison").expect_ordered("SetTraffic", 0)
+    assert "was not promoted" in story.commands("Notify")[-1].title
+
+
+def test_a_version_that_takes_much_longer_does_not_become_the_default():
+    story = nightly()
+    story.azure.next("ScoreBatch", lambda run: scored(run, 100), lambda run: scored(run, 201))
+    approved(story).expect(champion="1", traffic=BY_DEFAULT_1).expect_reason("duration_vs_champion")
+
+
+def test_a_candidate_that_cannot_score_the_input_is_rejected():
+    story = nightly()
+    story.azure.next("ScoreBatch", scored, RUN_FAILED)
+    approved(story).expect(traffic=BY_DEFAULT_1, versions={"1": "serving", "2": "rejected"}).expect_reason("run_failed")
+
+
+@pytest.mark.rule("batch")
+def test_a_run_of_the_champion_that_fails_is_no_verdict_on_the_candidate():
+    story = nightly()
+    story.azure.next("ScoreBatch", RUN_FAILED)
+    approved(story).expect(versions={"1": "serving", "2": "probing"}).expect_reason("champion_run_failed")
+    story.at("15m").expect(champion="2", standby="1")
+    assert [run.deployment for run in story.commands("ScoreBatch")] == ["version-1", "version-1", "version-2"]
+
+
+def test_without_a_verdict_for_too_long_a_person_is_called_and_the_default_stays():
+    story = nightly(inconclusive_limit=1)
+    story.azure.always("ScoreBatch", RUN_FAILED)
+    approved(story).at("15m").expect(traffic=BY_DEFAULT_1, versions={"1": "serving", "2": "rejected"})
+    story.expect_reason("gave_up")
+    assert "a person has to look" in story.commands("Notify")[-1].facts["gave_up"]
+
+
+def test_an_input_that_is_not_there_yet_is_waited_for():
+    story = nightly(no_data_limit=2)
+    story.azure.next("ScoreBatch", NO_INPUT, NO_INPUT)
+    approved(story).expect(versions={"1": "serving", "2": "probing"}).expect_reason("no_input")
+    story.at("15m").expect_reason("no_input")
+    story.at("30m").expect(champion="2")
+
+
+def test_an_input_that_never_comes_gives_the_version_up():
+    story = nightly(no_data_limit=0)
+    story.azure.always("ScoreBatch", NO_INPUT)
+    approved(story).expect(traffic=BY_DEFAULT_1, versions={"1": "serving", "2": "rejected"}).expect_reason("gave_up")
+
+
+def test_a_comparison_that_measured_nothing_is_no_verdict():
+    story = nightly()
+    story.azure.next("CompareScores", Succeeded(data={"rows": 5000.0}), failure("the component has a fault"))
+    approved(story).expect_reason("not_measured")
+    story.at("15m").expect_reason("comparison_failed").expect(versions={"1": "serving", "2": "rejected"})
+
+
+def test_an_empty_input_is_no_data():
+    story = nightly()
+    story.azure.next("CompareScores", measured(rows=0.0, rows_champion=0.0))
+    approved(story).expect(versions={"1": "serving", "2": "probing"}).expect_reason("champion_rows")
+
+
+@pytest.mark.rule("rollback")
+def test_a_person_rolls_back_by_one_write_to_the_default_before_even_of_a_paused_workload():
+    story = approved(nightly()).at("2h").push(asked("pause"))
+    before = len(story.commands())
+    story.push(asked("rollback")).expect(champion="1", standby="", traffic={"version-1": 100, "version-2": 0})
+    ordered = story.commands()[before:]
+    assert [type(order).__name__ for order in ordered if not hasattr(order, "persona")] == ["RollBackTraffic"]
+    assert ordered[0].endpoint_kind == "batch"
+
+
+def test_a_rollback_that_fails_names_the_command_for_a_batch_endpoint():
+    story = approved(nightly()).at("2h")
+    story.azure.next("RollBackTraffic", failure())
+    story.push(asked("rollback")).expect_reason("rollback_failed")
+    by_hand = story.commands("Notify")[-1].facts["do this now"]
+    assert by_hand == "az ml batch-endpoint update --name flight-delay --set defaults.deployment_name=version-1"
+
+
+def test_the_default_before_is_removed_when_its_time_as_a_standby_is_over():
+    story = approved(nightly()).at("71h").expect(standby="1")
+    story.at("72h").expect(standby="", versions={"1": "retired", "2": "serving"})
+    removal = story.commands("RemoveDeployment")[-1]
+    assert (removal.deployment, removal.endpoint_kind, removal.production) == ("version-1", "batch", True)
+
+
+def test_a_default_that_cannot_be_set_is_taken_back():
+    story = nightly()
+    story.azure.next("SetTraffic", failure("HTTP 409: busy"))
+    approved(story).expect(
+        champion="1", versions={"1": "serving", "2": "rolled_back"}, traffic=BY_DEFAULT_1 | {"version-2": 0}
+    )
+    story.expect_reason("default_not_set").expect_ordered("RollBackTraffic")
+
+
+def test_a_pause_holds_the_new_default_until_somebody_resumes():
+    story = nightly()
+    story.azure.next("CompareScores", None)
+    approved(story).push(asked("pause"))
+    story.finish(story.commands("CompareScores")[-1], measured()).expect(champion="1", traffic=BY_DEFAULT_1)
+    story.expect_reason("paused").at("1m").push(asked("resume")).at("2m").expect(champion="2", standby="1")
+
+
+def test_a_rollback_during_the_comparison_makes_it_anew_with_the_champion_that_there_is():
+    story = approved(nightly()).at("1h")
+    story.azure.next("ScoreBatch", scored, None)
+    approved(story, "3").push(asked("rollback")).expect(champion="1")
+    story.finish(story.commands("ScoreBatch")[-1], scored(story.commands("ScoreBatch")[-1]))
+    assert [run.deployment for run in story.commands("ScoreBatch")[2:]] == [
+        *("version-2", "version-3"),
+        *("version-1", "version-3"),
+    ]
+    story.expect(champion="3", standby="1")
+
+
+def test_the_approver_is_told_what_will_be_compared_and_on_what():
+    story = nightly()
+    story.push(registered("2"))
+    plan = story.facts.versions["2"].approval.evidence["plan"]
+    assert plan.startswith(
+        f"scores {NEWEST} beside version 1; azureml:compare_scores@latest has to find failed_share_max"
+    )
+    assert plan.endswith("then it is the default of flight-delay")

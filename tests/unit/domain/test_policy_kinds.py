@@ -1,0 +1,91 @@
+"""What a batch workload cannot have is refused at its place, and so is what only a batch workload can have."""
+
+import pytest
+from pydantic import ValidationError
+
+from shared.domain.policy_kinds import unfit_kinds
+from tests.unit.domain.batch_builders import COMPARISON, WORKLOAD, batch_policy
+from tests.unit.domain.builders import POLICY, policy_with
+
+ONLINE_CHECK = {"kind": "endpoint", "payload": "sample_request.json", "latency_p95_ms_max": 1500}
+
+
+def batch_with(section, **changes):
+    return policy_with(**{**WORKLOAD, section: {**WORKLOAD[section], **changes}})
+
+
+@pytest.mark.parametrize("policy", [POLICY, batch_policy()], ids=["online", "batch"])
+def test_the_examples_fit(policy):
+    workload = policy.workloads[0]
+    assert list(unfit_kinds(workload.environments, workload.deployment, workload.promotion)) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("steps", [10, 100], "no shares of traffic; leave steps out"),
+        ("bake", "30m", "nothing is served while a step is watched"),
+        ("probe_requests", 10, "answers no requests"),
+        ("analysis", {"min_requests": 12}, "no requests to analyse"),
+    ],
+)
+def test_a_batch_workload_has_nothing_of_a_rollout_by_requests(key, value, why):
+    with pytest.raises(ValidationError, match=why):
+        batch_with("promotion", rollout={**WORKLOAD["promotion"]["rollout"], key: value})
+
+
+def test_a_batch_workload_has_no_check_by_requests():
+    with pytest.raises(ValidationError, match="write a check with kind: job instead"):
+        batch_with("promotion", staging={"checks": [ONLINE_CHECK]})
+
+
+def test_a_batch_workload_is_staged_on_a_batch_endpoint():
+    with pytest.raises(ValidationError, match="write kind: batch here too"):
+        policy_with(**{**WORKLOAD, "environments": {"production": {"kind": "batch"}}})
+
+
+def test_a_batch_workload_needs_its_cluster_and_its_comparison():
+    with pytest.raises(ValidationError, match="a batch deployment needs batch:"):
+        batch_with("deployment", batch=None)
+    with pytest.raises(ValidationError, match="a batch workload needs comparison:"):
+        batch_with("promotion", comparison=None)
+
+
+def test_the_cluster_has_a_machine_type_of_its_own():
+    with pytest.raises(ValidationError, match="has its own machine type"):
+        batch_with("deployment", instance_type="Standard_DS3_v2")
+
+
+def test_nothing_is_collected_of_a_batch_workload():
+    account = "/subscriptions/s/resourceGroups/mlops/providers/Microsoft.Storage/storageAccounts/collected"
+    collector = {"storage": account, "container": "azureml-blobstore"}
+    environments = {"staging": {"kind": "batch"}, "production": {"kind": "batch", "collector": collector}}
+    with pytest.raises(ValidationError, match="writes its predictions to its own output"):
+        policy_with(**{**WORKLOAD, "environments": environments})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"environments": {"staging": {"kind": "batch"}}},
+        {"deployment": {"batch": {"compute": "nightly"}}},
+        {"promotion": {"comparison": COMPARISON}},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_an_online_workload_has_nothing_of_a_batch_one(changes):
+    with pytest.raises(ValidationError, match="only a workload whose production endpoint has kind: batch"):
+        policy_with(**changes)
+
+
+def test_each_fault_stands_at_its_place():
+    online = POLICY.workloads[0]
+    environments = batch_policy().workloads[0].environments
+    paths = [fault.path for fault in unfit_kinds(environments, online.deployment, online.promotion)]
+    assert paths == [
+        ("deployment", "batch"),
+        ("deployment", "instance_type"),
+        ("promotion", "comparison"),
+        *(("promotion", "rollout", key) for key in ("steps", "bake", "probe_requests", "analysis")),
+        ("promotion", "staging", "checks", 0, "kind"),
+    ]
