@@ -5,12 +5,13 @@ Owns these judgements on a row. Reads and writes nothing: ``execute`` does.
 
 from datetime import datetime, timedelta
 
-from shared.domain.commands import ON_UNKNOWN, SetTraffic
+from shared.domain.commands import SetTraffic
+from shared.domain.effects import Dispatch
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Unknown
 from shared.domain.records import CommandRow
 
 WAIT_MAX = timedelta(hours=1)  # however long a target asks for
-FIND_AFTER = timedelta(minutes=1)  # what was started shows in its lists by then
+FIND_AFTER = timedelta(minutes=1)  # a run that was started elsewhere shows in its lists by then
 
 
 def may_begin(row: CommandRow, now: datetime) -> bool:
@@ -29,7 +30,7 @@ def again_at(row: CommandRow, outcome: Failed | Unknown, now: datetime, backoff:
     wait = backoff
     if isinstance(outcome, Failed) and outcome.until:
         wait = max(wait, min(outcome.until - now, WAIT_MAX))
-    if isinstance(outcome, Unknown) and ON_UNKNOWN[type(row.command)] == "find_mark":
+    if isinstance(outcome, Unknown) and isinstance(row.command, Dispatch):
         wait = max(wait, FIND_AFTER)
     return now + wait
 
