@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from shared.domain.capacity import Quota
 from shared.domain.commands import CheckEndpoint, RecordReference
 from shared.domain.decisions import Decision, Evaluation, Hold
 from shared.domain.effects import Message, WorkspaceCommand
@@ -75,6 +76,14 @@ class Datasets(Protocol):
 
         None when it carries no such tag, or one that is no whole number. Raises nothing: what went wrong is a ``Failed``.
         """
+        ...
+
+
+class Quotas(Protocol):
+    """How much of a machine type a subscription may still use in the region of a workspace."""
+
+    async def quota(self, workspace: str, instance_type: str) -> Quota | Failed:
+        """Cores used and allowed of the type's family. Raises nothing: what went wrong is a ``Failed``."""
         ...
 
 

@@ -14,6 +14,7 @@ from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
 from shared.adapters.azure_ml_marked import AzureMlMarkedModels
+from shared.adapters.azure_ml_quota import AzureMlQuotas
 from shared.adapters.azure_pipelines import AzurePipelines
 from shared.adapters.ci_dispatcher import CiDispatcher
 from shared.adapters.endpoint_probe import EndpointProber
@@ -88,7 +89,8 @@ async def build(settings: Settings) -> Application:
     announcer = Announcer(store, clock, _targets(settings))
     workspace = azure_machine_learning(settings)
     datasets = AzureMlDatasets(workspace.clients, DATA_TIMEOUT_SECONDS)
-    decider = Decider(store, queue, clock, policies, aggregator, announcer, datasets)
+    quotas = AzureMlQuotas(workspace.clients, DATA_TIMEOUT_SECONDS)
+    decider = Decider(store, queue, clock, policies, aggregator, announcer, datasets, quotas)
     ingest = Ingest(store, clock, policies, decider)
     links = ApprovalLinks(settings.signing_key, settings.public_url)
     executor = Executor(

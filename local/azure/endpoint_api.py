@@ -91,19 +91,33 @@ class EndpointApi:
     def _change(self, endpoint: Endpoint, request: ArmRequest) -> ArmAnswer:
         traffic = _traffic(request.body)
         endpoint.check_traffic(traffic or {})
-        answer = self._begin(endpoint, request, traffic)
+        mirror = _mirror(request.body)
+        live = endpoint.traffic if traffic is None else traffic
+        endpoint.check_mirror(endpoint.mirror if mirror is None else mirror, live)
+        answer = self._begin(endpoint, request, traffic, mirror)
         endpoint.document = _merged(endpoint.document, request.body)
         return answer
 
-    def _begin(self, endpoint: Endpoint, request: ArmRequest, traffic: dict[str, int] | None) -> ArmAnswer:
+    def _begin(
+        self,
+        endpoint: Endpoint,
+        request: ArmRequest,
+        traffic: dict[str, int] | None,
+        mirror: dict[str, int] | None = None,
+    ) -> ArmAnswer:
         endpoint.claim("the endpoint is being updated")
         endpoint.state = "Updating"
-        operation = self._operations.start(self._settle(endpoint, request.scope, traffic))
+        operation = self._operations.start(self._settle(endpoint, request.scope, traffic, mirror))
         return ArmAnswer(self._document(endpoint, request), 201, self._operations.headers(request, operation))
 
-    async def _settle(self, endpoint: Endpoint, scope: Scope, traffic: dict[str, int] | None) -> None:
+    async def _settle(
+        self, endpoint: Endpoint, scope: Scope, traffic: dict[str, int] | None, mirror: dict[str, int] | None
+    ) -> None:
         try:
             await asyncio.sleep(self._settle_seconds)
+            if mirror is not None and mirror != endpoint.mirror:
+                endpoint.mirror = mirror
+                self._effects.record("mirror_set", endpoint_id(endpoint, scope), mirror=mirror)
             if traffic is not None:
                 self._set_traffic(endpoint, scope, traffic)
             endpoint.state = "Succeeded"
@@ -146,7 +160,7 @@ def endpoint_document(endpoint: Endpoint, scope: Scope, base_url: str) -> dict[s
         "authMode": "Key",
         **kept.pop("properties", {}),
         "traffic": endpoint.traffic,
-        "mirrorTraffic": {},
+        "mirrorTraffic": endpoint.mirror,
         "provisioningState": endpoint.state,
         "scoringUri": f"{base_url}/score/{scope.subscription}/{scope.group}/{scope.name}/{endpoint.name}",
         "swaggerUri": f"{base_url}/swagger/{endpoint.name}",
@@ -157,8 +171,16 @@ def endpoint_document(endpoint: Endpoint, scope: Scope, base_url: str) -> dict[s
 
 
 def _traffic(body: dict[str, Any]) -> dict[str, int] | None:
-    traffic = (body.get("properties") or {}).get("traffic")
-    return None if traffic is None else {str(name): int(share) for name, share in traffic.items()}
+    return _percents(body, "traffic")
+
+
+def _mirror(body: dict[str, Any]) -> dict[str, int] | None:
+    return _percents(body, "mirrorTraffic")
+
+
+def _percents(body: dict[str, Any], name: str) -> dict[str, int] | None:
+    found = (body.get("properties") or {}).get(name)
+    return None if found is None else {str(deployment): int(share) for deployment, share in found.items()}
 
 
 def _merged(document: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Endpoint:
     deployments: dict[str, Deployment] = field(default_factory=dict)
     state: str = "Creating"
     busy: str | None = None
+    mirror: dict[str, int] = field(default_factory=dict)  # percent of the requests that a deployment gets a copy of
 
     def claim(self, operation: str) -> None:
         """Begin an operation on the endpoint or on one of its deployments.
@@ -59,6 +60,24 @@ class Endpoint:
             raise ArmError(400, "BadRequest", f"Traffic names deployments that do not exist: {', '.join(unknown)}")
         if sum(traffic.values()) not in {0, 100} or any(share < 0 for share in traffic.values()):
             raise ArmError(400, "BadRequest", f"Traffic must sum to 0 or 100, not {sum(traffic.values())}")
+
+    def check_mirror(self, mirror: dict[str, int], traffic: dict[str, int]) -> None:
+        """Whether requests may be mirrored so: to one deployment that takes none itself, and at most half of them.
+
+        Raises:
+            ArmError: 400 otherwise.
+        """
+        shares = {name: share for name, share in mirror.items() if share}
+        unknown = sorted(set(mirror) - set(self.deployments))
+        if unknown:
+            raise ArmError(
+                400, "BadRequest", f"Mirror traffic names deployments that do not exist: {', '.join(unknown)}"
+            )
+        if len(shares) > 1 or any(not 0 <= share <= 50 for share in mirror.values()):
+            raise ArmError(400, "BadRequest", "Mirror traffic goes to one deployment, and is 50 percent at most")
+        both = sorted(name for name in shares if traffic.get(name))
+        if both:
+            raise ArmError(400, "BadRequest", f"{both[0]} cannot receive both live and mirrored traffic")
 
 
 class Endpoints:

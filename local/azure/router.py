@@ -5,11 +5,12 @@ how-to-troubleshoot-online-endpoints, "HTTP status codes"). It reads keys and we
 and addresses from the deployments, and changes neither.
 """
 
+import asyncio
 import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -42,6 +43,10 @@ class EndpointView(Protocol):
     @property
     def traffic(self) -> Mapping[str, int]:
         """Weights by deployment, summing to 0 or 100."""
+
+    @property
+    def mirror(self) -> Mapping[str, int]:
+        """The percent of requests that a deployment gets a copy of."""
 
     @property
     def deployments(self) -> Mapping[str, Any]:
@@ -94,6 +99,7 @@ class ScoringRouter:
         self._emit = emit
         self._location = location
         self._split = TrafficSplit()
+        self._copies: set[asyncio.Task[None]] = set()
         self._in_flight: dict[tuple[str, str], int] = {}
         # keepalive_expiry is below the scoring server's idle limit: a reused connection is never half closed
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30)
@@ -105,8 +111,13 @@ class ScoringRouter:
         return [Route("/score/{subscription}/{group}/{workspace}/{endpoint}", self.score, methods=["POST"])]
 
     async def close(self) -> None:
-        """Close the pooled connections."""
+        """Let the copies under way end, and close the pooled connections."""
+        await self.quiet()
         await self._client.aclose()
+
+    async def quiet(self) -> None:
+        """Return when no mirrored copy is under way."""
+        await asyncio.gather(*self._copies)
 
     async def score(self, request: Request) -> Response:
         """Answer one scoring request, and write its traffic record unless there is no such endpoint."""
@@ -118,27 +129,40 @@ class ScoringRouter:
             return Response("There is no such endpoint.", 404)
         body = await _read(request)
         read_ms = (time.perf_counter() - started) * 1000
+        self._mirror(request, endpoint, (workspace, endpoint.name), body)
         answer = await self._admit(request, endpoint, (workspace, endpoint.name), body)
         request_id = request.headers.get("x-request-id") or str(uuid.uuid4())
-        exchange = Exchange(
-            at=at,
-            workspace=workspace,
-            endpoint=endpoint.name,
-            deployment=answer.deployment,
-            response_code=answer.status,
-            model_status_code=answer.model_status,
+        exchange = _exchange(request, (workspace, endpoint.name), at, answer, request_id)
+        timed = replace(
+            exchange,
             request_bytes=0 if body is None else len(body),
-            response_bytes=len(answer.body),
             total_ms=(time.perf_counter() - started) * 1000,
             request_ms=read_ms,
-            response_ms=answer.model_ms,
-            request_id=request_id,
-            client_request_id=request.headers.get("x-ms-client-request-id", ""),
-            user_agent=request.headers.get("user-agent", ""),
         )
-        self._emit(traffic_record(exchange, self._location))
+        self._emit(traffic_record(timed, self._location))
         named = {DEPLOYMENT_HEADER: answer.deployment} if answer.deployment else {}
         return Response(answer.body, answer.status, {**answer.headers, **named, "x-request-id": request_id})
+
+    def _mirror(self, request: Request, endpoint: EndpointView, name: tuple[str, str], body: bytes | None) -> None:
+        """Send a copy to the deployment that shadows, in the background: the caller waits for nothing and sees nothing of it.
+
+        A request that names a deployment is not mirrored (how-to-safely-rollout-online-endpoints).
+        """
+        if body is None or DEPLOYMENT_HEADER in request.headers or not _shows_key(request, endpoint.key):
+            return
+        shadow = self._split.mirrored(name, endpoint.mirror)
+        url = self._deployments.url(DeploymentKey(name[0], name[1], shadow)) if shadow else None
+        if shadow and url:
+            copy = asyncio.create_task(self._copy(request, url, (*name, shadow), body))
+            self._copies.add(copy)
+            copy.add_done_callback(self._copies.discard)
+
+    async def _copy(self, request: Request, url: str, name: tuple[str, str, str], body: bytes) -> None:
+        started, at = time.perf_counter(), datetime.now(UTC)
+        answer = await self._forward(request, url, name[2], body)
+        exchange = _exchange(request, name[:2], at, answer, str(uuid.uuid4()))
+        took_ms = (time.perf_counter() - started) * 1000
+        self._emit(traffic_record(replace(exchange, request_bytes=len(body), total_ms=took_ms), self._location))
 
     async def _admit(
         self, request: Request, endpoint: EndpointView, name: tuple[str, str], body: bytes | None
@@ -181,6 +205,26 @@ class ScoringRouter:
         headers["ms-azureml-model-error-statuscode"] = str(reply.status_code)
         headers["ms-azureml-model-error-reason"] = "model_error"
         return Answer(424, reply.content, headers, deployment, reply.status_code, took_ms)
+
+
+def _exchange(request: Request, name: tuple[str, str], at: datetime, answer: Answer, request_id: str) -> Exchange:
+    """What is known of an exchange when its answer is there, without its times."""
+    return Exchange(
+        at=at,
+        workspace=name[0],
+        endpoint=name[1],
+        deployment=answer.deployment,
+        response_code=answer.status,
+        model_status_code=answer.model_status,
+        request_bytes=0,
+        response_bytes=len(answer.body),
+        total_ms=0.0,
+        request_ms=0.0,
+        response_ms=answer.model_ms,
+        request_id=request_id,
+        client_request_id=request.headers.get("x-ms-client-request-id", ""),
+        user_agent=request.headers.get("user-agent", ""),
+    )
 
 
 def workspace_id(subscription: str, group: str, workspace: str) -> str:

@@ -40,6 +40,7 @@ from local.azure.listeners import Listener, bind_loopback, port_of
 from local.azure.mlflow_api import MlflowApi
 from local.azure.operations import Operations
 from local.azure.pace import Paced
+from local.azure.quota_api import QuotaApi
 from local.azure.references import parse_scope
 from local.azure.registry import RegistryApi
 from local.azure.router import ScoringRouter
@@ -143,6 +144,7 @@ class LocalAzure:
             DeploymentApi(self._endpoints, self._datastores, operations, serving, effects),
             BatchApi(self._batch_endpoints, self._datastores, self._seed.computes, operations, effects),
             BatchInvocations(self._batch_endpoints, self._jobs, self._datastores, tracking, self._runner),
+            QuotaApi(self._endpoints),
             RegistryApi(registries, self._datastores, operations, effects),
             operations,
         ]

@@ -28,3 +28,8 @@ class TrafficSplit:
         chosen = max(balances, key=balances.__getitem__)
         balances[chosen] -= sum(weights.values())
         return chosen
+
+    def mirrored(self, endpoint: Hashable, mirror: Mapping[str, int]) -> str | None:
+        """The deployment that gets a copy of the next request, or None; each in so many of any 100."""
+        rest = 100 - sum(mirror.values())
+        return self.pick(("mirror", endpoint), {**mirror, "": rest}) or None if any(mirror.values()) else None

@@ -2,7 +2,7 @@
 
 Owns the endpoint's document and its fence tag. Knows nothing of deployments' contents, leases or retries.
 All of the traffic of a batch endpoint is its default deployment (``azure_ml_batch``).
-A document that was read is written back whole, so that settings which Outerloop does not know (mirroring, network) survive.
+A document that was read is written back whole, so that settings which Outerloop does not know (network, mirrors of others) survive.
 Wire format: learn.microsoft.com/rest/api/azureml/online-endpoints.
 """
 
@@ -31,7 +31,7 @@ def begin_traffic(command: TrafficCommand, attempt: Attempt) -> Outcome:
     document = attempt.arm.get(resource)
     if state(document) not in FINAL_STATES:
         return _busy_or_ours(command, document, attempt)
-    if state(document) == "Succeeded" and traffic_of(document, command.endpoint_kind) == wanted:
+    if state(document) == "Succeeded" and _is_in_force(command, document):
         return _as_ordered(command)
     attempt.arm.put(resource, _with_traffic(command, document, wanted))
     return attempt.started(resource)
@@ -44,14 +44,14 @@ def look_traffic(command: TrafficCommand, operation: str, attempt: Attempt) -> O
         return attempt.started(operation)
     if state(document) != "Succeeded":
         return Failed(retryable=True, reason=f"the endpoint is {state(document)} after the traffic write")
-    found = traffic_of(document, command.endpoint_kind)
-    if found == shares(command.traffic):
+    if _is_in_force(command, document):
         return _as_ordered(command)
+    found = shown(traffic_of(document, command.endpoint_kind), document["properties"].get("mirrorTraffic"))
     owner = (document.get("tags") or {}).get(FENCE_TAG, "nobody that left a mark")
     return Failed(
         retryable=False,
-        reason=f"changed by somebody else: ordered {shown(command.traffic)}, found {shown(found)}, last write by {owner}",
-        data={"traffic": shown(found)},
+        reason=f"changed by somebody else: ordered {_ordered(command)}, found {found}, last write by {owner}",
+        data={"traffic": found},
     )
 
 
@@ -85,9 +85,26 @@ def shares(traffic: dict[str, int] | None) -> dict[str, int]:
     return {name: int(share) for name, share in (traffic or {}).items() if share}
 
 
-def shown(traffic: dict[str, int]) -> str:
-    """Traffic as text, ``blue=90,green=10``, in the order of names; ``none`` when nothing takes any."""
-    return ",".join(f"{name}={share}" for name, share in sorted(shares(traffic).items())) or "none"
+def shown(traffic: dict[str, int] | None, mirror: dict[str, int] | None = None) -> str:
+    """Traffic as text, ``blue=90,green=10,mirror:red=20``, in the order of names; ``none`` when nothing takes any."""
+    live = [f"{name}={share}" for name, share in sorted(shares(traffic).items())]
+    return ",".join([*live, *(f"mirror:{name}={share}" for name, share in sorted(shares(mirror).items()))]) or "none"
+
+
+def _mirror_after(command: TrafficCommand, document: Json) -> dict[str, int]:
+    """What is mirrored once this is done. A deployment gets live or mirrored traffic; one that is not ours keeps its own."""
+    found = shares(document["properties"].get("mirrorTraffic"))
+    kept = {name: share for name, share in found.items() if name not in command.traffic}
+    return {**kept, **(command.mirror if isinstance(command, SetTraffic) else {})}
+
+
+def _is_in_force(command: TrafficCommand, document: Json) -> bool:
+    mirrored = shares(document["properties"].get("mirrorTraffic")) == _mirror_after(command, document)
+    return mirrored and traffic_of(document, command.endpoint_kind) == shares(command.traffic)
+
+
+def _ordered(command: TrafficCommand) -> str:
+    return shown(command.traffic, command.mirror if isinstance(command, SetTraffic) else None)
 
 
 def _busy_or_ours(command: TrafficCommand, document: Json, attempt: Attempt) -> Outcome:
@@ -98,7 +115,7 @@ def _busy_or_ours(command: TrafficCommand, document: Json, attempt: Attempt) -> 
 
 
 def _as_ordered(command: TrafficCommand) -> Succeeded:
-    return Succeeded(data={"traffic": shown(command.traffic)})
+    return Succeeded(data={"traffic": _ordered(command)})
 
 
 def place_of(command: EndpointCommand) -> str:
@@ -114,15 +131,17 @@ def traffic_of(document: Json, kind: EndpointKind) -> dict[str, int]:
 def _with_traffic(command: TrafficCommand, document: Json, traffic: dict[str, int]) -> Json:
     """The document as it is to be written: what the service computes is left out, as its schema demands."""
     properties = {key: value for key, value in document["properties"].items() if key not in READ_ONLY}
+    if command.endpoint_kind == "batch":
+        properties = batch.with_default(properties, traffic)
+    else:
+        properties |= {"traffic": traffic, "mirrorTraffic": _mirror_after(command, document)}
     kept = {key: document[key] for key in ("location", "kind", "sku") if document.get(key)}
     identity = {"identity": _identity(document["identity"])} if document.get("identity") else {}
     return {
         **kept,
         **identity,
         "tags": {**(document.get("tags") or {}), **marks(command)},
-        "properties": batch.with_default(properties, traffic)
-        if command.endpoint_kind == "batch"
-        else {**properties, "traffic": traffic},
+        "properties": properties,
     }
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from shared.cli import files, operate, plots, policies, previews, rejections, silences, watch
+from shared.cli import files, operate, plots, policies, previews, rejections, rollouts, silences, watch
 from shared.cli import outbox as orders
 from shared.cli import reference as references
 from shared.cli import samples as sampled
@@ -34,6 +34,12 @@ reference = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Reference profiles: what the training data looked like, feature by feature, in counts. Drift is measured against them.",
+)
+
+rollout = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="How a new version takes over production traffic.",
 )
 
 silence = typer.Typer(
@@ -83,6 +89,8 @@ app.add_typer(outbox, name="outbox", short_help="What is ordered and not done, a
 app.command("ask", short_help="Ask for a retraining, a rollback, or the end of a freeze.")(operate.ask)
 app.command("pause", short_help="Stop everything but rollback and notification.")(operate.pause)
 app.command("resume", short_help="End a pause.")(operate.resume)
+rollout.command("plan", short_help="Steps, times, requests needed and cost, in advance.")(rollouts.planned)
+app.add_typer(rollout, name="rollout", short_help="How a new version takes over: what it will take.")
 silence.command("add", short_help="Ask for quiet about something.")(silences.add)
 silence.command("list", short_help="What is silenced, by whom, why, until when.")(silences.listed)
 silence.command("expire", short_help="End a silence before its time.")(silences.expire)

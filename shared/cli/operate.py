@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from shared.domain.decisions import Decision
     from shared.runtime import Application
 
-Action = Literal["retrain", "rollback", "pause", "resume", "lift-freeze", "close"]
-Asked = Literal["retrain", "rollback", "pause", "resume", "lift_freeze", "close"]
+Action = Literal["retrain", "rollback", "pause", "resume", "lift-freeze", "close", "continue"]
+Asked = Literal["retrain", "rollback", "pause", "resume", "lift_freeze", "close", "continue"]
 ACTIONS: dict[Action, Asked] = {
     "retrain": "retrain",
     "rollback": "rollback",
@@ -31,6 +31,7 @@ ACTIONS: dict[Action, Asked] = {
     "resume": "resume",
     "lift-freeze": "lift_freeze",
     "close": "close",
+    "continue": "continue",
 }
 
 
@@ -63,11 +64,13 @@ def ask(
     """Ask the loop for something, and say what it decided. Exit 0 when it acts or waits, 3 when it refuses.
 
     The same guards hold a retraining that you ask for; nothing can hold a rollback.
+    ``continue`` lets a rollout that stands still (``on_failure: freeze``) take its next step.
     It is decided at once; what is ordered is done by the app, when it runs.
 
     \b
     Examples:
       outerloop ask rollback flight-delay --by ada --why "wrong delays at JFK"
+      outerloop ask continue flight-delay --by ada --why "the slow minutes were a backup"
       outerloop ask lift-freeze flight-delay --by ada --why "the owner pays for one more"
     """  # noqa: D301
     with plainly():

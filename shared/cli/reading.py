@@ -86,13 +86,11 @@ def _print_workload(shown: ShownWorkload) -> None:
 def _state(shown: ShownWorkload) -> Iterator[str]:
     yield f"champion: {'version ' + shown.champion if shown.champion else 'none yet'}"
     if shown.standby:
-        yield f"warm standby: version {shown.standby} until {moment_text(shown.standby_until)}"
+        cost = f", {shown.standby_cost}" if shown.standby_cost else ""
+        yield f"warm standby: version {shown.standby} until {moment_text(shown.standby_until)}{cost}"
     if shown.traffic:
         yield "traffic: " + ", ".join(f"version {version} {percent} %" for version, percent in shown.traffic.items())
-    rollout = shown.rollout
-    if rollout:
-        since = f"in force since {moment_text(rollout.in_force_since)}" if rollout.in_force_since else "being set"
-        yield f"rollout of version {rollout.version}: step {rollout.step} of {rollout.steps}, {rollout.percent} %, {since}"
+    yield from _rollout(shown)
     for seen in shown.verdicts:
         yield f"telemetry: {seen.rule}, {seen.window} from {moment_text(seen.start)}: {seen.verdict} ({seen.compared:g} of {seen.rows} rows)"
     for version in shown.versions:
@@ -107,6 +105,16 @@ def _state(shown: ShownWorkload) -> Iterator[str]:
     for question in shown.questions:
         waits = f"{question.begins or 'version ' + question.version} waits for approval"
         yield f"{waits} until {moment_text(question.expires_at)}: {question.link}"
+
+
+def _rollout(shown: ShownWorkload) -> Iterator[str]:
+    rollout = shown.rollout
+    if rollout:
+        share = f"a copy of {rollout.mirror} % of the requests" if rollout.mirror else f"{rollout.percent} %"
+        since = f"in force since {moment_text(rollout.in_force_since)}" if rollout.in_force_since else "being set"
+        yield f"rollout of version {rollout.version}: step {rollout.step} of {rollout.steps}, {share}, {since}"
+        if rollout.frozen:
+            yield f"rollout STANDS STILL until a person answers: {rollout.frozen}"
 
 
 def _print_hold(hold: ShownHold) -> None:

@@ -58,7 +58,7 @@ MEANINGS: dict[AnnouncementType, str] = {
     "Outerloop.VersionRetired": "A version is needed no more: superseded, or its warm standby is over.",
     "Outerloop.RolloutStarted": "A version begins to take over production traffic.",
     "Outerloop.RolloutAdvanced": "The next step of a rollout was ordered; `percent` is the share that it gives.",
-    "Outerloop.RolloutHeld": "A look at a rollout did not let it go on: inconclusive, no data, failed once, or paused.",
+    "Outerloop.RolloutHeld": "A look at a rollout did not let it go on: inconclusive, no data, not readable, failed once, paused, or frozen until a person answers.",
     "Outerloop.RolloutCompleted": "A version serves all traffic: it is the champion.",
     "Outerloop.RolledBack": "All traffic was ordered back to the version before. `CommandSucceeded` says when it is there.",
     "Outerloop.RetrainOrdered": "A training was ordered.",

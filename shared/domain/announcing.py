@@ -167,7 +167,7 @@ def _of_rollout(decision: Decision, before: Facts, after: Facts) -> Iterator[_Sa
     details = {"version": now.version, "percent": now.percent}
     if was and was.version == now.version and now.percent > was.percent:
         yield _Said("Outerloop.RolloutAdvanced", now.version, details)
-    elif decision.verdict == "hold" and decision.rule == "rollout" and now != was:
+    elif decision.verdict in ("hold", "escalate") and decision.rule == "rollout" and now != was:
         yield _Said("Outerloop.RolloutHeld", now.version, details)
 
 

@@ -14,7 +14,8 @@ def plan_for(workload: Workload, champion: str) -> str:
     if workload.scores_in_batches and comparison:
         return _batch(comparison, workload.environments.production.endpoint, champion)
     steps, bake = " → ".join(str(step) for step in rollout.steps), format_duration(rollout.bake)
-    return f"{steps} %, {bake} at each step" if champion else "probe, then 100 % (there is no champion)"
+    shadow = f"a copy of {rollout.mirror} % first, then " if rollout.mirror else ""
+    return f"{shadow}{steps} %, {bake} at each step" if champion else "probe, then 100 % (there is no champion)"
 
 
 def _batch(rules: ComparisonRun, endpoint: str, champion: str) -> str:

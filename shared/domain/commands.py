@@ -213,13 +213,21 @@ class DispatchPromotion(Command, frozen=True, kw_only=True):
 
 
 class SetTraffic(EndpointCommand, frozen=True, kw_only=True):
-    """Give each deployment its share of the endpoint's traffic, in percent, 0 or 100 in all."""
+    """Give each deployment its share of the endpoint's traffic, in percent, 0 or 100 in all.
+
+    ``mirror``: the percent of requests that a deployment without traffic gets a copy of, whose answer nobody sees. What is
+    named in ``traffic`` and not here is mirrored no more.
+    """
 
     traffic: dict[str, int]
+    mirror: dict[str, int] = {}
 
 
 class RollBackTraffic(EndpointCommand, frozen=True, kw_only=True):
-    """Give all traffic back to the champion or the warm standby, in one write. No guard can stop it."""
+    """Give all traffic back to the champion or the warm standby, in one write. No guard can stop it.
+
+    What is named is mirrored no more.
+    """
 
     traffic: dict[str, int]
     until: datetime

@@ -35,10 +35,13 @@ from shared.domain.rules import (
     collected_files,
     compliance,
     data_arrival,
+    ending,
+    freeze,
     images,
     infrastructure,
     monitoring,
     operator,
+    probing,
     promotion,
     quiet,
     referenced_rows,
@@ -48,6 +51,7 @@ from shared.domain.rules import (
     schedule,
     security,
     silencing,
+    standby,
     upstream,
     work_item,
 )
@@ -220,13 +224,15 @@ def _on_operator(situation: Situation, signal: OperatorAsked | SilenceAdded | Si
         case "retrain":
             return remedy.on_retrain_asked(situation, signal)
         case "rollback":
-            return rollout.on_rollback_asked(situation, signal)
+            return ending.on_rollback_asked(situation, signal)
         case "pause":
             return operator.pause(situation, signal)
         case "resume":
             return operator.resume(situation, signal)
         case "close":
             return work_item.on_close_asked(situation, signal)
+        case "continue":
+            return freeze.on_continue_asked(situation, signal)
         case "lift_freeze":
             return budget.lift(situation, signal)
 
@@ -254,7 +260,7 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
         return operator.on_other_finished(situation, signal)
     if version.state not in ("deploying", "probing"):
         return promotion.on_finished(situation, signal, version)
-    in_production = batch.on_finished if situation.workload.scores_in_batches else rollout.on_finished
+    in_production = batch.on_finished if situation.workload.scores_in_batches else probing.on_finished
     return in_production(situation, signal, version)
 
 
@@ -271,7 +277,9 @@ def _on_elapsed(situation: Situation, signal: HoldElapsed | ScheduleElapsed) -> 
         case "comparison":
             return batch.on_retry(situation, signal)
         case "standby_expiry":
-            return rollout.on_standby_ended(situation, signal)
+            return standby.on_standby_ended(situation, signal)
+        case "failed_expiry":
+            return standby.on_failed_ended(situation, signal)
         case "approval_expiry":
             return approval.on_expiry(situation, signal)
         case "verify_deadline":

@@ -94,12 +94,19 @@ class Rollout(Part, frozen=True, kw_only=True):
     champion: str = ""
     step: int = 0  # how many steps lie behind
     percent: int = 0  # of the traffic, that this step gives to the version
+    mirror: int = 0  # the percent of requests that it gets a copy of, in the shadow step before the first
     step_started_at: datetime | None = None  # None until the traffic of this step is in force
+    baked_at: datetime | None = (
+        None  # when the bake under way is over; None of earlier releases, which looked only then
+    )
     looks: int = 0
+    bakes: int = 0  # of this step, that ended without a pass
     failures: int = 0
     inconclusive: int = 0
     no_data: int = 0
+    errors: int = 0  # bakes at whose end the measurements could not be read
     pending: str = ""  # the traffic command that this step waits for
+    frozen: str = ""  # why it stands still until a person answers
     waits: bool = False  # a look found no reason to roll back, and a pause holds the next step
 
     @property

@@ -64,6 +64,7 @@ TRANSITIONS: dict[tuple[VersionState, VersionEvent], VersionState] = {
     ("probing", "probe_failed"): "rejected",
     ("rolling_out", "rollout_completed"): "serving",
     ("rolling_out", "rollout_failed"): "rolled_back",
+    ("rolling_out", "superseded"): "retired",
     ("serving", "replaced"): "standby",
     ("serving", "rollout_failed"): "rolled_back",
     ("standby", "restored"): "serving",

@@ -97,8 +97,8 @@ class Telemetry:
 class TrafficSample(Part, frozen=True, kw_only=True):
     """What one deployment served between two moments.
 
-    ``latency_p95_ms`` is the sample's 95th percentile; ``_lower`` and ``_upper`` are the 95 % confidence bounds of it,
-    from order statistics (binomial), which assume nothing about the shape of the distribution.
+    ``latency_p95_ms`` is the sample's 95th percentile; ``_lower`` and ``_upper`` are bounds of the true one that hold at
+    every look, from order statistics, which assume nothing about the shape of the distribution (``sequences``).
     """
 
     requests: int = 0

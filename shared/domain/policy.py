@@ -199,6 +199,7 @@ def _personas_of(workload: Workload) -> list[tuple[str, tuple[str | int, ...]]]:
     return [
         (workload.owner, ("owner",)),
         (workload.promotion.approval.by, ("promotion", "approval", "by")),
+        (workload.promotion.rollout.quota_to, ("promotion", "rollout", "quota_to")),
         *((getattr(rule, "to", ""), ("monitoring", number, "to")) for number, rule in enumerate(workload.monitoring)),
         (workload.security.to if workload.security else "", ("security", "to")),
         (workload.images.to if workload.images else "", ("images", "to")),

@@ -19,6 +19,10 @@ BatchInput = Annotated[
 ]
 ONLINE_ROLLOUT = {
     "steps": "a batch endpoint has one default deployment, and no shares of traffic",
+    "mirror": "requests are copied, and a batch deployment answers none",
+    "look_every": "there are no requests to look at: promotion.comparison says what is compared instead",
+    "on_failure": "nothing moves in steps that could stand still: what fails its comparison never becomes the default",
+    "quota_to": "the cluster that batch.compute names has its own machines: no quota is needed for a second deployment",
     "bake": "nothing is served while a step is watched: promotion.comparison says what is compared instead",
     "probe_requests": "a batch deployment answers no requests: promotion.comparison scores a whole input instead",
     "analysis": "there are no requests to analyse: write the limits into promotion.comparison",

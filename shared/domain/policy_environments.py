@@ -8,10 +8,11 @@ import re
 from pydantic import Field, model_validator
 
 from shared.domain.commands import EndpointKind
+from shared.domain.money import Money
 from shared.domain.policy_batch import BatchCluster
 from shared.domain.policy_index import plain_id
 from shared.domain.policy_section import FaultAtError, Section
-from shared.domain.policy_texts import ResourceId, StorageId
+from shared.domain.policy_texts import MoneyText, ResourceId, StorageId
 
 ASSET_OF_WORKSPACE = r"azureml:[A-Za-z0-9][\w.-]*[:@][\w.-]+"
 COLLECTED_IN = "modelDataCollector"
@@ -108,6 +109,15 @@ class Deployment(Section):
     instance_type: str = "Standard_DS3_v2"
     instance_count: int = Field(default=1, ge=1, le=50)
     batch: BatchCluster | None = Field(default=None, description="of a workload whose endpoints are of the kind batch")
+    price_per_hour: MoneyText | None = Field(
+        default=None, description="what one instance costs, such as 0.27 EUR: then people are told what a standby costs"
+    )
+
+    @property
+    def hourly(self) -> Money | None:
+        """What one deployment costs in an hour: the price of its instances."""
+        price = self.price_per_hour
+        return Money(amount=price.amount * self.instance_count, currency=price.currency) if price else None
 
     @model_validator(mode="after")
     def _shares_what_a_workspace_has(self) -> "Deployment":

@@ -24,6 +24,9 @@ from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_texts import Duration
 
 GIVEN = 5  # the mark, the model, its version, and the name and the environment of the deployment
+LOOKS_MAX = 100  # at one bake
+LOOK_MIN, LOOK_MAX = timedelta(minutes=1), timedelta(minutes=10)  # by default
+BOUNDS = 4  # that a step is judged by: errors and latency, of the candidate and of the champion
 
 
 class EndpointCheck(Section):
@@ -101,20 +104,82 @@ class Analysis(Section):
     latency_p95_vs_champion_max: float = Field(default=1.2, gt=0)
     latency_p95_ms_max: float = Field(default=1000.0, gt=0)
     error_rate_max: float = Field(default=0.01, ge=0, lt=1)
+    error_rate_vs_champion_max: float | None = Field(
+        default=0.01,
+        ge=0,
+        lt=1,
+        description="how much higher the error rate may be than the champion's over the same minutes; 0.01 is one point",
+    )
+    false_alarm: float = Field(
+        default=0.05,
+        gt=0,
+        le=0.2,
+        description="the chance that a rollout fails a version that is within all limits, over all of its looks together",
+    )
     min_requests: int = Field(default=200, ge=1)
     failure_limit: int = Field(default=0, ge=0)
     inconclusive_limit: int = Field(default=3, ge=0)
     no_data_limit: int = Field(default=4, ge=0)
+    error_limit: int = Field(default=4, ge=0, description="bakes at whose end the measurements could not be read")
+
+    @property
+    def bakes_max(self) -> int:
+        """How many bakes one step may take before it has run out of time: its deadline."""
+        return 1 + max(self.failure_limit, self.inconclusive_limit, self.no_data_limit, self.error_limit)
 
 
 class Rollout(Section):
     """How traffic moves to a new version."""
 
     steps: tuple[int, ...] = (10, 50, 100)
+    mirror: int | None = Field(
+        default=None,
+        ge=1,
+        le=50,
+        description="a shadow step before the first: the version gets a copy of so many percent of the requests, "
+        "and nobody sees its answers (managed online endpoints only)",
+    )
     bake: Duration = timedelta(minutes=30)
+    look_every: Duration | None = Field(
+        default=None,
+        description="how often a baking step is looked at, so that a failure goes back early; "
+        "by default a sixth of the bake, between 1m and 10m; at most 100 times in a bake",
+    )
     warm_standby: Duration = timedelta(days=3)
+    keep_failed: Duration = Field(
+        default=timedelta(days=1),
+        description="how long the deployment of a version that failed is kept to be looked into",
+    )
+    on_failure: Literal["rollback", "freeze"] = Field(
+        default="rollback",
+        description="freeze: the traffic stays as it is, no step is taken, and a person is called to go on or back",
+    )
+    quota_to: str = Field(
+        default="",
+        description="a persona: who is told when there is no quota for a second deployment; the owner when it is left out",
+    )
+    newer_candidate: Literal["waits", "supersedes"] = Field(
+        default="waits",
+        description="what a version that is registered during a rollout does: supersedes takes the traffic back first",
+    )
     probe_requests: int = Field(default=100, ge=1, le=10_000)
     analysis: Analysis = Analysis()
+
+    @property
+    def look_interval(self) -> timedelta:
+        """How long after one look at a baking step the next one is."""
+        wanted = self.look_every or min(max(self.bake / 6, LOOK_MIN), LOOK_MAX)
+        return min(self.bake, max(wanted, self.bake / LOOKS_MAX))
+
+    @property
+    def chance(self) -> float:
+        """With which chance one bound may be wrong at any look: so many of them share what a rollout is allowed."""
+        return self.analysis.false_alarm / (BOUNDS * self.stages)
+
+    @property
+    def stages(self) -> int:
+        """How many times a version is judged: its steps, and the shadow step before them if there is one."""
+        return len(self.steps) + bool(self.mirror)
 
     @model_validator(mode="after")
     def _steps_rise_to_all(self) -> "Rollout":

@@ -102,7 +102,7 @@ class OperatorAsked(Heard, frozen=True, kw_only=True):
     """A person asked for something, by command line or page."""
 
     workload: str
-    action: Literal["retrain", "rollback", "pause", "resume", "lift_freeze", "close"]
+    action: Literal["retrain", "rollback", "pause", "resume", "lift_freeze", "close", "continue"]
     by: str
     why: str = ""
 
@@ -134,7 +134,14 @@ class HoldElapsed(Heard, frozen=True, kw_only=True):
     workload: str
     hold_id: str
     purpose: Literal[
-        "retry", "bake", "comparison", "approval_expiry", "standby_expiry", "verify_deadline", "incident_expiry"
+        "retry",
+        "bake",
+        "comparison",
+        "approval_expiry",
+        "standby_expiry",
+        "failed_expiry",
+        "verify_deadline",
+        "incident_expiry",
     ]
     about: str
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from shared.domain import ids
+from shared.domain.capacity import Quota
 from shared.domain.commands import Command, Notify
 from shared.domain.decisions import Decision, Evaluation, Hold, Reason, Verdict
 from shared.domain.effects import AnyCommand
@@ -103,7 +104,8 @@ class Setting:
 class Situation(Setting):
     """One signal for one workload.
 
-    ``traffic`` holds, by deployment name in production, what was served since the current step of the rollout began.
+    ``traffic`` holds, by deployment name in production, what was served since the current step of the rollout began;
+    ``traffic_unknown`` says why that could not be read. ``quota`` is that of the instance type, when a deployment is near.
     ``labelled_rows`` are those of the newest labelled data, where the policy asks for them; else, or when they are not
     known, None: ``rows_unknown`` then says why they could not be read. ``upstream`` holds, by subject, the facts of origins
     on whose features the workload drifts.
@@ -111,6 +113,8 @@ class Situation(Setting):
 
     workload: Workload
     traffic: Mapping[str, TrafficSample] = field(default_factory=dict)
+    traffic_unknown: str = ""
+    quota: Quota | None = None
     labelled_rows: int | None = None
     rows_unknown: str = ""
     upstream: Mapping[str, Facts] = field(default_factory=dict)

@@ -122,6 +122,9 @@ class ShownRollout:
     failures: int
     inconclusive: int
     no_data: int
+    errors: int = 0
+    mirror: int = 0  # percent of the requests that it only gets a copy of
+    frozen: str = ""  # why it stands still until a person answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,7 @@ class ShownWorkload:
     silences: tuple[ShownSilence, ...]
     questions: tuple[OpenQuestion, ...]
     verdicts: tuple[ShownVerdict, ...] = ()
+    standby_cost: str = ""  # of each hour, where the policy gives a price
 
     @property
     def held(self) -> tuple[ShownHold, ...]:

@@ -186,9 +186,12 @@ class Aggregator:
         await self._closer.mark_told(name)
 
     async def traffic_since(
-        self, refs: Sequence[DeploymentRef], since: datetime, now: datetime
+        self, refs: Sequence[DeploymentRef], since: datetime, now: datetime, chance: float = 0.05
     ) -> dict[str, TrafficSample]:
-        """What deployments served in whole buckets after a moment, by deployment name: the same minutes for all."""
+        """What deployments served in whole buckets after a moment, by deployment name: the same minutes for all.
+
+        Each bound of their latencies is wrong at any look with at most that chance.
+        """
         while await self.fold():
             pass
         bucket = format_duration((await self._policies.current()).policy.traffic_bucket)
@@ -197,7 +200,9 @@ class Aggregator:
             states = [decode_window(s.value) for s in (await self._store.windows(f"traffic/{ref.key}/")).values()]
             partials = [state.partial for state in states if isinstance(state.partial, TrafficPartial)]
             partials = [partial for partial in partials if partial.length == bucket]
-            samples[ref.deployment] = summarise(partial for partial in partials if since <= partial.start < now)
+            samples[ref.deployment] = summarise(
+                (partial for partial in partials if since <= partial.start < now), chance
+            )
         return samples
 
     async def forget_old_traffic(self) -> int:

@@ -27,6 +27,7 @@ from shared.ports import (
     Datasets,
     LoadedPolicy,
     PolicySource,
+    Quotas,
     Store,
     Stored,
     StoreUnavailableError,
@@ -34,6 +35,7 @@ from shared.ports import (
 )
 from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
+from shared.services.capacity import Unasked, asks_for_quota, with_quota
 from shared.services.outbox import send_all
 
 log = logging.getLogger(__name__)
@@ -53,10 +55,11 @@ class Decider:
         aggregator: Aggregator,
         announcer: Announcer,
         datasets: Datasets,
+        quotas: Quotas | None = None,
     ) -> None:
         self._store, self._queue, self._clock = store, queue, clock
         self._policies, self._aggregator, self._announcer = policies, aggregator, announcer
-        self._datasets = datasets
+        self._datasets, self._quotas = datasets, quotas or Unasked()
 
     def routed(self, loaded: LoadedPolicy, row: SignalRow) -> SignalRow:
         """A new row with its route, so that both are stored at once; without, should a rule of routing fail on it.
@@ -200,8 +203,10 @@ class Decider:
                 row = await self._store.signal(held.dedup_key)
                 situation = dataclasses.replace(situation, original=row.signal if row else None)
             elif signal.purpose == "bake":
-                situation = dataclasses.replace(situation, traffic=await self._traffic(situation))
+                situation = await self._with_traffic(situation)
         situation = dataclasses.replace(situation, upstream=await self._upstream(situation))
+        if asks_for_quota(situation):
+            situation = await with_quota(situation, self._quotas)
         return await self._with_rows(situation) if requirements.asks_for_rows(situation) else situation
 
     async def _upstream(self, situation: Situation) -> Mapping[str, Facts]:
@@ -225,6 +230,16 @@ class Decider:
             return dataclasses.replace(situation, rows_unknown=f"{data} could not be read ({rows.reason})")
         return dataclasses.replace(situation, labelled_rows=rows)
 
+    async def _with_traffic(self, situation: Situation) -> Situation:
+        """The situation that knows what both versions served, or why nobody does. Raises StoreUnavailableError."""
+        try:
+            return dataclasses.replace(situation, traffic=await self._traffic(situation))
+        except StoreUnavailableError:
+            raise  # nothing can be decided either: the signal stays undecided, and comes again
+        except Exception as error:
+            log.exception("what was served could not be read for %s", situation.subject)
+            return dataclasses.replace(situation, traffic_unknown=f"{type(error).__name__}: {error}")
+
     async def _traffic(self, situation: Situation) -> Mapping[str, TrafficSample]:
         rollout = situation.facts.rollout
         if rollout is None or rollout.step_started_at is None:
@@ -239,4 +254,5 @@ class Decider:
             )
             for version in versions
         ]
-        return await self._aggregator.traffic_since(refs, rollout.step_started_at, situation.now)
+        chance = situation.workload.promotion.rollout.chance
+        return await self._aggregator.traffic_since(refs, rollout.step_started_at, situation.now, chance)

@@ -41,6 +41,7 @@ THEN = {
     "bake": "the step of the rollout is judged",
     "approval_expiry": "the question expires, and what it is about is rejected",
     "standby_expiry": "the warm standby is removed",
+    "failed_expiry": "its deployment is removed",
     "incident_expiry": "the incident is closed: nothing more was heard of it",
     "verify_deadline": "the incident is closed without proof that its remedy helped",
 }
@@ -100,6 +101,7 @@ async def workload(store: Store, policy: Policy, name: str, link: Link, now: dat
         champion=facts.champion,
         standby=facts.standby,
         standby_until=facts.standby_until,
+        standby_cost=f"{settings.deployment.hourly} an hour" if settings and settings.deployment.hourly else "",
         traffic=_traffic(facts, settings),
         rollout=_rollout(facts.rollout, settings, holds) if facts.rollout else None,
         versions=tuple(reversed(facts.versions.values())),
@@ -186,15 +188,18 @@ def _rollout(rollout: Rollout, settings: Workload | None, holds: list[ShownHold]
         version=rollout.version,
         champion=rollout.champion,
         step=rollout.step + 1,
-        steps=len(settings.promotion.rollout.steps)
+        steps=settings.promotion.rollout.stages
         if settings and rollout.champion and not settings.scores_in_batches
         else 1,
         percent=rollout.percent,
+        mirror=rollout.mirror,
         in_force_since=rollout.step_started_at,
         look_at=next((hold.due for hold in holds if hold.purpose == "bake"), None),
         failures=rollout.failures,
         inconclusive=rollout.inconclusive,
         no_data=rollout.no_data,
+        errors=rollout.errors,
+        frozen=rollout.frozen,
     )
 
 
@@ -221,6 +226,8 @@ def _words(signal: HoldElapsed, facts: Facts) -> str:
             return f"version {version}, step {int(step) + 1} of its rollout"
         case "standby_expiry":
             return f"version {about}, kept warm"
+        case "failed_expiry":
+            return f"version {about}, kept to be looked into"
         case "approval_expiry":
             return _question_in_words(about, facts)
         case "verify_deadline" | "incident_expiry":

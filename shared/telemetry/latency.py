@@ -4,18 +4,17 @@ Owns the bins and what can be read from them: quantiles and their confidence bou
 What is faster than 1 ms counts in the first bin, what is slower than 60 s in the last.
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from shared.domain.sequences import quantile_ranks
 from shared.telemetry.profiles import Counts, Floats
 
 BINS = 256
 LATENCY_MS_MIN = 1.0
 LATENCY_MS_MAX = 60_000.0
 DURATION_MS_MAX = 86_400_000.0  # a day: nothing that a request log says of longer ones is worth a bigger sum
-CONFIDENCE = 0.95
 
 _EDGES: Floats = np.geomspace(LATENCY_MS_MIN, LATENCY_MS_MAX, BINS + 1)
 _INNER: Floats = _EDGES[1:-1]
@@ -43,51 +42,17 @@ def quantile_ms(counts: Counts, share: float) -> float:
     return float(_EDGES[found] * (_EDGES[found + 1] / _EDGES[found]) ** inside)
 
 
-def quantile_bounds_ms(counts: Counts, share: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Between which latencies the true quantile lies, with at least that confidence: from the order statistics.
+def quantile_bounds_ms(counts: Counts, share: float, chance: float) -> tuple[float, float]:
+    """Between which latencies the true quantile lies: each bound but for the chance, however often one looks.
 
-    Nothing is assumed of the distribution, and the bins' outer edges are taken, so coverage is never less.
-    Too few requests bound one side only: the lower bound is then 0, the upper 60 s.
+    From the order statistics: nothing is assumed of the distribution, and the bins' outer edges are taken, so coverage is
+    never less. Too few requests bound one side only: the lower bound is then 0, the upper 60 s.
     """
     through = np.cumsum(counts)
     requests = int(through[-1])
     if requests == 0:
         return 0.0, 0.0
-    low, high = order_statistics(requests, share, confidence)
+    low, high = quantile_ranks(requests, share, chance)
     first = int(np.searchsorted(through, low)) if low else 0
     last = int(np.searchsorted(through, high)) if high <= requests else BINS - 1
     return (float(_EDGES[first]) if first else 0.0), float(_EDGES[last + 1])
-
-
-def order_statistics(sample: int, share: float, confidence: float = CONFIDENCE) -> tuple[int, int]:
-    """The ranks (1 = smallest) between whose values the quantile lies with at least that confidence.
-
-    With B binomial(sample, share), the value of rank l exceeds the quantile with P(B <= l - 1), and that of rank u
-    lies below it with P(B >= u): the largest l and smallest u that keep each under (1 - confidence) / 2
-    (David and Nagaraja, Order Statistics, section 7.1). Rank 0, or sample + 1, says that no such value exists.
-    """
-    tail = (1.0 - confidence) / 2.0
-    first, cumulative = binomial_cumulative(sample, share)
-    low = first + int(np.searchsorted(cumulative, tail, side="right"))
-    high = first + int(np.searchsorted(cumulative, 1.0 - tail, side="left")) + 1
-    return low, min(high, sample + 1)
-
-
-def binomial_cumulative(sample: int, share: float) -> tuple[int, Floats]:
-    """P(B <= k) for k = first, first + 1, … of a binomial(sample, share), 0 < share < 1; returns first as well.
-
-    Exact sums of the probabilities. Only k within 12 standard deviations of the mean are summed: what is left out
-    is below 1e-25, and a million requests cost as little as a thousand.
-    """
-    mean, deviation = sample * share, math.sqrt(sample * share * (1.0 - share))
-    first = max(0, math.floor(mean - 12.0 * deviation - 12.0))
-    last = min(sample, math.ceil(mean + 12.0 * deviation + 12.0))
-    k = np.arange(first, last, dtype=np.float64)
-    steps = np.log((sample - k) / (k + 1.0) * (share / (1.0 - share)))
-    logarithms = _log_probability(first, sample, share) + np.concatenate([[0.0], np.cumsum(steps)])
-    return first, np.minimum(np.cumsum(np.exp(logarithms)), 1.0)
-
-
-def _log_probability(k: int, sample: int, share: float) -> float:
-    choices = math.lgamma(sample + 1) - math.lgamma(k + 1) - math.lgamma(sample - k + 1)
-    return choices + k * math.log(share) + (sample - k) * math.log1p(-share)

@@ -60,18 +60,18 @@ def _ended(requests: Iterable[RequestServed]) -> tuple[int, ...]:
     return tuple(counted[name] for name in ENDS)
 
 
-def summarise(partials: Iterable[TrafficPartial]) -> TrafficSample:
+def summarise(partials: Iterable[TrafficPartial], chance: float) -> TrafficSample:
     """Requests, failures and latency percentiles over all the partials given, whatever their buckets.
 
-    The bounds of the 95th percentile hold with 95 % confidence; with too few requests for an upper bound
-    (fewer than 72) it is 60 s, the end of the bins. Without requests everything is 0.
+    Each bound of the 95th percentile holds but for the chance, however often one looks; with too few requests for an
+    upper bound (fewer than about 150) it is 60 s, the end of the bins. Without requests everything is 0.
     """
     counts, requests, failed = np.zeros(BINS, dtype=np.int64), 0, 0
     for partial in partials:
         counts += partial.latency_counts
         requests += partial.requests
         failed += partial.failed
-    lower, upper = quantile_bounds_ms(counts, 0.95)
+    lower, upper = quantile_bounds_ms(counts, 0.95, chance)
     return TrafficSample(
         requests=requests,
         failed=failed,

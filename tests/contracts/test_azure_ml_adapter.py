@@ -16,6 +16,7 @@ from azure.identity import DefaultAzureCredential
 
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
+from shared.adapters.azure_ml_quota import AzureMlQuotas
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.messenger import ChannelMessenger
 from shared.adapters.smtp_mail import SmtpMail, SmtpServer
@@ -28,6 +29,7 @@ from shared.domain.commands import (
     RecordReference,
     RemoveDeployment,
     Retrain,
+    RollBackTraffic,
     RunEvaluation,
     SetTraffic,
     ShareEnvironment,
@@ -356,6 +358,30 @@ async def test_a_foreign_change_of_traffic_is_reported(workspace, serving):
     assert isinstance(outcome, Failed)
     assert not outcome.retryable
     assert f"{22:024x}" in outcome.reason
+
+
+async def test_a_shadow_step_mirrors_and_going_back_ends_it_in_the_same_write(local_azure, workspace, serving):
+    shadow = order(SetTraffic, 40, endpoint="flight-delay", traffic={"blue": 100, "green": 0}, mirror={"green": 20})
+    wanted = Succeeded(data={"traffic": "blue=100,mirror:green=20"})
+    assert await settled(workspace, shadow) == wanted
+    assert await workspace.begin(shadow, NOW) == wanted, "it is in force already"
+    back = order(RollBackTraffic, 41, endpoint="flight-delay", traffic={"blue": 100, "green": 0}, until=NOW)
+    assert await settled(workspace, back) == Succeeded(data={"traffic": "blue=100"})
+    assert [entry["detail"]["mirror"] for entry in journal(local_azure, "mirror_set")] == [{"green": 20}, {}]
+
+
+async def test_a_mirror_of_more_than_azure_allows_is_refused_for_good(workspace, serving):
+    asked = order(SetTraffic, 42, endpoint="flight-delay", traffic={"blue": 100}, mirror={"green": 60})
+    outcome = await workspace.begin(asked, NOW)
+    assert isinstance(outcome, Failed)
+    assert not outcome.retryable
+    assert "50 percent" in outcome.reason
+
+
+async def test_the_quota_of_a_machine_type_is_read_with_what_is_deployed(workspace, serving):
+    quota = await AzureMlQuotas(workspace.clients, 10.0).quota(WORKSPACE, "Standard_DS3_v2")
+    assert (quota.family, quota.cores, quota.limit) == ("standardDSv2Family", 4, 100)
+    assert quota.used >= 8, "two deployments of one instance of two cores, each counted as two"
 
 
 async def test_traffic_to_a_deployment_that_does_not_exist_is_refused(workspace, serving):

@@ -86,7 +86,9 @@ async def serving(folder, *names, environment=None):
                 content = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
                 return await client.post(path, content=content, headers=named)
 
-            yield SimpleNamespace(ask=ask, endpoint=endpoint, deployments=deployments, records=records)
+            yield SimpleNamespace(
+                ask=ask, endpoint=endpoint, deployments=deployments, records=records, quiet=router.quiet
+            )
     finally:
         await router.close()
         await deployments.stop_all()
@@ -117,6 +119,26 @@ async def test_a_hundred_requests_are_split_exactly_ninety_to_ten(tmp_path):
         served.endpoint.traffic = {"blue": 0, "green": 0}
         assert (await served.ask()).status_code == 503
         assert (await served.ask(azureml_model_deployment="blue")).status_code == 200
+
+
+async def test_a_shadow_gets_copies_whose_answers_nobody_sees(tmp_path):
+    async with serving(tmp_path, "blue", "green") as served:
+        served.endpoint.traffic, served.endpoint.mirror = {"blue": 100}, {"green": 20}
+        answers = [await served.ask({"rows": [1]}) for _ in range(50)]
+        assert {answer.json()["name"] for answer in answers} == {"blue"}
+        await served.quiet()
+        assert Counter(map(codes, served.records)) == {("blue", "200", "200"): 50, ("green", "200", "200"): 10}
+
+        for _ in range(10):  # what names a deployment is not mirrored
+            await served.ask(azureml_model_deployment="blue")
+        await served.quiet()
+        assert Counter(codes(record)[0] for record in served.records) == {"blue": 60, "green": 10}
+
+        served.endpoint.mirror = {"green": 50}
+        failing = [await served.ask({"raise": "both"}) for _ in range(2)]
+        assert [answer.status_code for answer in failing] == [424, 424]
+        await served.quiet()
+        assert ("green", "424", "500") in map(codes, served.records)
 
 
 async def test_what_the_endpoint_refuses_and_what_the_model_fails_is_told_and_logged(tmp_path):

@@ -114,13 +114,15 @@ LUCKY = st.sampled_from((0, 0, 0, 0, 1, 1))
 ANY_LUCK = st.integers(0, len(OUTCOMES) - 1)
 NUMBERS = st.sampled_from("123456")
 KINDS = ("SetTraffic", "RollBackTraffic", "Retrain", "DeployModel", "RunEvaluation", "Notify", "CheckEndpoint")
-PURPOSES = ("retry", "bake", "approval_expiry", "standby_expiry", "verify_deadline")
+PURPOSES = ("retry", "bake", "approval_expiry", "standby_expiry", "failed_expiry", "verify_deadline")
 
 events = st.one_of(
     st.tuples(st.just("register"), NUMBERS),
     st.tuples(st.just("window"), NUMBERS, st.integers(1, 12), st.integers(0, 4), st.sampled_from([10_000, 10])),
     st.tuples(st.just("breach"), st.integers(0, 9)),
-    st.tuples(st.just("ask"), st.sampled_from(["retrain", "rollback", "pause", "resume", "lift_freeze", "close"])),
+    st.tuples(
+        st.just("ask"), st.sampled_from(["retrain", "rollback", "pause", "resume", "lift_freeze", "close", "continue"])
+    ),
     st.tuples(st.just("spend"), st.sampled_from([0.5, 0.95, 1.0, 1.3]), st.sampled_from([True, False, None])),
     st.tuples(st.just("silence"), st.sampled_from(["*", "data_drift", "investigation"]), st.sampled_from(["1m", "3h"])),
     st.tuples(st.just("expire")),

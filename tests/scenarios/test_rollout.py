@@ -23,6 +23,7 @@ def test_a_later_version_takes_over_in_three_steps_and_the_old_one_stays_warm():
     story.at("90m").expect(percent=None, champion="2", standby="1", versions={"1": "standby", "2": "serving"})
 
 
+@pytest.mark.rule("standby")
 def test_the_warm_standby_is_removed_when_its_time_is_over():
     story = story_of_version_2().at("90m").at("73h").expect(standby="1")
     story.at("74h").expect(standby="", versions={"1": "retired", "2": "serving"}).expect_reason("standby_ended")
@@ -71,6 +72,7 @@ def test_a_step_that_was_inconclusive_goes_on_when_requests_come():
     story.at("90m").expect(percent=50)
 
 
+@pytest.mark.rule("ending")
 def test_a_person_rolls_back_in_the_middle_even_of_a_paused_workload():
     story = story_of_version_2().at("31m").push(asked("pause"))
     story.push(asked("rollback")).expect(
@@ -124,6 +126,7 @@ def test_a_traffic_write_that_ends_after_the_rollback_restarts_nothing():
     story.at("5h").expect(percent=None, traffic={"version-1": 100, "version-2": 0})
 
 
+@pytest.mark.rule("probing")
 def test_a_first_version_that_fails_its_probe_never_takes_traffic():
     story = Timeline()
     good = Succeeded(data={"latency_p95_ms": 40.0, "error_rate": 0.0})

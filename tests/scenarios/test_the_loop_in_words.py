@@ -64,7 +64,7 @@ def test_a_version_that_does_harm_is_taken_back_within_its_first_step_and_its_ow
     story = story_of_version_1().push(registered("2")).approve("2")
     story.azure.serves("2", BROKEN)
     story.at("1h").expect(
-        between("30m", "31m"), Ordered("RollBackTraffic"), Notified("ml_engineers", "version 2 was rolled back")
+        between("5m", "6m"), Ordered("RollBackTraffic"), Notified("ml_engineers", "version 2 was rolled back")
     )
     story.expect(champion="1", traffic={"version-1": 100, "version-2": 0})
 

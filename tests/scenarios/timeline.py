@@ -45,7 +45,10 @@ class ScriptedAzure:
 
     def __init__(self) -> None:
         self.traffic: dict[str, int] = {}
+        self.mirror: dict[str, int] = {}
         self.samples: dict[str, TrafficSample] = {}
+        self.quota: Any = None  # of the instance type; None: nobody could read it
+        self.unreadable = ""  # why nobody can read what was served
         self.orders: list[Command] = []
         self.labelled_rows: int | None = None  # that the newest labelled data say they hold
         self._script: dict[str, deque[Answer]] = {}
@@ -79,6 +82,7 @@ class ScriptedAzure:
         outcome = answer(command) if callable(answer) else answer
         if isinstance(outcome, Succeeded) and kind in {"SetTraffic", "RollBackTraffic"}:
             self.traffic = dict(command.traffic)
+            self.mirror = dict(getattr(command, "mirror", {}))
         return outcome
 
     @staticmethod
@@ -285,12 +289,14 @@ class Timeline:
             now=self.now,
             original=self._signals.get(held.dedup_key) if held else None,
             traffic=self._traffic(),
+            traffic_unknown=self.azure.unreadable,
+            quota=self.azure.quota,
             labelled_rows=self.azure.labelled_rows,
             upstream=self.origins,
         )
 
     def _traffic(self) -> Mapping[str, TrafficSample]:
-        serving = {name for name, percent in self.azure.traffic.items() if percent}
+        serving = {name for name, percent in (*self.azure.traffic.items(), *self.azure.mirror.items()) if percent}
         return {name: self.azure.samples.get(name, HEALTHY) for name in serving}
 
     def _commit(self, evaluation: Evaluation, signal: Signal) -> None:

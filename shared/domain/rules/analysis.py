@@ -1,21 +1,20 @@
 """Is a new version as good as the one it replaces, by what both served over the same minutes?
 
-Owns the five verdicts of a rollout step and their statistics. A ratio fails only when the lower confidence bound exceeds
-its limit; a step passes only with enough requests and the measured value within the limit; between the two it is
-inconclusive. Knows nothing of rollouts, steps or what is done about a verdict.
+Owns the verdicts of a rollout step. A value fails only when its bound exceeds the limit, and the bounds hold at every look
+(``sequences``), so a step may be looked at as often as one likes. It passes only with enough requests and the measured
+values within the limits; between the two it is inconclusive. Knows nothing of rollouts, steps or what is done about a verdict.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 from shared.domain.decisions import Reason
 from shared.domain.observations import TrafficSample
 from shared.domain.policy_promotion import Analysis
+from shared.domain.sequences import lower_bound, upper_bound
 from shared.domain.situation import because
 
-StepVerdict = Literal["pass", "fail", "inconclusive", "no_data"]
-Z_95 = 1.959963984540054  # two-sided 95 %
+StepVerdict = Literal["pass", "fail", "inconclusive", "no_data", "provider_error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +25,24 @@ class Judgement:
     reasons: tuple[Reason, ...]
 
 
-def wilson_lower(failed: int, requests: int) -> float:
-    """The lower 95 % bound of a failure rate (Wilson score interval, E. B. Wilson 1927); 0 without requests."""
-    if requests == 0:
-        return 0.0
-    rate, z2 = failed / requests, Z_95**2
-    centre = rate + z2 / (2 * requests)
-    spread = Z_95 * math.sqrt(rate * (1 - rate) / requests + z2 / (4 * requests**2))
-    return max(0.0, (centre - spread) / (1 + z2 / requests))
+def unread(why: str) -> Judgement:
+    """The verdict when nobody could read what was served: it says nothing about the candidate."""
+    return Judgement("provider_error", (because("provider_error", f"what was served could not be read: {why}"),))
 
 
-def judge_step(candidate: TrafficSample, champion: TrafficSample | None, limits: Analysis) -> Judgement:
-    """The verdict on a candidate, against the champion over the same minutes when there is one."""
+def judge_step(candidate: TrafficSample, champion: TrafficSample | None, limits: Analysis, chance: float) -> Judgement:
+    """The verdict on a candidate, against the champion over the same minutes when there is one.
+
+    Each bound is wrong at any look with at most that chance.
+    """
     if candidate.requests == 0:
-        return Judgement("no_data", (because("no_data", "the candidate served no request", observed=0),))
-    checks = [_errors(candidate, limits), _latency(candidate, champion, limits), _sample(candidate, limits)]
+        return _no_data(champion)
+    checks = [
+        _errors(candidate, limits, chance),
+        *_errors_vs_champion(candidate, champion, limits, chance),
+        _latency(candidate, champion, limits),
+        _sample(candidate, limits),
+    ]
     for verdict in ("fail", "inconclusive"):
         found = tuple(check.reasons[0] for check in checks if check.verdict == verdict)
         if found:
@@ -48,13 +50,42 @@ def judge_step(candidate: TrafficSample, champion: TrafficSample | None, limits:
     return Judgement("pass", tuple(check.reasons[0] for check in checks))
 
 
-def _errors(candidate: TrafficSample, limits: Analysis) -> Judgement:
+def _no_data(champion: TrafficSample | None) -> Judgement:
+    text = "the candidate served no request"
+    if champion is not None:
+        both = "and neither did the champion: no traffic, or its telemetry does not arrive"
+        text = f"{text}, {f'the champion {champion.requests}' if champion.requests else both}"
+    return Judgement("no_data", (because("no_data", text, observed=0),))
+
+
+def _errors(candidate: TrafficSample, limits: Analysis, chance: float) -> Judgement:
     rate = candidate.failed / candidate.requests
     text = f"{candidate.failed} of {candidate.requests} requests failed ({rate:.1%}, limit {limits.error_rate_max:.1%})"
     reason = because("error_rate", text, observed=round(rate, 4), limit=limits.error_rate_max)
-    if wilson_lower(candidate.failed, candidate.requests) > limits.error_rate_max:
+    if lower_bound(candidate.failed, candidate.requests, chance) > limits.error_rate_max:
         return Judgement("fail", (reason,))
     return Judgement("pass" if rate <= limits.error_rate_max else "inconclusive", (reason,))
+
+
+def _errors_vs_champion(
+    candidate: TrafficSample, champion: TrafficSample | None, limits: Analysis, chance: float
+) -> tuple[Judgement, ...]:
+    limit = limits.error_rate_vs_champion_max
+    if limit is None or champion is None or champion.requests == 0:
+        return ()
+    rate, other = candidate.failed / candidate.requests, champion.failed / champion.requests
+    more = round(rate - other, 12)  # 0.2 - 0.18 is not more than 0.02
+    text = (
+        f"{rate:.1%} of its requests failed against the champion's {other:.1%} over the same minutes "
+        f"({more:+.1%}, limit {limit:+.1%})"
+    )
+    reason = because("error_rate_vs_champion", text, observed=round(more, 4), limit=limit)
+    surely = lower_bound(candidate.failed, candidate.requests, chance) - upper_bound(
+        champion.failed, champion.requests, chance
+    )
+    if surely > limit:
+        return (Judgement("fail", (reason,)),)
+    return (Judgement("pass" if more <= limit else "inconclusive", (reason,)),)
 
 
 def _latency(candidate: TrafficSample, champion: TrafficSample | None, limits: Analysis) -> Judgement:

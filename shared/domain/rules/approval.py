@@ -13,7 +13,7 @@ from shared.domain.commands import RequestApproval
 from shared.domain.facts import Answer, ApprovalAsked, Version
 from shared.domain.ids import derive
 from shared.domain.proposals import asked_as
-from shared.domain.rules import proposal
+from shared.domain.rules import proposal, quota
 from shared.domain.rules.candidate import deployment_of, reject
 from shared.domain.signals import ApprovalAnswered, HoldElapsed
 from shared.domain.situation import Ruling, Situation, because, ignore
@@ -102,11 +102,16 @@ def _count_yes(situation: Situation, signal: ApprovalAnswered, version: Version,
         return Ruling("suppress", RULE, (reason, waiting), situation.facts.with_version(version))
     production = situation.workload.environments.production
     command = deployment_of(situation, version, production, f"approved by {signal.by}")
-    closed = (*guards.noncompliant(situation.facts, production), *guards.untrusted_images(situation, situation.facts))
+    closed = (
+        *guards.noncompliant(situation.facts, production),
+        *guards.untrusted_images(situation, situation.facts),
+        *quota.short_of(situation),
+    )
     if closed:  # this yes is heard again when that is mended, unless the question expires before
         about, due = f"version {version.version}", guards.until(closed, situation.now)
         hold, held = situation.wait(about, due, situation.facts)
-        return Ruling("hold", RULE, (reason, *closed), held, planned=(command,), holds=(hold,))
+        told = quota.tell(situation, closed)
+        return Ruling("hold", RULE, (reason, *closed), held, told, planned=(command,), holds=(hold,))
     approved = replace(version.after("approved", situation.now), awaiting=(command.id,), deployment=command.deployment)
     expiry = situation.wake("approval_expiry", asked.id, asked.expires_at)
     return Ruling(

@@ -12,10 +12,11 @@ from shared.domain.decisions import Reason
 from shared.domain.facts import CheckResult, Rollout, Version
 from shared.domain.outcomes import Final, Succeeded
 from shared.domain.policy_batch import ComparisonRun
-from shared.domain.rules import rollback, rollout
+from shared.domain.rules import rollback
 from shared.domain.rules.batch_verdict import judge_comparison, judge_run
 from shared.domain.rules.candidate import reject
-from shared.domain.rules.rollout import traffic_for
+from shared.domain.rules.ending import complete, give_up
+from shared.domain.rules.steps import traffic_for
 from shared.domain.signals import CommandFinished, HoldElapsed
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -52,10 +53,10 @@ def on_default_set(situation: Situation, signal: CommandFinished) -> Ruling:
     if known.pending != signal.command_id:
         return ignore(situation, RULE, because("stale", "this change of the default is over"))
     if not isinstance(signal.outcome, Succeeded):
-        return rollout.give_up(situation, known, because("default_not_set", signal.outcome.reason))
+        return give_up(situation, known, because("default_not_set", signal.outcome.reason))
     endpoint = situation.workload.environments.production.endpoint
     done = because("default_set", f"version {known.version} is the default of the batch endpoint {endpoint}")
-    return rollout.complete(situation, replace(known, pending="", step_started_at=situation.now), done)
+    return complete(situation, replace(known, pending="", step_started_at=situation.now), done)
 
 
 def _next_run(situation: Situation, version: Version, *reasons: Reason) -> Ruling:

@@ -13,6 +13,7 @@ from shared.domain.policy_batch import BatchCluster
 from shared.domain.policy_environments import Environment
 from shared.domain.references import deployment_name, in_registry
 from shared.domain.rules import remedy
+from shared.domain.rules.standby import remove_later
 from shared.domain.situation import Ruling, Situation
 from shared.domain.values import replace
 
@@ -83,7 +84,9 @@ def reject(situation: Situation, version: Version, event: VersionEvent, *reasons
     facts = remedy.candidate_lost(situation, situation.facts.with_version(ended), ended)
     title = f"{situation.workload.name}: version {version.version} was not promoted ({event.replace('_', ' ')})"
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in reasons})
-    return Ruling("act", RULE, reasons, facts, commands=(told, *clean_staging(situation, ended)))
+    # Its production deployment takes no traffic, and is kept to be looked into.
+    kept = (remove_later(situation, ended),) if version.state in ("deploying", "probing") else ()
+    return Ruling("act", RULE, reasons, facts, commands=(told, *clean_staging(situation, ended)), holds=kept)
 
 
 def clean_staging(situation: Situation, version: Version) -> tuple[AnyCommand, ...]:

@@ -15,7 +15,7 @@ from shared.domain.facts import Incident
 from shared.domain.platform_signals import AlertFired, AlertResolved, Criterion, PlatformHealthChanged
 from shared.domain.policy_infrastructure import InfrastructureAlert
 from shared.domain.routing import concerned
-from shared.domain.rules import rollout
+from shared.domain.rules import ending
 from shared.domain.rules.attribution import blame, what_changed_last
 from shared.domain.rules.target_incidents import Sighting, end, newest, sight
 from shared.domain.signals import HoldElapsed
@@ -149,7 +149,7 @@ def _respond(
     blamed, why = False, "no version of ours can have caused it"
     if trouble.may_be_ours:
         blamed, why = blame(situation, rule, trouble.at, _places(trouble, opened))
-    back = rollout.go_back(situation, because("alert", f"alert {trouble.text}"[:500])) if blamed else None
+    back = ending.go_back(situation, because("alert", f"alert {trouble.text}"[:500])) if blamed else None
     facts = {
         **trouble.told,
         "target": ", ".join(incident.target for incident in opened),

@@ -3,6 +3,8 @@
 Owns the rulings up to the deployment in staging. What is checked there is ``staging``'s, production is ``rollout``'s.
 """
 
+import dataclasses
+
 from shared.domain import guards, proposals
 from shared.domain.ci_runs import where
 from shared.domain.commands import (
@@ -11,11 +13,11 @@ from shared.domain.commands import (
     ShareModel,
 )
 from shared.domain.decisions import Reason
-from shared.domain.facts import Facts, Version
+from shared.domain.facts import Facts, Rollout, Version
 from shared.domain.outcomes import Succeeded
 from shared.domain.proposals import Beginning
 from shared.domain.routing import concerned
-from shared.domain.rules import remedy, staging
+from shared.domain.rules import remedy, staging, superseding
 from shared.domain.rules.candidate import deployment_of, promotion_by_pipeline, reject
 from shared.domain.signals import CommandFinished, ModelRegistered
 from shared.domain.situation import Ruling, Situation, because, ignore
@@ -42,9 +44,23 @@ def on_registered(situation: Situation, signal: ModelRegistered) -> Ruling:
     )
     beginning = _beginning(situation, version)
     held_by = guards.holding(situation, beginning)
+    older = superseding.in_the_way(situation, version, held_by)
+    if older:
+        return _supersede_rollout(situation, older, version, beginning, held_by)
     if held_by:
         return _hold(situation, facts.with_version(version), version, beginning, held_by)
     return _start(situation, version)
+
+
+def _supersede_rollout(
+    situation: Situation, older: Rollout, version: Version, beginning: Beginning, held_by: tuple[Reason, ...]
+) -> Ruling:
+    """The traffic goes back to the champion first; this version waits for that, and then begins."""
+    facts, commands, removals = superseding.give_way(situation, older, version)
+    waiting = _hold(situation, facts.with_version(version), version, beginning, held_by)
+    return dataclasses.replace(
+        waiting, verdict="act", commands=(*waiting.commands, *commands), holds=(*waiting.holds, *removals)
+    )
 
 
 def _beginning(situation: Situation, version: Version) -> Beginning:

@@ -11,7 +11,7 @@ from shared.domain.facts import Facts
 from shared.domain.outcomes import Skipped, Succeeded
 from shared.domain.references import deployment_name
 from shared.domain.signals import CommandFinished
-from shared.domain.situation import Ruling, Situation, because, ignore
+from shared.domain.situation import Ruling, Situation, because, ignore, is_version
 
 RULE = "rollout"
 DEADLINE = timedelta(minutes=15)  # then a person is paged with the exact command
@@ -19,12 +19,17 @@ DEADLINE = timedelta(minutes=15)  # then a person is paged with the exact comman
 
 def order(situation: Situation, facts: Facts, to: str, away: str, reasons: tuple[Reason, ...]) -> Ruling:
     """All traffic away from one version: to another, or to nothing when there is no champion. Its people are told."""
-    traffic = {deployment_name(to): 100, deployment_name(away): 0} if to else {deployment_name(away): 0}
     target = f"version {to}" if to else "nothing, since there is no champion"
-    command = _write(situation, traffic, f"all traffic goes back to {target}")
+    command = write_back(situation, to, away, f"all traffic goes back to {target}")
     title = f"{situation.workload.name}: version {away} was rolled back; traffic goes to {target}"
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in reasons})
     return Ruling("act", RULE, reasons, facts, commands=(command, told))
+
+
+def write_back(situation: Situation, to: str, away: str, reason: str) -> RollBackTraffic:
+    """The one write: all traffic to a version, or to nothing when there is none."""
+    traffic = {deployment_name(to): 100, deployment_name(away): 0} if to else {deployment_name(away): 0}
+    return _write(situation, traffic, reason)
 
 
 def _write(situation: Situation, traffic: dict[str, int], reason: str) -> RollBackTraffic:
@@ -52,7 +57,8 @@ def after_late_write(situation: Situation, signal: CommandFinished) -> Ruling:
     wanted = f"{deployment_name(champion)}=100" if champion else "none"
     if found in ("", wanted):
         return ignore(situation, RULE, because("stale", "this step is over"))
-    away = {share.partition("=")[0]: 0 for share in found.split(",") if "=" in share}
+    # What is only mirrored stands there as mirror:NAME=SHARE.
+    away = {share.partition("=")[0].removeprefix("mirror:"): 0 for share in found.split(",") if "=" in share}
     traffic = {**away, deployment_name(champion): 100} if champion else away
     reason = because("late_write", f"a step that is over left the traffic at {found}", observed=found, limit=wanted)
     command = _write(situation, traffic, "a write that the rollback overtook is taken back")
@@ -62,7 +68,8 @@ def after_late_write(situation: Situation, signal: CommandFinished) -> Ruling:
 def on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
     """Traffic is back, or a person has to bring it back."""
     if isinstance(signal.outcome, Succeeded):
-        return ignore(situation, RULE, because("rolled_back", "the traffic is back"))
+        reason = because("rolled_back", "the traffic is back; what waited for that is evaluated again")
+        return Ruling("suppress", RULE, (reason,), situation.facts, holds=situation.again(is_version))
     production = situation.workload.environments.production
     by_hand = f"az ml online-endpoint update --name {production.endpoint} --traffic {_by_hand(situation.facts)}"
     if production.kind == "batch":

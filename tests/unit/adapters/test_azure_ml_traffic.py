@@ -2,14 +2,15 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain.commands import SetTraffic
 from shared.domain.outcomes import Failed, Started, Succeeded, Unknown
-from tests.unit.adapters.orders import NOW, WORKSPACE, roll_back, set_traffic
+from tests.unit.adapters.orders import AT_ENDPOINT, NOW, WORKSPACE, roll_back, set_traffic
 from tests.unit.adapters.scripted_azure import Answer, refusal
 
 ENDPOINT = "/onlineEndpoints/flight"
 
 
-def document(traffic, state="Succeeded", **tags):
+def document(traffic, state="Succeeded", mirror=None, **tags):
     return Answer(
         body={
             "id": WORKSPACE + ENDPOINT,
@@ -24,7 +25,7 @@ def document(traffic, state="Succeeded", **tags):
             "properties": {
                 "authMode": "Key",
                 "traffic": traffic,
-                "mirrorTraffic": {"green": 5},
+                "mirrorTraffic": mirror or {},
                 "provisioningState": state,
                 "scoringUri": "https://flight.example/score",
             },
@@ -33,7 +34,7 @@ def document(traffic, state="Succeeded", **tags):
 
 
 async def test_traffic_is_written_once_with_the_fence_tag_and_everything_else_kept(azure, workspace):
-    azure.on("GET", ENDPOINT, document({"blue": 100}))
+    azure.on("GET", ENDPOINT, document({"blue": 100}, mirror={"of somebody else": 5}))
     azure.on("PUT", ENDPOINT, document({"blue": 100}, "Updating"))
 
     outcome = await workspace.begin(set_traffic(blue=90, green=10), NOW)
@@ -41,7 +42,7 @@ async def test_traffic_is_written_once_with_the_fence_tag_and_everything_else_ke
     assert outcome == Started(operation=WORKSPACE + ENDPOINT, look_again_at=NOW + timedelta(seconds=5))
     (write,) = azure.writes()
     assert write.body["properties"]["traffic"] == {"blue": 90, "green": 10}
-    assert write.body["properties"]["mirrorTraffic"] == {"green": 5}
+    assert write.body["properties"]["mirrorTraffic"] == {"of somebody else": 5}
     assert write.body["tags"] == {
         "team": "mlops",
         "outerloop.command": "c" * 24,
@@ -175,3 +176,38 @@ async def test_an_endpoint_that_vanished_is_not_waited_for(azure, workspace):
     outcome = await look(workspace, set_traffic(blue=90, green=10))
     assert isinstance(outcome, Failed)
     assert "onlineEndpoints/flight" in outcome.reason
+
+
+def shadow(**mirror):
+    return SetTraffic(**AT_ENDPOINT, traffic={"blue": 100, "green": 0}, mirror=mirror)
+
+
+async def test_a_shadow_step_is_one_write_of_traffic_and_mirror(azure, workspace):
+    azure.on("GET", ENDPOINT, document({"blue": 100}))
+    azure.on("PUT", ENDPOINT, document({"blue": 100}, "Updating"))
+    assert isinstance(await workspace.begin(shadow(green=20), NOW), Started)
+    (write,) = azure.writes()
+    assert write.body["properties"]["traffic"] == {"blue": 100}
+    assert write.body["properties"]["mirrorTraffic"] == {"green": 20}
+
+
+async def test_a_shadow_step_that_is_in_force_is_not_written_again_and_says_what_is_mirrored(azure, workspace):
+    azure.on("GET", ENDPOINT, document({"blue": 100}, mirror={"green": 20}))
+    assert await workspace.begin(shadow(green=20), NOW) == Succeeded(data={"traffic": "blue=100,mirror:green=20"})
+    assert azure.writes() == []
+
+
+@pytest.mark.parametrize("command", [roll_back(blue=100, green=0), set_traffic(blue=90, green=10)])
+async def test_a_deployment_that_is_named_is_mirrored_no_more(azure, workspace, command):
+    azure.on("GET", ENDPOINT, document({"blue": 100}, mirror={"green": 20}))
+    azure.on("PUT", ENDPOINT, document({"blue": 100}, "Updating"))
+    await workspace.begin(command, NOW)
+    (write,) = azure.writes()
+    assert write.body["properties"]["mirrorTraffic"] == {}
+
+
+async def test_a_mirror_that_somebody_else_changed_is_reported_and_never_fought_over(azure, workspace):
+    azure.on("GET", ENDPOINT, document({"blue": 100}, mirror={"green": 50}))
+    outcome = await look(workspace, shadow(green=20))
+    assert (outcome.retryable, outcome.data) == (False, {"traffic": "blue=100,mirror:green=50"})
+    assert "ordered blue=100,mirror:green=20, found blue=100,mirror:green=50" in outcome.reason

@@ -134,6 +134,7 @@ def test_a_signal_is_judged_by_the_rule_of_its_kind(signal, rule):
         ("resume", "operator"),
         ("lift_freeze", "budget"),
         ("close", "work_item"),
+        ("continue", "rollout"),
     ],
 )
 def test_every_request_of_a_person_is_answered(action, rule):
@@ -142,13 +143,14 @@ def test_every_request_of_a_person_is_answered(action, rule):
 
 def test_these_are_all_the_requests_and_all_the_moments():
     actions = OperatorAsked.__annotations__["action"]
-    assert set(get_args(actions)) == {"retrain", "rollback", "pause", "resume", "lift_freeze", "close"}
+    assert set(get_args(actions)) == {"retrain", "rollback", "pause", "resume", "lift_freeze", "close", "continue"}
     assert set(get_args(HoldElapsed.__annotations__["purpose"])) == {
         "retry",
         "bake",
         "comparison",
         "approval_expiry",
         "standby_expiry",
+        "failed_expiry",
         "verify_deadline",
         "incident_expiry",
     }

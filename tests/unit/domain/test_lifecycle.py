@@ -40,6 +40,7 @@ LEGAL = [
     ("probing", "probe_failed", "rejected"),
     ("rolling_out", "rollout_completed", "serving"),
     ("rolling_out", "rollout_failed", "rolled_back"),
+    ("rolling_out", "superseded", "retired"),
     ("serving", "replaced", "standby"),
     ("serving", "rollout_failed", "rolled_back"),
     ("standby", "restored", "serving"),

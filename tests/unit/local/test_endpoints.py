@@ -63,3 +63,24 @@ def test_a_second_operation_conflicts_until_the_first_is_released():
 
     assert (refusal.value.status, refusal.value.code) == (409, "Conflict")
     assert one.busy == "third"
+
+
+@pytest.mark.parametrize("mirror", [{}, {"green": 0}, {"green": 1}, {"green": 50}])
+def test_one_deployment_without_traffic_may_get_copies_of_up_to_half_of_the_requests(mirror):
+    endpoint().check_mirror(mirror, {"blue": 100, "green": 0})
+
+
+@pytest.mark.parametrize(
+    ("mirror", "traffic", "why"),
+    [
+        ({"green": 51}, {"blue": 100}, "50 percent at most"),
+        ({"green": -1}, {"blue": 100}, "50 percent at most"),
+        ({"green": 10, "blue": 10}, {}, "to one deployment"),
+        ({"red": 10}, {"blue": 100}, "red"),
+        ({"green": 10}, {"blue": 90, "green": 10}, "both live and mirrored"),
+    ],
+)
+def test_any_other_mirror_is_refused_as_azure_does(mirror, traffic, why):
+    with pytest.raises(ArmError, match=why) as refused:
+        endpoint().check_mirror(mirror, traffic)
+    assert refused.value.status == 400

@@ -21,6 +21,7 @@ from local.azure.effects import Effects
 from local.azure.endpoint_api import EndpointApi
 from local.azure.endpoints import Endpoints
 from local.azure.operations import Operations
+from local.azure.quota_api import QuotaApi
 from local.azure.references import Scope
 from local.azure.registry import RegistryApi
 from local.azure.workspace import WorkspaceApi
@@ -81,6 +82,7 @@ class Azure:
             AssetApi(datastores, effects),
             EndpointApi(endpoints, operations, self.processes, effects, settle_seconds=0.02),
             DeploymentApi(endpoints, datastores, operations, self.processes, effects),
+            QuotaApi(endpoints),
             RegistryApi({"contoso": REGISTRY}, datastores, operations, effects),
             operations,
         ]
@@ -302,3 +304,36 @@ async def test_a_registered_version_may_be_retagged_but_not_replaced(azure: Azur
     assert [answer.status_code for answer in answers] == [201, 200, 409]
     assert (await azure.web.get(path)).json()["properties"]["tags"] == {"a": "b"}
     assert azure.events == ["Microsoft.MachineLearningServices.ModelRegistered"]
+
+
+async def test_mirrored_traffic_takes_effect_when_its_operation_ends_and_is_kept_by_a_patch(azure: Azure):
+    await azure.endpoint()
+    await azure.deploy("blue")
+    await azure.deploy("green")
+    wanted = {"properties": {"traffic": {"blue": 100, "green": 0}, "mirrorTraffic": {"green": 20}}}
+    begun = await azure.web.put(ENDPOINT, json={"location": "local", **wanted})
+
+    assert (await azure.shown())["properties"]["mirrorTraffic"] == {}
+    await azure.done(begun)
+    await azure.done(await azure.web.patch(ENDPOINT, json={"tags": {"c": "d"}}))
+    assert (await azure.shown())["properties"]["mirrorTraffic"] == {"green": 20}
+    assert ("mirror_set", {"target": "flight", "mirror": {"green": 20}}) in azure.journal
+
+
+async def test_a_mirror_that_azure_does_not_allow_is_refused(azure: Azure):
+    await azure.endpoint()
+    await azure.deploy("blue")
+    refused = await azure.web.patch(ENDPOINT, json={"properties": {"mirrorTraffic": {"blue": 60}}})
+    assert refused.status_code == 400
+
+
+async def test_the_quota_counts_what_is_deployed_with_the_fifth_that_is_reserved(azure: Azure):
+    place = "/subscriptions/s/providers/Microsoft.MachineLearningServices/locations/local"
+    await azure.endpoint()
+    sizes = (await azure.web.get(f"{place}/vmSizes")).json()["value"]
+    assert next(one["vCPUs"] for one in sizes if one["name"] == "Standard_DS3_v2") == 4
+
+    await azure.deploy("blue")
+    usages = (await azure.web.get(f"{place}/usages")).json()["value"]
+    family = next(one for one in usages if one["name"]["value"] == "standardDSv2Family")
+    assert (family["currentValue"], family["limit"], family["unit"]) == (8, 100, "Count"), "one instance counts as two"

@@ -51,3 +51,24 @@ def test_endpoints_are_split_independently():
     split, traffic = TrafficSplit(), {"blue": 90, "green": 10}
     picks = Counter((name, split.pick(name, traffic)) for _ in range(100) for name in ("e", "f"))
     assert picks == {("e", "blue"): 90, ("e", "green"): 10, ("f", "blue"): 90, ("f", "green"): 10}
+
+
+@pytest.mark.parametrize("share", [1, 20, 50])
+def test_of_a_hundred_requests_exactly_the_share_is_mirrored(share):
+    split = TrafficSplit()
+    copies = Counter(split.mirrored("e", {"green": share}) for _ in range(100))
+    assert copies == {"green": share, None: 100 - share}
+
+
+@pytest.mark.parametrize("mirror", [{}, {"green": 0}])
+def test_nothing_is_mirrored_without_a_mirror(mirror):
+    assert TrafficSplit().mirrored("e", mirror) is None
+
+
+def test_what_is_mirrored_does_not_disturb_the_split_of_live_traffic():
+    split, traffic = TrafficSplit(), {"blue": 70, "green": 30}
+    picks = Counter()
+    for _ in range(100):
+        split.mirrored("e", {"red": 20})
+        picks[split.pick("e", traffic)] += 1
+    assert picks == traffic

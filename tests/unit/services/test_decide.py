@@ -13,7 +13,8 @@ from shared.domain.routing import UNMATCHED
 from shared.domain.situation import FAULT_RETRY
 from shared.domain.values import replace
 from shared.parsing.policy_file import policy_digest
-from shared.ports import LoadedPolicy, StoreUnavailableError
+from shared.ports import LoadedPolicy, Stored, StoreUnavailableError
+from shared.services.aggregate import deployment_ref
 from shared.services.decide import TRIES_MAX
 from tests.unit.domain.builders import ENDLESS, GROUP, changed, crossed, raw_policy
 from tests.unit.services.fakes import NOON, SUBJECT, ContestedStore, LaggingStore, World
@@ -215,6 +216,19 @@ async def test_a_look_at_a_step_that_has_not_begun_is_given_no_traffic(world):
     woken = hold(purpose="bake", about="2/0/0").signal
     assert await world.decider.decide(await accepted(world, woken))
     assert (await world.ledger())[woken.dedup_key].verdict == "suppress"
+
+
+async def test_a_step_whose_measurements_are_damaged_is_held_and_not_judged(world):
+    facts = rolling_out(pending="")
+    await world.order(facts=replace(facts, rollout=replace(facts.rollout, percent=10, step_started_at=NOON)))
+    production = world.policies.loaded.policy.workload("flight-delay").environments.production
+    ref = deployment_ref(production, "2")
+    await world.store.save_fold({f"traffic/{ref.key}/{NOON.isoformat()}/1m/": Stored(b"damaged", "")}, [])
+    woken = hold(purpose="bake", about="2/0/0").signal
+    assert await world.decider.decide(await accepted(world, woken))
+    decision = (await world.ledger())[woken.dedup_key]
+    assert (decision.verdict, [reason.code for reason in decision.reasons]) == ("hold", ["provider_error"])
+    assert (await world.facts()).rollout.errors == 1
 
 
 async def test_windows_of_the_champion_are_remembered(world):

@@ -74,6 +74,18 @@ async def test_a_step_in_force_shows_its_share_of_the_traffic(loop):
     assert seen.rollout.in_force_since == START
 
 
+async def test_a_rollout_that_stands_still_says_why(loop):
+    await with_rollout(loop, step=1, percent=50, step_started_at=START, frozen="120 of 400 requests failed", errors=2)
+    seen = (await shown(loop)).rollout
+    assert (seen.frozen, seen.errors) == ("120 of 400 requests failed", 2)
+
+
+async def test_a_shadow_step_shows_what_is_mirrored_and_leaves_the_champion_all_of_the_traffic(loop):
+    await with_rollout(loop, step=0, percent=0, mirror=20, step_started_at=START)
+    seen = await shown(loop)
+    assert (seen.rollout.mirror, seen.traffic) == (20, {"1": 100, "2": 0})
+
+
 async def test_while_a_step_is_being_set_the_one_before_is_in_force(loop):
     await with_rollout(loop, step=1, percent=50, pending="c")
     seen = await shown(loop)
@@ -137,6 +149,7 @@ async def test_a_hold_about_something_that_is_no_longer_known_keeps_its_key(loop
     wanted = {
         "bake": ("3/1/4", "version 3, step 2 of its rollout"),
         "standby_expiry": ("1", "version 1, kept warm"),
+        "failed_expiry": ("2", "version 2, kept to be looked into"),
         "approval_expiry": ("a9", "approval a9"),
         "verify_deadline": ("i9", "incident i9"),
     }

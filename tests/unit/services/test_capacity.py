@@ -1,0 +1,52 @@
+"""When the quota is read, and what an answer that does not come means."""
+
+import pytest
+
+from shared.domain.capacity import Quota
+from shared.domain.outcomes import Failed
+from shared.services.capacity import Unasked, asks_for_quota, with_quota
+from tests.unit.domain.builders import answered, awaiting, registered, serving, situation
+
+FOUND = Quota(location="westeurope", family="standardDSv2Family", cores=4, used=8, limit=100)
+
+
+class Answers:
+    """The port ``Quotas`` with one answer, or one exception."""
+
+    def __init__(self, answer):
+        self.answer, self.asked = answer, []
+
+    async def quota(self, workspace, instance_type):
+        self.asked.append((workspace, instance_type))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_a_yes_to_a_version_that_waits_asks():
+    assert asks_for_quota(situation(answered("approve"), awaiting("2")))
+
+
+@pytest.mark.parametrize(
+    ("signal", "facts"),
+    [(answered("reject"), awaiting("2")), (answered("approve"), serving("1")), (registered("2"), awaiting("1"))],
+    ids=["a no", "a question that is closed", "another signal"],
+)
+def test_nothing_else_does(signal, facts):
+    assert not asks_for_quota(situation(signal, facts))
+
+
+async def test_the_quota_is_that_of_the_instance_type_in_the_workspace_of_production():
+    here, quotas = situation(answered("approve"), awaiting("2")), Answers(FOUND)
+    assert (await with_quota(here, quotas)).quota == FOUND
+    production = here.workload.environments.production
+    assert quotas.asked == [(production.workspace, here.workload.deployment.instance_type)]
+
+
+@pytest.mark.parametrize("answer", [Failed(retryable=True, reason="403"), OSError("no network")])
+async def test_an_answer_that_does_not_come_holds_nothing(answer):
+    assert (await with_quota(situation(answered("approve"), awaiting("2")), Answers(answer))).quota is None
+
+
+async def test_a_rehearsal_asks_nobody():
+    assert isinstance(await Unasked().quota("workspace", "Standard_DS3_v2"), Failed)

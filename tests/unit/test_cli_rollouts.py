@@ -1,0 +1,114 @@
+"""``outerloop rollout plan``: what people and machines read before a rollout begins."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+from typer.testing import CliRunner
+
+from shared.adapters.system_clock import SystemClock
+from shared.cli import app
+from shared.domain.observations import RequestServed
+from shared.ports import Stored
+from shared.services.aggregate import deployment_ref
+from shared.telemetry.fold import WindowState, encode_window
+from shared.telemetry.traffic import count_requests
+from tests.unit.filled_store import POLICY, WORKLOAD, FilledStore, opened
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return {
+        "OUTERLOOP_POLICY": str(POLICY),
+        "OUTERLOOP_POLICY_OVERLAY": "",
+        "OUTERLOOP_STORE": str(tmp_path / "store.db"),
+        "OUTERLOOP_SIGNING_KEY": "a-key-of-this-test",
+        "OUTERLOOP_PUBLIC_URL": "https://outerloop.example",
+    }
+
+
+@pytest.fixture
+def outerloop(settings):
+    return lambda *arguments: CliRunner().invoke(
+        app, ["rollout", "plan", *arguments], env=settings | {"COLUMNS": "160"}
+    )
+
+
+def by_file(*arguments):
+    return CliRunner().invoke(app, ["rollout", "plan", *arguments, "--policy", str(POLICY)], env={"COLUMNS": "160"})
+
+
+async def with_traffic(path, requests):
+    """A store that knows a champion which served so many requests within the last hour."""
+    store = await opened(path)
+    try:
+        loop = FilledStore(store)
+        await loop.until_serving("1")
+        ref = deployment_ref((await loop.policy()).workload(WORKLOAD).environments.production, "1")
+        start = SystemClock().now().replace(second=0, microsecond=0) - timedelta(minutes=30)
+        served = [
+            RequestServed(
+                deployment=ref, at=start, status_code=200, model_status_code=None, duration_ms=20.0, failed=False
+            )
+        ] * requests
+        window = WindowState(partial=count_requests(ref, start, "1m", served))
+        name = f"traffic/{ref.key}/{start.isoformat()}/1m/"
+        await store.save_fold({name: Stored(encode_window(window), "")}, [])
+    finally:
+        await store.close()
+
+
+def test_people_read_steps_times_requests_and_cost():
+    done = by_file(WORKLOAD, "--requests-per-hour", "1000")
+    assert done.exit_code == 0, done.output
+    assert "at 1000 requests an hour" in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines() if " %" in line]
+    assert [row[:4] for row in rows] == [["1", "10", "%", "12"], ["2", "50", "%", "12"], ["3", "100", "%", "12"]]
+    assert "in all: 1h30m when every step passes as soon as it can" in done.stdout
+    assert "set deployment: {price_per_hour: ...}" in done.stdout
+
+
+def test_machines_read_the_same():
+    made = json.loads(by_file(WORKLOAD, "--requests-per-hour", "1000", "--json").stdout)
+    assert (made["workload"], made["requests_an_hour"]) == (WORKLOAD, 1000.0)
+    assert [(step["percent"], step["requests_needed"], step["bakes"]) for step in made["steps"]] == [
+        (10, 12, 1),
+        (50, 12, 1),
+        (100, 12, 1),
+    ]
+
+
+def test_a_step_that_would_never_pass_is_shouted():
+    done = by_file(WORKLOAD, "--requests-per-hour", "1")
+    assert "GIVES UP" in done.stdout
+
+
+def test_without_telemetry_it_says_what_to_give():
+    done = by_file(WORKLOAD)
+    assert done.exit_code == 0
+    assert "give --requests-per-hour" in done.stdout
+
+
+def test_todays_traffic_is_that_of_our_own_windows(outerloop, settings):
+    asyncio.run(with_traffic(settings["OUTERLOOP_STORE"], 480))
+    done = outerloop(WORKLOAD, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["requests_an_hour"] == 20.0, "480 in a day"
+
+
+def test_a_champion_that_served_nothing_leaves_the_traffic_unknown(outerloop, settings):
+    asyncio.run(with_traffic(settings["OUTERLOOP_STORE"], 0))
+    assert json.loads(outerloop(WORKLOAD, "--json").stdout)["requests_an_hour"] is None
+
+
+def test_a_workload_that_the_policy_does_not_have_is_named_with_those_it_has():
+    done = by_file("flight-dealy")
+    assert done.exit_code == 1
+    assert "flight-delay" in done.stderr
+
+
+def test_its_help_teaches():
+    text = CliRunner().invoke(app, ["rollout", "plan", "--help"]).stdout
+    assert "min_requests" in text
+    assert "outerloop rollout plan flight-delay --requests-per-hour 1200" in text
