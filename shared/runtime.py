@@ -16,16 +16,21 @@ from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
 from shared.adapters.azure_ml_inventory import AzureMlInventory
+from shared.adapters.azure_ml_marked import AzureMlMarkedModels
 from shared.adapters.azure_ml_models import AzureMlModels
 from shared.adapters.azure_ml_quota import AzureMlQuotas
+from shared.adapters.azure_pipelines import AzurePipelines
+from shared.adapters.ci_dispatcher import CiDispatcher
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.event_grid_topic import EventGridTopic
 from shared.adapters.event_hub_out import EventHubOut, HubAddress
+from shared.adapters.github_actions import GithubActions
 from shared.adapters.messenger import ChannelMessenger
 from shared.adapters.policy_folder import PolicyFolder
 from shared.adapters.smtp_mail import SmtpMail, SmtpServer
 from shared.adapters.sqlite_queue import SqliteQueue
 from shared.adapters.sqlite_store import SqliteStore
+from shared.adapters.synapse_pipelines import SynapsePipelines
 from shared.adapters.system_clock import SystemClock
 from shared.adapters.teams import TeamsWebhooks
 from shared.ports import Clock, CommandQueue, PolicySource, Store
@@ -58,6 +63,7 @@ READ_SECONDS_MAX = 20.0  # of a piece of a file: no step of reading one outlasts
 POST_TIMEOUT_SECONDS = 20.0  # or that of any call, when that is shorter
 PROBE_CALLS = 4.0  # a probe may take so many calls' time-outs: less than a claim lasts
 CALL_MAX_CALLS = 2.0  # a call's time-out bounds each of its requests: what they take together stays below this
+DISPATCH_CALLS = 3.0  # pages of runs, the order, and the order again without what an older server does not know
 DATA_TIMEOUT_SECONDS = 20.0  # below the half minute after which Event Grid sends again
 
 
@@ -199,7 +205,29 @@ def _hands(settings: Settings, clock: Clock, links: ApprovalLinks, workspace: Az
     )
     prober = EndpointProber(workspace.clients, PROBE_CALLS * settings.call_seconds)
     files = AzureCollectedFiles(settings.collected, _credential, min(READ_SECONDS_MAX, settings.call_seconds))
-    return Hands(workspace, prober, messenger, files, timedelta(seconds=CALL_MAX_CALLS * settings.call_seconds))
+    return Hands(
+        workspace,
+        prober,
+        messenger,
+        files,
+        _dispatcher(settings),
+        AzureMlMarkedModels(workspace.clients),
+        timedelta(seconds=CALL_MAX_CALLS * settings.call_seconds),
+    )
+
+
+def _dispatcher(settings: Settings) -> CiDispatcher:
+    """The systems that run pipelines. One order may take several calls, which together end within ``Hands.call_max``."""
+    seconds = min(POST_TIMEOUT_SECONDS, settings.call_seconds / DISPATCH_CALLS)
+    url, token, poll = settings.github_url, settings.github_token, settings.poll_seconds
+    github = GithubActions(url, token, seconds, poll) if token else None
+    synapse = SynapsePipelines(settings.synapse_url, _credential, seconds, poll)
+    return CiDispatcher(github, azure_pipelines(settings, seconds), synapse)
+
+
+def azure_pipelines(settings: Settings, timeout_seconds: float = POST_TIMEOUT_SECONDS) -> AzurePipelines:
+    """Azure Pipelines under the process's own identity."""
+    return AzurePipelines(settings.azure_devops_url, _credential, timeout_seconds, settings.poll_seconds)
 
 
 def _targets(settings: Settings) -> dict[str, Publisher]:

@@ -12,6 +12,9 @@ from pathlib import Path
 PREFIX = "OUTERLOOP_"
 TEAMS = f"{PREFIX}TEAMS_"
 FAST_EVENT_HUB_CONVERTER = f"{PREFIX}FAST_EVENT_HUB_CONVERTER"
+PUBLIC_GITHUB = "https://api.github.com"
+PUBLIC_AZURE_DEVOPS = "https://dev.azure.com"
+PUBLIC_SYNAPSE = "https://{workspace}.dev.azuresynapse.net"
 LEDGER_DAYS_MIN = 30
 CALL_SECONDS_MAX = 60.0  # what is reserved for a call is reckoned with none longer
 
@@ -50,6 +53,10 @@ class Settings:
     publish_hub_namespace: str = ""
     publish_source: str = ""
     collected: str = field(default="", repr=False)
+    github_url: str = PUBLIC_GITHUB
+    github_token: str = field(default="", repr=False)
+    azure_devops_url: str = PUBLIC_AZURE_DEVOPS
+    synapse_url: str = PUBLIC_SYNAPSE
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -90,6 +97,10 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         publish_hub_namespace=_text(values, "PUBLISH_HUB_NAMESPACE"),
         publish_source=_text(values, "PUBLISH_SOURCE", public_url),
         collected=_text(values, "COLLECTED"),
+        github_url=_over_tls(values, "GITHUB_URL", PUBLIC_GITHUB),
+        github_token=_text(values, "GITHUB_TOKEN"),
+        synapse_url=_over_tls(values, "SYNAPSE_URL", PUBLIC_SYNAPSE),
+        azure_devops_url=_over_tls(values, "AZURE_DEVOPS_URL", PUBLIC_AZURE_DEVOPS),
     )
 
 
@@ -111,6 +122,14 @@ def _publish_hub(values: Mapping[str, str]) -> str:
             f"namespace's host name, or {PREFIX}PUBLISH_HUB_CONNECTION to a connection string"
         )
     return hub
+
+
+def _over_tls(values: Mapping[str, str], name: str, default: str) -> str:
+    """The address of a service that a token goes to with every call."""
+    url = _text(values, name, default).rstrip("/")
+    if not url.startswith("https://"):
+        raise SettingsError(f"{PREFIX}{name} is {url!r}: write an address with https://, or nothing for {default}")
+    return url
 
 
 def hears_platform_hub(environment: Mapping[str, str] | None = None) -> bool:

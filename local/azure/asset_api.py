@@ -77,6 +77,7 @@ class AssetApi:
     def _list(self, kind: str, request: ArmRequest) -> ArmAnswer:
         # Newest first whatever orderBy says: the SDK asks for "createdtime desc" and takes the first as the latest.
         found = self._assets.versions(request.scope.key, kind, request.names["name"])[::-1]
+        found = [asset for asset in found if _has_tags(asset, request.query.get("tags", ""))]
         top = int(request.query.get("$top", len(found)))
         return ArmAnswer(page([asset_document(asset) for asset in found[:top]]))
 
@@ -108,6 +109,13 @@ class AssetApi:
         address = asset.properties.get("modelUri") or asset.properties.get("dataUri")
         if isinstance(address, str) and address.startswith("azureml:"):
             asset.folder = self._datastores.resolve(address, asset.scope, asset.kind)
+
+
+def _has_tags(asset: Asset, wanted: str) -> bool:
+    """Whether an asset has all tags of a list such as ``a,b=1``: by name, or by name and value."""
+    tags = asset.properties.get("tags") or {}
+    asked = [part.partition("=") for part in wanted.split(",") if part]
+    return all(name in tags and (not sign or tags[name] == value) for name, sign, value in asked)
 
 
 def _complete(kind: str, properties: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from shared.domain.outcomes import Failed, Outcome, Succeeded
 JobCommand = Retrain | RunEvaluation | CompareScores
 
 COMPUTE_TAG = "outerloop.compute"  # a component may name its cluster by this tag; without it the job runs serverless
+SERVERLESS = "serverless"
 OPTIONAL_GROUP = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 INPUT_PLACE = re.compile(r"\$\{\{\s*inputs\.(\w+)\s*\}\}")
 MODEL_TYPES = frozenset({"custom_model", "mlflow_model", "triton_model"})
@@ -106,22 +107,52 @@ def _component(client: Any, reference: str) -> Any:
 
 
 def _job(command: JobCommand, component: Any) -> Any:
-    """A command job that is the component: its code and environment are registered, so that nothing is uploaded."""
-    from azure.ai.ml import command as command_job  # noqa: PLC0415 - heavy, only where a job is built
+    """A job that is the component: all that it runs is registered, so that nothing is uploaded.
 
-    inputs = _inputs(command, component.inputs)
+    Raises:
+        MalformedNameError: the component is of a type that no job of ours can be.
+    """
+    common = {
+        "name": command.id,
+        "display_name": f"{command.workload}: {component.name}",
+        "experiment_name": _experiment(command),
+        "tags": {FENCE_TAG: command.id, WORKLOAD_TAG: command.workload},
+        "inputs": _inputs(command, component.inputs),
+        "outputs": _outputs(command, component),
+    }
+    match component.type:
+        case "command":
+            return _command_job(common, component)
+        case "pipeline" if not isinstance(command, Retrain):
+            raise MalformedNameError(
+                f"component {component.name} is a pipeline, whose metrics are those of its steps: an evaluation has to be a command"
+            )
+        case "pipeline":
+            return _pipeline_job(common, component)
+        case other:
+            raise MalformedNameError(
+                f"component {component.name} is a {other}: write one that is a command or a pipeline"
+            )
+
+
+def _pipeline_job(common: Mapping[str, Any], component: Any) -> Any:
+    """Its steps have computes of their own; those that have none run on the component's cluster, or serverless."""
+    from azure.ai.ml.entities import PipelineJob, PipelineJobSettings  # noqa: PLC0415 - heavy, only where a job is built
+
+    compute = (component.tags or {}).get(COMPUTE_TAG) or SERVERLESS
+    return PipelineJob(component=component.id, settings=PipelineJobSettings(default_compute=compute), **common)
+
+
+def _command_job(common: Mapping[str, Any], component: Any) -> Any:
+    from azure.ai.ml import command as command_job  # noqa: PLC0415 - as above
+
     return command_job(
-        name=command.id,
-        display_name=f"{command.workload}: {component.name}",
-        experiment_name=_experiment(command),
-        tags={FENCE_TAG: command.id, WORKLOAD_TAG: command.workload},
-        command=_command_line(component.command, inputs),
+        **common,
+        command=_command_line(component.command, common["inputs"]),
         code=component.code,
         environment=component.environment,
         distribution=component.distribution,
         compute=(component.tags or {}).get(COMPUTE_TAG),
-        inputs=inputs,
-        outputs=_outputs(command, component),
         **_resources(component),
     )
 

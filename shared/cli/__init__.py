@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from shared.cli import files, operate, plots, policies, rejections, rollouts, silences, watch
+from shared.cli import files, operate, plots, policies, previews, rejections, rollouts, silences, watch
 from shared.cli import outbox as orders
 from shared.cli import reference as references
 from shared.cli import samples as sampled
@@ -72,6 +72,7 @@ def outerloop(shown: Version = False) -> None:  # noqa: FBT002  # typer
 
 
 app.command("validate", short_help="Is a policy file right? Every fault with file, line and key.")(policies.validate)
+app.command("preview", short_help="What would an Azure Pipelines run do? Nothing is started.")(previews.preview)
 app.command("parse", short_help="What would the loop hear in raw payloads?")(files.parse)
 app.command("decide", short_help="What would be decided about raw payloads, and why?")(files.decide)
 app.command("status", short_help="What is happening: workloads, waits, newest decisions.")(watch.status)

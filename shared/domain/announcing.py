@@ -20,7 +20,15 @@ from shared.domain.announcements import (
     OutcomeSaid,
     ReasonSaid,
 )
-from shared.domain.commands import Notify, RequestApproval, Retrain, RollBackTraffic, kind_of
+from shared.domain.commands import (
+    DispatchTraining,
+    Notify,
+    RequestApproval,
+    Retrain,
+    RollBackTraffic,
+    Training,
+    kind_of,
+)
 from shared.domain.decisions import Decision, Evaluation, Reason
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts, Incident, Proposal, Version
@@ -176,12 +184,12 @@ def _of_orders(decision: Decision, away: str) -> Iterator[_Said]:
                 yield _Said("Outerloop.RolledBack", command.id, {"version": away})
             case RequestApproval():
                 yield _Said("Outerloop.ApprovalRequested", command.id, {"approval": command.approval_id})
-            case Retrain():
+            case Retrain() | DispatchTraining():
                 yield _Said("Outerloop.RetrainOrdered", command.id, {})
             case Notify():
                 yield _Said("Outerloop.PersonTold", command.id, {})
     for command in decision.planned:
-        if isinstance(command, Retrain):
+        if isinstance(command, Training):
             yield _Said("Outerloop.RetrainHeld", command.id, {})
 
 

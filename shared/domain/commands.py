@@ -7,6 +7,7 @@ Resource ids are full ARM ids; endpoint and deployment are names inside a worksp
 from datetime import datetime
 from typing import Literal
 
+from shared.domain.ci_runs import CiRun, SynapseRun
 from shared.domain.values import Part, Value
 
 OnUnknown = Literal["same_key", "find_mark", "repeat", "escalate"]
@@ -181,6 +182,36 @@ class Retrain(Command, frozen=True, kw_only=True):
     inputs: dict[str, str] = {}
 
 
+class RefreshData(Command, frozen=True, kw_only=True):
+    """Start the pipeline that brings the newest data to where the training reads them, with the command's id as its mark."""
+
+    start: SynapseRun
+
+
+class DispatchTraining(Command, frozen=True, kw_only=True):
+    """Start the pipeline that trains, with the command's id as its mark.
+
+    A version of ``model`` that carries this mark as the tag ``outerloop.command`` in ``workspace`` is what came of it.
+    """
+
+    start: CiRun
+    workspace: str
+    model: str
+
+
+class DispatchPromotion(Command, frozen=True, kw_only=True):
+    """Start the pipeline that brings a version to staging, with the command's id as its mark.
+
+    A run that ends well has shared the model into the registry and deployed it as ``deployment`` in ``workspace``.
+    """
+
+    start: CiRun
+    workspace: str
+    model: str
+    version: str
+    deployment: str
+
+
 class SetTraffic(EndpointCommand, frozen=True, kw_only=True):
     """Give each deployment its share of the endpoint's traffic, in percent, 0 or 100 in all.
 
@@ -222,6 +253,8 @@ class Notify(Command, frozen=True, kw_only=True):
     facts: dict[str, str]
 
 
+Training = Retrain | DispatchTraining  # what limits and cooldowns count, whoever trains
+
 # A repeat of the same PUT, or of a job under the same name, or behind the same bookmark, has the effect of one; a repeated notification is a nuisance
 # that we accept rather than silence; probing requests change nothing.
 ON_UNKNOWN: dict[type[Command], OnUnknown] = {
@@ -237,6 +270,9 @@ ON_UNKNOWN: dict[type[Command], OnUnknown] = {
     CompareScores: "same_key",
     RunEvaluation: "same_key",
     Retrain: "same_key",
+    RefreshData: "find_mark",
+    DispatchTraining: "find_mark",
+    DispatchPromotion: "find_mark",
     SetTraffic: "same_key",
     RollBackTraffic: "same_key",
     RequestApproval: "repeat",

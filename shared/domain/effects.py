@@ -7,10 +7,13 @@ from shared.domain.commands import (
     CheckEndpoint,
     CompareScores,
     DeployModel,
+    DispatchPromotion,
+    DispatchTraining,
     Notify,
     ReadCollected,
     ReadReferenced,
     RecordReference,
+    RefreshData,
     RemoveDeployment,
     RequestApproval,
     Retrain,
@@ -24,5 +27,6 @@ from shared.domain.commands import (
 
 EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic
 WorkspaceCommand = ShareModel | ShareEnvironment | RunEvaluation | ScoreBatch | CompareScores | Retrain | EndpointWrite
+Dispatch = RefreshData | DispatchTraining | DispatchPromotion
 Message = RequestApproval | Notify
-AnyCommand = WorkspaceCommand | RecordReference | ReadCollected | ReadReferenced | CheckEndpoint | Message
+AnyCommand = WorkspaceCommand | Dispatch | RecordReference | ReadCollected | ReadReferenced | CheckEndpoint | Message

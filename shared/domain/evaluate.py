@@ -255,8 +255,10 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
             return in_force(situation, signal)
         case "RollBackTraffic":
             return rollback.on_finished(situation, signal)
-        case "Retrain":
+        case "Retrain" | "DispatchTraining":
             return remedy.on_retrained(situation, signal)
+        case "RefreshData":
+            return remedy.on_refreshed(situation, signal)
         case "ReadCollected":
             return collected_files.on_read(situation, signal)
         case "ReadReferenced":

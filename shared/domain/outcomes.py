@@ -23,11 +23,15 @@ class Started(Value, frozen=True, kw_only=True):
 
 
 class Failed(Value, frozen=True, kw_only=True):
-    """There is no effect. ``retryable`` says whether the same command may succeed later; ``reason`` is for a person."""
+    """There is no effect. ``retryable`` says whether the same command may succeed later; ``reason`` is for a person.
+
+    ``until``: the target asks not to be tried again before.
+    """
 
     retryable: bool
     reason: str
     data: dict[str, str | float] = {}
+    until: datetime | None = None
 
 
 class Unknown(Value, frozen=True, kw_only=True):

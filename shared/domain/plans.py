@@ -10,10 +10,13 @@ from shared.domain.commands import (
     CheckEndpoint,
     CompareScores,
     DeployModel,
+    DispatchPromotion,
+    DispatchTraining,
     Notify,
     ReadCollected,
     ReadReferenced,
     RecordReference,
+    RefreshData,
     RemoveDeployment,
     RequestApproval,
     Retrain,
@@ -41,6 +44,7 @@ def stale(command: AnyCommand, facts: Facts) -> str:
             ShareModel()
             | ShareEnvironment()
             | RecordReference()
+            | DispatchPromotion()
             | DeployModel()
             | CheckEndpoint()
             | ScoreBatch()
@@ -50,7 +54,7 @@ def stale(command: AnyCommand, facts: Facts) -> str:
         case RunEvaluation():
             measured = any(known.verification == command.id and known.state == "verifying" for known in facts.incidents)
             return "" if measured or _awaited(command, facts) else "nobody waits for this evaluation any more"
-        case Retrain():
+        case Retrain() | DispatchTraining() | RefreshData():
             wanted = any(known.remedy == command.id and known.state == "remedying" for known in facts.incidents)
             return "" if wanted else "the incident that asked for this training is closed"
         case RemoveDeployment():

@@ -3,17 +3,27 @@
 Owns the grammar of these sections. Judges no candidate (``rules``).
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from shared.domain.ci_runs import (
+    GITHUB_INPUTS_MAX,
+    GITHUB_PAYLOAD_KEYS_MAX,
+    CiRun,
+    GithubDispatchRun,
+    GithubWorkflowRun,
+)
 from shared.domain.policy_batch import ComparisonRun
+from shared.domain.policy_ci import PIPELINES, PipelineChoice
 from shared.domain.policy_faults import out_of_bounds
 from shared.domain.policy_infrastructure import Severity
 from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_texts import Duration
 
+GIVEN = 5  # the mark, the model, its version, and the name and the environment of the deployment
 LOOKS_MAX = 100  # at one bake
 LOOK_MIN, LOOK_MAX = timedelta(minutes=1), timedelta(minutes=10)  # by default
 BOUNDS = 4  # that a step is judged by: errors and latency, of the candidate and of the champion
@@ -179,6 +189,28 @@ class Rollout(Section):
         return self
 
 
+class Promoter(PipelineChoice):
+    """The pipeline that brings a version to staging, instead of the app: exactly one of these.
+
+    It is told ``outerloop_model``, ``outerloop_version``, ``outerloop_deployment`` and ``outerloop_environment`` besides the mark.
+    """
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "Promoter":
+        self.exactly_one_of(*PIPELINES)
+        run, most = self.run(), 0
+        match run:
+            case GithubWorkflowRun():
+                most, told, place = GITHUB_INPUTS_MAX - GIVEN, run.inputs, ("github_workflow", "inputs")
+            case GithubDispatchRun():
+                most, told, place = GITHUB_PAYLOAD_KEYS_MAX - GIVEN, run.payload, ("github_dispatch", "payload")
+            case _:
+                return self
+        if len(told) > most:
+            raise FaultAtError(f"GitHub takes {most} beside the {GIVEN} that the loop gives", *place)
+        return self
+
+
 class Promotion(Section):
     """The way of a registered version into production."""
 
@@ -186,9 +218,18 @@ class Promotion(Section):
     start: Literal["automatic", "approval"] = Field(
         default="automatic", description="approval: the owner is asked before a registration is promoted at all"
     )
+    promoter: Literal["azure_ml"] | Promoter = Field(
+        default="azure_ml",
+        alias="with",
+        description="azure_ml: the app shares the model and deploys it to staging itself",
+    )
     staging: Staging
     approval: Approval
     rollout: Rollout = Rollout()
     comparison: ComparisonRun | None = Field(
         default=None, description="of a workload whose endpoints are of the kind batch: what it has instead of steps"
     )
+
+    def run(self, given: Mapping[str, str]) -> CiRun | None:
+        """The pipeline that promotes to staging, told what the loop gives; None when the app does it."""
+        return None if self.promoter == "azure_ml" else self.promoter.run(given)

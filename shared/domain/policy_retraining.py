@@ -5,9 +5,11 @@ Owns that section's grammar. Judges no signal (``rules.remedy``).
 
 from datetime import timedelta
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from shared.domain.policy_section import Section
+from shared.domain.ci_runs import SynapseRun
+from shared.domain.policy_ci import PIPELINES, PipelineChoice, Texts
+from shared.domain.policy_section import FaultAtError, Section
 from shared.domain.policy_texts import Duration, MoneyText
 from shared.domain.policy_triggers import Requirements
 
@@ -21,10 +23,44 @@ class AzureMlTraining(Section):
     inputs: dict[str, str] = {}
 
 
-class Trainer(Section):
-    """Who trains."""
+class Trainer(PipelineChoice):
+    """Who trains: exactly one of these."""
 
-    azure_ml: AzureMlTraining
+    azure_ml: AzureMlTraining | None = None
+    labelled_data: str = Field(
+        default="",
+        description="the data asset that a pipeline trains on, whose tag rows tells how many labelled rows there are; azure_ml says it as data",
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "Trainer":
+        self.exactly_one_of("azure_ml", *PIPELINES)
+        if self.azure_ml and self.labelled_data:
+            raise FaultAtError("azure_ml says it as data", "labelled_data")
+        return self
+
+    @property
+    def data(self) -> str:
+        """The data asset whose labelled rows are counted; empty when the policy names none."""
+        return self.azure_ml.data if self.azure_ml else self.labelled_data
+
+
+class SynapsePipeline(Section):
+    """A pipeline of a Synapse workspace that declares the parameter ``outerloop_command``."""
+
+    workspace: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$", description="its name")
+    pipeline: str = Field(pattern=r"^[A-Za-z0-9_][^/?#%&<>*:.+\\\\]{0,139}$")
+    parameters: Texts = {}
+
+    def run(self) -> SynapseRun:
+        """What this section starts."""
+        return SynapseRun(synapse=self.workspace, pipeline=self.pipeline, parameters=dict(self.parameters))
+
+
+class Refresh(Section):
+    """What brings the newest data to where the training reads them."""
+
+    synapse: SynapsePipeline
 
 
 class Verification(Section):
@@ -40,6 +76,9 @@ class Retraining(Section):
     """When and how often a new version may be trained, and when to stop and call a person."""
 
     trainer: Trainer = Field(alias="with")
+    refresh: Refresh | None = Field(
+        default=None, description="runs first; the training is ordered when it has ended well"
+    )
     requires: Requirements | None = None
     cooldown: Duration = timedelta(hours=12)
     verify: Verification
@@ -48,3 +87,10 @@ class Retraining(Section):
     estimated_cost: MoneyText | None = Field(
         default=None, description="of one retraining, such as 40 EUR: what a budget's reserve: is charged with"
     )
+
+    @model_validator(mode="after")
+    def _counts_rows_of_something(self) -> "Retraining":
+        if self.requires and self.requires.new_labelled_rows_min is not None and not self.trainer.data:
+            text = "new_labelled_rows_min counts the rows of a data asset: name it as with: {labelled_data: azureml:NAME@latest}"
+            raise FaultAtError(text, "requires", "new_labelled_rows_min")
+        return self

@@ -33,7 +33,7 @@ def unmet(situation: Situation) -> tuple[Reason, ...]:
 
 
 def _too_few_rows(situation: Situation, retraining: Retraining, requires: Requirements) -> Reason | None:
-    wanted, data = requires.new_labelled_rows_min, retraining.trainer.azure_ml.data
+    wanted, data = requires.new_labelled_rows_min, retraining.trainer.data
     if wanted is None:
         return None
     until = situation.now + NEXT_LOOK

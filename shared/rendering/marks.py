@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.commands import Retrain, RollBackTraffic, SetTraffic
+from shared.domain.commands import DispatchTraining, Retrain, RollBackTraffic, SetTraffic
 from shared.domain.decisions import Decision
 from shared.domain.outcomes import Failed, Skipped, Succeeded
 from shared.domain.records import CommandRow
@@ -31,7 +31,9 @@ def kind_of_mark(row: CommandRow) -> MarkKind | None:
             return "serves"
         case RollBackTraffic(), Succeeded():
             return "rollback"
-        case Retrain(), outcome if row.state != "pending" and not isinstance(outcome, Skipped | Failed):
+        case ((Retrain() | DispatchTraining()), outcome) if row.state != "pending" and not isinstance(
+            outcome, Skipped | Failed
+        ):
             return "retraining"
     return None
 

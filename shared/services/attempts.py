@@ -3,17 +3,36 @@
 Owns these judgements on a row. Reads and writes nothing: ``execute`` does.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.domain.commands import SetTraffic
+from shared.domain.effects import Dispatch
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Unknown
 from shared.domain.records import CommandRow
+
+WAIT_MAX = timedelta(hours=1)  # however long a target asks for
+FIND_AFTER = timedelta(minutes=1)  # a run that was started elsewhere shows in its lists by then
 
 
 def may_begin(row: CommandRow, now: datetime) -> bool:
     """Whether a claim would begin (or repeat) the effect, and not look after one that is under way."""
     left = row.state == "claimed" and row.claimed_until is not None and row.claimed_until <= now
     return (row.state == "pending" or left) and not isinstance(row.outcome, Started)
+
+
+def tried(row: CommandRow) -> bool:
+    """Whether an earlier attempt may have had the effect. ``attempts`` counts the present one too."""
+    return row.attempts > 1 or not isinstance(row.outcome, Skipped | None)
+
+
+def again_at(row: CommandRow, outcome: Failed | Unknown, now: datetime, backoff: timedelta) -> datetime:
+    """When a command is tried again: after its backoff, when its target takes it again, and when an effect can be found by its mark."""
+    wait = backoff
+    if isinstance(outcome, Failed) and outcome.until:
+        wait = max(wait, min(outcome.until - now, WAIT_MAX))
+    if isinstance(outcome, Unknown) and isinstance(row.command, Dispatch):
+        wait = max(wait, FIND_AFTER)
+    return now + wait
 
 
 def depth_after(row: CommandRow, outcome: Final) -> int:

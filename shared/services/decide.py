@@ -220,7 +220,7 @@ class Decider:
         retraining, workspace = situation.workload.retrain, situation.workload.environments.development.workspace
         if retraining is None:
             return situation
-        data = retraining.trainer.azure_ml.data
+        data = retraining.trainer.data
         try:
             rows = await self._datasets.rows(workspace, data)
         except Exception as error:

@@ -9,18 +9,22 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from shared.domain.commands import CheckEndpoint, ReadCollected, ReadReferenced, RecordReference
-from shared.domain.effects import AnyCommand, Message, WorkspaceCommand
+from shared.domain.effects import AnyCommand, Dispatch, Message, WorkspaceCommand
 from shared.domain.outcomes import Failed, Outcome
+from shared.domain.records import CommandRow
 from shared.domain.references import deployment_name
 from shared.ports import Messenger, PolicySource, Prober, Workspace
 from shared.ports_collected import CollectedFiles
+from shared.ports_dispatch import Dispatcher, Earlier, MarkedModels
+from shared.services import attempts
 from shared.services.aggregate import Aggregator
 from shared.services.collected import CollectedReader
+from shared.services.dispatching import Dispatching
 from shared.services.referenced import ReferencedReader
 
 CALL_MAX = timedelta(minutes=2)  # no single call outlasts it: its client has a shorter time-out
 
-LongCommand = WorkspaceCommand  # what may have begun and not ended yet: it is looked at, not begun again
+LongCommand = WorkspaceCommand | Dispatch  # what may have begun and not ended yet: it is looked at, not begun again
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Hands:
     prober: Prober
     messenger: Messenger
     files: CollectedFiles
+    dispatcher: Dispatcher
+    models: MarkedModels
     call_max: timedelta = CALL_MAX
 
 
@@ -47,13 +53,17 @@ class Effects:
     ) -> None:
         self._hands, self._policies = hands, policies
         self._aggregator, self._collected, self._referenced = aggregator, collected, referenced
+        self._dispatching = Dispatching(hands.dispatcher, hands.models)
 
     async def look(self, command: LongCommand, operation: str, now: datetime) -> Outcome:
         """What became of an effect that was ``Started`` as this operation."""
+        if isinstance(command, Dispatch):
+            return await self._dispatching.look(command, operation, now)
         return await self._hands.workspace.look(command, operation, now)
 
-    async def begin(self, command: AnyCommand, now: datetime) -> Outcome:
+    async def begin(self, row: CommandRow, now: datetime) -> Outcome:
         """Order the effect, with one call that ends within ``Hands.call_max``."""
+        command: AnyCommand = row.command
         match command:
             case RecordReference():
                 return await self._record_reference(command)
@@ -63,6 +73,8 @@ class Effects:
                 return await self._referenced.read(command, until=now + self._hands.call_max)
             case CheckEndpoint():
                 return await self._check(command)
+            case _ if isinstance(command, Dispatch):
+                return await self._dispatching.begin(command, now, Earlier(row.created_at, attempts.tried(row)))
             case _ if isinstance(command, WorkspaceCommand):
                 return await self._hands.workspace.begin(command, now)
             case _ if isinstance(command, Message):

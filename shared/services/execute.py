@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from shared.domain.commands import ON_UNKNOWN, EndpointCommand, Retrain, RollBackTraffic, ScoreBatch, kind_of
+from shared.domain.commands import ON_UNKNOWN, EndpointCommand, RollBackTraffic, ScoreBatch, Training, kind_of
 from shared.domain.effects import EndpointWrite
 from shared.domain.ids import derive
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Succeeded, Unknown
@@ -129,7 +129,7 @@ class Executor:
 
     async def _step(self, row: CommandRow) -> Outcome:
         command, now = row.command, self._clock.now()
-        if isinstance(command, Retrain) and row.state == "claimed":
+        if isinstance(command, Training) and row.state == "claimed":
             await reservations.keep(self._store, command)  # what a crash left in mid-call may be done
         if isinstance(command, EndpointWrite) and not await take_lease(self._store, command, now, now + self._lease):
             return Skipped(reason="lease", until=now + LEASE_RETRY)
@@ -143,8 +143,8 @@ class Executor:
         why = stale(command, (await self._store.facts(row.subject)).value)
         if why:
             return attempts.left(row, f"stale plan: {why}")
-        refused = await self._reserve(command) if isinstance(command, Retrain) else None
-        return refused or self._too_late(row) or await self._effects.begin(command, self._clock.now())
+        refused = await self._reserve(command) if isinstance(command, Training) else None
+        return refused or self._too_late(row) or await self._effects.begin(row, self._clock.now())
 
     def _too_late(self, row: CommandRow) -> Skipped | None:
         """A call begins only if it ends while its claim is in force: asked last, with no wait between this and any effect.
@@ -157,7 +157,7 @@ class Executor:
             return None
         return Skipped(reason="late", until=now)
 
-    async def _reserve(self, command: Retrain) -> Skipped | None:
+    async def _reserve(self, command: Training) -> Skipped | None:
         """Room within the limits that span workloads, for a call that ends while the reservation is in force."""
         now = self._clock.now()
         refused = await reservations.reserve(self._store, (await self._policies.current()).policy, command, now)
@@ -168,7 +168,7 @@ class Executor:
     async def _keep_reserved(self, row: CommandRow, outcome: Outcome) -> None:
         """Before it is recorded, unless it is known that nothing was done: what is reserved for a training lasts from now on."""
         known = isinstance(row.outcome, Started) or isinstance(outcome, Failed | Skipped)
-        if isinstance(row.command, Retrain) and not known:
+        if isinstance(row.command, Training) and not known:
             await reservations.keep(self._store, row.command)
 
     async def _record(self, row: CommandRow, owner: str, outcome: Outcome) -> None:
@@ -197,7 +197,7 @@ class Executor:
             reason = f"gave up after {row.attempts} attempts: {outcome.reason}"
             await self._finish(row, owner, Failed(retryable=False, reason=reason))
         else:
-            await self._again(row, owner, outcome, now + _backoff(row))
+            await self._again(row, owner, outcome, attempts.again_at(row, outcome, now, _backoff(row)))
 
     async def _again(self, row: CommandRow, owner: str, outcome: Outcome, not_before: datetime) -> None:
         await self._store.release(row.subject, row.command.id, owner, attempts.kept(row, outcome), not_before)
@@ -224,7 +224,7 @@ class Executor:
         await self._store.finish(row.subject, command.id, owner, outcome, told)
         if isinstance(command, EndpointCommand):
             await end_lease(self._store, command, now)
-        if isinstance(command, Retrain) and not isinstance(outcome, Succeeded):
+        if isinstance(command, Training) and not isinstance(outcome, Succeeded):
             await reservations.release(self._store, command)
         await self._decider.decide_new(loaded, told)
 

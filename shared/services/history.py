@@ -4,7 +4,7 @@ Owns the reading: so many of the newest decisions, the signals of windows as far
 Changes nothing and draws nothing (``rendering.plot``).
 """
 
-from shared.domain.commands import Retrain, RollBackTraffic, SetTraffic
+from shared.domain.commands import RollBackTraffic, SetTraffic, Training
 from shared.domain.decisions import Decision
 from shared.domain.policy import Policy
 from shared.domain.routing import subject_of
@@ -16,7 +16,7 @@ from shared.rendering.history import History
 DECISIONS_READ_MAX = 2000  # of one workload, the newest
 SIGNALS_READ_MAX = 200  # of the newest windows; of those before only what their decisions say is shown
 ABOUT_WINDOWS = frozenset({WindowClosed.__name__, PerformanceMeasured.__name__})
-DOES_SOMETHING = (Retrain, SetTraffic, RollBackTraffic)
+DOES_SOMETHING = Training | SetTraffic | RollBackTraffic
 
 
 async def history(store: Store, policy: Policy, name: str) -> History:

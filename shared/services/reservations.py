@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared.domain.commands import Retrain
+from shared.domain.commands import Training
 from shared.domain.ids import ID_LENGTH, derive
 from shared.domain.money import Money
 from shared.domain.outcomes import Failed, Refusal, Skipped
@@ -37,7 +37,7 @@ CONTENDED = "contended"
 Entries = tuple[Reservation, ...]
 
 
-async def reserve(store: Store, policy: Policy, command: Retrain, now: datetime) -> Skipped | None:
+async def reserve(store: Store, policy: Policy, command: Training, now: datetime) -> Skipped | None:
     """Reserve room for a command in every account that it counts against. None: it may act, until ``ACT_WITHIN`` from now.
 
     Refused: every limit without room is named, and until when. Too many others at once: ``CONTENDED``, to be tried again.
@@ -63,7 +63,7 @@ async def reserve(store: Store, policy: Policy, command: Retrain, now: datetime)
     return Skipped(reason=CONTENDED, until=now + _spread(command, now))
 
 
-async def keep(store: Store, command: Retrain) -> None:
+async def keep(store: Store, command: Training) -> None:
     """From now on a command's reservations last: it has an effect, or may have one. Raises StoreUnavailableError."""
 
     def kept(entries: Entries) -> Entries:
@@ -75,7 +75,7 @@ async def keep(store: Store, command: Retrain) -> None:
             raise StoreUnavailableError(f"too many others change {name}")
 
 
-async def release(store: Store, command: Retrain) -> None:
+async def release(store: Store, command: Training) -> None:
     """A command that ended without any effect gives back what it reserved. What cannot be given back now, ``sweep`` frees."""
 
     def released(entries: Entries) -> Entries:
@@ -128,7 +128,7 @@ def _decoded(body: bytes | None) -> Entries:
     return msgspec.json.decode(body, type=Entries) if body else ()
 
 
-def _mine(account: Account, entries: Entries, command: Retrain, cost: Money | None, now: datetime) -> Reservation:
+def _mine(account: Account, entries: Entries, command: Training, cost: Money | None, now: datetime) -> Reservation:
     """The command's reservation from now on; one that is kept stays so.
 
     It never moves back: who stood still since its ``now`` may write after another who took the command over, and acted later.
@@ -145,7 +145,7 @@ def _refused(refusals: list[Refusal]) -> Skipped:
     return Skipped(reason=f"limit: {text}", until=max(one.until for one in refusals), refusals=tuple(refusals))
 
 
-def _spread(command: Retrain, now: datetime) -> timedelta:
+def _spread(command: Training, now: datetime) -> timedelta:
     """A wait that differs from command to command and from time to time, so that those who met do not meet again."""
     least, most = AGAIN_SECONDS
     share = int(derive("spread", command.id, now.isoformat()), 16) / 16**ID_LENGTH

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from local import azurite as emulator
+from local.azure.journal import Journal
 from shared.adapters.azure_storage_account import Addresses
+from shared.adapters.sqlite_store import SqliteStore
+from tests.unit.adapters.scripted_azure import serving
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +30,37 @@ def azurite(tmp_path_factory) -> Iterator[emulator.Azurite]:
 def addresses(azurite: emulator.Azurite) -> Addresses:
     """An account with nothing in it: nobody else's tables begin with this name."""
     return Addresses(azurite.connection_string, name=f"t{secrets.token_hex(4)}")
+
+
+class Front:
+    """One address with TLS, behind which each test puts what it needs."""
+
+    def __init__(self):
+        self.url, self.app = "", None
+
+    async def __call__(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory) -> Iterator[Front]:
+    """The address, whose authority this process trusts."""
+    app = Front()
+    with pytest.MonkeyPatch.context() as patch, serving(app, tmp_path_factory.mktemp("tls")) as (url, ca_file):
+        patch.setenv("SSL_CERT_FILE", str(ca_file))
+        app.url = url
+        yield app
+
+
+@pytest.fixture
+def journal(tmp_path) -> Journal:
+    return Journal(tmp_path / "journal.jsonl")
+
+
+@pytest.fixture
+async def ledger(tmp_path):
+    """An open store on a file."""
+    file = SqliteStore(tmp_path / "outerloop.db")
+    await file.open()
+    yield file
+    await file.close()

@@ -58,6 +58,7 @@ class ScriptedAzure:
             "ScoreBatch": scored,
             "CompareScores": measured(),
             "Retrain": None,  # training takes long: a story says what came of it
+            "DispatchTraining": None,
         }
 
     def serves(self, version: str, sample: TrafficSample) -> None:

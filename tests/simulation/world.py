@@ -138,6 +138,16 @@ class Uncollected:
     read = version
 
 
+class Undispatched:
+    """``Dispatcher`` and ``MarkedModels`` where no policy names a pipeline."""
+
+    async def begin(self, *_: Any) -> Failed:
+        """None is started."""
+        return Failed(retryable=False, reason="nothing runs pipelines here")
+
+    look = version = begin
+
+
 class Instance:
     """One process of the app: its own services and memory on the shared store."""
 
@@ -149,7 +159,7 @@ class Instance:
         silent = Announcer(store, clock, {})
         self.decider = Decider(store, queue, clock, policies, self.aggregator, silent, Unread())
         self.ingest = Ingest(store, clock, policies, self.decider)
-        hands = Hands(target, target, target, Uncollected())
+        hands = Hands(target, target, target, Uncollected(), Undispatched(), Undispatched())
         self.executor = Executor(store, queue, clock, policies, Loop(self.decider, self.aggregator), hands)
         self.sweeper = Sweeper(
             store,

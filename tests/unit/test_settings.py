@@ -24,6 +24,7 @@ SECRETS = {
     "OUTERLOOP_TEAMS_MLOPS": "https://secret-url.example",
     "OUTERLOOP_PUBLISH_TOPIC_KEY": "secret-topic-key",
     "OUTERLOOP_PUBLISH_HUB_CONNECTION": "secret-connection",
+    "OUTERLOOP_GITHUB_TOKEN": "secret-github-token",
 }
 
 
@@ -132,6 +133,25 @@ def test_the_targets_of_announcements_have_their_places():
     assert settings.publish_hub_connection == "Endpoint=sb://mlops"
     assert settings.publish_source == "https://outerloop.example"
     assert read_settings({**LEAST, "OUTERLOOP_PUBLISH_SOURCE": "contoso/prod"}).publish_source == "contoso/prod"
+
+
+def test_github_is_the_public_one_unless_a_server_is_named():
+    assert read_settings(LEAST).github_url == "https://api.github.com"
+    server = {**LEAST, "OUTERLOOP_GITHUB_URL": "https://github.contoso.com/api/v3/"}
+    assert read_settings(server).github_url == "https://github.contoso.com/api/v3"
+
+
+def test_azure_devops_is_the_public_one_unless_another_is_named():
+    assert read_settings(LEAST).azure_devops_url == "https://dev.azure.com"
+    other = {**LEAST, "OUTERLOOP_AZURE_DEVOPS_URL": "https://devops.contoso.com/"}
+    assert read_settings(other).azure_devops_url == "https://devops.contoso.com"
+
+
+@pytest.mark.parametrize("name", ["OUTERLOOP_GITHUB_URL", "OUTERLOOP_AZURE_DEVOPS_URL", "OUTERLOOP_SYNAPSE_URL"])
+@pytest.mark.parametrize("url", ["http://ci.contoso.com/api/v3", "ci.contoso.com", "ftp://ci.contoso.com"])
+def test_a_token_is_sent_over_tls_only(name, url):
+    with pytest.raises(SettingsError, match=f"{name} .* write an address with https://"):
+        read_settings({**LEAST, name: url})
 
 
 def test_a_hub_without_a_place_says_what_is_missing():

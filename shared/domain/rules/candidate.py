@@ -3,7 +3,8 @@
 Owns those orders. Knows nothing of when they are due: that is ``promotion``, ``approval`` and ``rollout``.
 """
 
-from shared.domain.commands import BatchSettings, DeployModel, RemoveDeployment
+from shared.domain.ci_runs import DEPLOYMENT_INPUT, ENVIRONMENT_INPUT, MODEL_INPUT, VERSION_INPUT
+from shared.domain.commands import BatchSettings, DeployModel, DispatchPromotion, RemoveDeployment
 from shared.domain.decisions import Reason
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Version
@@ -50,6 +51,30 @@ def _settings(batch: BatchCluster | None) -> BatchSettings | None:
         concurrency=batch.concurrency,
         error_threshold=batch.error_threshold,
         timeout_seconds=int(batch.timeout.total_seconds()),
+    )
+
+
+def promotion_by_pipeline(situation: Situation, version: Version, reason: str) -> DispatchPromotion | None:
+    """The order to the pipeline that brings a version to staging; None when the app does it itself."""
+    workload, deployment = situation.workload, deployment_name(version.version)
+    told = {
+        MODEL_INPUT: version.model,
+        VERSION_INPUT: version.version,
+        DEPLOYMENT_INPUT: deployment,
+        ENVIRONMENT_INPUT: version.environment or workload.deployment.environment,
+    }
+    run = workload.promotion.run(told)
+    if run is None:
+        return None
+    return situation.order(
+        DispatchPromotion,
+        f"{version.model}:{version.version}",
+        reason,
+        start=run,
+        workspace=workload.environments.staging.workspace,
+        model=version.model,
+        version=version.version,
+        deployment=deployment,
     )
 
 

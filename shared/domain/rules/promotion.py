@@ -6,6 +6,7 @@ Owns the rulings up to the deployment in staging. What is checked there is ``sta
 import dataclasses
 
 from shared.domain import guards, proposals
+from shared.domain.ci_runs import where
 from shared.domain.commands import (
     RecordReference,
     ShareEnvironment,
@@ -17,7 +18,7 @@ from shared.domain.outcomes import Succeeded
 from shared.domain.proposals import Beginning
 from shared.domain.routing import concerned
 from shared.domain.rules import remedy, staging, superseding
-from shared.domain.rules.candidate import deployment_of, reject
+from shared.domain.rules.candidate import deployment_of, promotion_by_pipeline, reject
 from shared.domain.signals import CommandFinished, ModelRegistered
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -64,7 +65,9 @@ def _supersede_rollout(
 
 def _beginning(situation: Situation, version: Version) -> Beginning:
     checks = situation.workload.promotion.staging.checks
-    then = f"then it is deployed to staging and checked ({len(checks)} checks), and production asks again"
+    run = situation.workload.promotion.run({})
+    by = f" by {where(run)}" if run else ""
+    then = f"then it is deployed to staging{by} and checked ({len(checks)} checks), and production asks again"
     return Beginning(
         what="promotion",
         about=_about(version),
@@ -156,13 +159,11 @@ def _start(situation: Situation, version: Version) -> Ruling:
         model=version.model,
         version=version.version,
     )
-    environment = _environment(situation, version)
-    awaiting = (share.id, reference.id, *(order.id for order in environment))
-    moved = replace(version.after("promotion_started", situation.now), awaiting=awaiting)
+    shared = () if workload.promotion.run({}) else (share,)  # a pipeline shares it, too
+    orders = (*shared, reference, *_environment(situation, version))
+    moved = replace(version.after("promotion_started", situation.now), awaiting=tuple(order.id for order in orders))
     reason = because("registered", f"version {version.version} of {version.model} was registered in development")
-    return Ruling(
-        "act", RULE, (reason,), situation.facts.with_version(moved), commands=(share, reference, *environment)
-    )
+    return Ruling("act", RULE, (reason,), situation.facts.with_version(moved), commands=orders)
 
 
 def _environment(situation: Situation, version: Version) -> tuple[ShareEnvironment, ...]:
@@ -196,7 +197,7 @@ def on_finished(situation: Situation, signal: CommandFinished, version: Version)
     if waiting.awaiting:
         reason = because("waiting", f"{len(waiting.awaiting)} more to finish before the next step")
         return Ruling("suppress", RULE, (reason,), situation.facts.with_version(waiting))
-    if signal.command_kind == "DeployModel":
+    if signal.command_kind in ("DeployModel", "DispatchPromotion"):
         return staging.check(situation, waiting.after("staging_deployed", situation.now))
     facts = situation.facts
     closed = (
@@ -210,6 +211,11 @@ def on_finished(situation: Situation, signal: CommandFinished, version: Version)
 
 
 def _deploy_to_staging(situation: Situation, version: Version) -> Ruling:
-    command = deployment_of(situation, version, situation.workload.environments.staging, "the candidate is shared")
+    by_pipeline = promotion_by_pipeline(situation, version, "the candidate's turn in staging")
+    staging_place = situation.workload.environments.staging
+    command = by_pipeline or deployment_of(situation, version, staging_place, "the candidate is shared")
     facts = situation.facts.with_version(replace(version, awaiting=(command.id,)))
-    return Ruling("act", RULE, (because("shared", "the model is in the registry"),), facts, commands=(command,))
+    reason = because("shared", "the model is in the registry")
+    if by_pipeline:
+        reason = because("handed_over", f"{where(by_pipeline.start)} shares the model and deploys it to staging")
+    return Ruling("act", RULE, (reason,), facts, commands=(command,))

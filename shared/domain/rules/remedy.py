@@ -5,7 +5,7 @@ later labelled rows; drift alone never decides it. Knows nothing of how drift wa
 """
 
 from shared.domain import guards, proposals, requirements
-from shared.domain.commands import Retrain, RunEvaluation
+from shared.domain.commands import RunEvaluation
 from shared.domain.decisions import Hold, Reason
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts, Incident, IncidentKind, Version
@@ -15,7 +15,7 @@ from shared.domain.outcomes import Refusal, Skipped, Succeeded
 from shared.domain.policy_retraining import Retraining
 from shared.domain.proposals import Asking, Beginning
 from shared.domain.references import in_workspace
-from shared.domain.rules import repeats
+from shared.domain.rules import repeats, training
 from shared.domain.signals import CommandFinished, HoldElapsed, OperatorAsked
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -58,25 +58,15 @@ def _beginning(situation: Situation, retraining: Retraining, incident: Incident,
         about=f"incident {incident.id}",
         title=f"retrain because of {incident.kind.replace('_', ' ')}",
         why=incident.detail,  # of when it was opened: what is heard later must not make it another question
-        plan=(_retrain_command(situation, retraining, incident),),
+        plan=_plan(situation, retraining, incident),
         names=(rule, incident.kind),
     )
 
 
-def _retrain_command(situation: Situation, retraining: Retraining, incident: Incident) -> Retrain:
-    training = retraining.trainer.azure_ml
-    champion = situation.facts.versions.get(situation.facts.champion)
-    return situation.order(
-        Retrain,
-        situation.workload.name,
-        f"remedy of incident {incident.id}: {incident.detail}",
-        workspace=situation.workload.environments.development.workspace,
-        component=training.component,
-        data=training.data,
-        experiment=training.experiment,
-        inputs=training.inputs,
-        model=champion.model if champion else situation.workload.name,
-    )
+def _plan(situation: Situation, retraining: Retraining, incident: Incident) -> tuple[AnyCommand, ...]:
+    """Everything that would be ordered, in order."""
+    refresh = training.refreshing(situation, retraining, incident)
+    return (*((refresh,) if refresh else ()), training.order(situation, retraining, incident))
 
 
 def _hold(situation: Situation, asking: Asking, beginning: Beginning, why: tuple[Reason, ...], rule: str) -> Ruling:
@@ -89,7 +79,7 @@ def _hold(situation: Situation, asking: Asking, beginning: Beginning, why: tuple
 def _retrain(
     situation: Situation, facts: Facts, retraining: Retraining, incident: Incident, why: tuple[Reason, ...], rule: str
 ) -> Ruling:
-    command = _retrain_command(situation, retraining, incident)
+    command = _plan(situation, retraining, incident)[0]
     ordered = replace(
         incident,
         state="remedying",
@@ -117,6 +107,22 @@ def on_retrain_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
     return open_and_retrain(situation, situation.facts, "manual_retrain", (reason,), RULE)
 
 
+def on_refreshed(situation: Situation, signal: CommandFinished) -> Ruling:
+    """The newest data are there: train. Or they are not, and training on old ones would help nobody."""
+    incident = next((known for known in situation.facts.incidents if known.remedy == signal.command_id), None)
+    retraining = situation.workload.retrain
+    if incident is None or incident.state != "remedying" or retraining is None:
+        return ignore(situation, RULE, because("stale", "no incident waits for these data"))
+    if not isinstance(signal.outcome, Succeeded):
+        reason = because("refresh_failed", signal.outcome.reason)
+        return _close(situation, situation.facts, incident, "failed", reason)
+    command = training.order(situation, retraining, incident)
+    reason = because("refreshed", f"the newest data are there: the training for incident {incident.id} is ordered")
+    return Ruling(
+        "act", RULE, (reason,), situation.facts.with_incident(replace(incident, remedy=command.id)), (command,)
+    )
+
+
 def on_retrained(situation: Situation, signal: CommandFinished) -> Ruling:
     """The training job ended: remember which version it made, or close the incident as failed."""
     incident = next((known for known in situation.facts.incidents if known.remedy == signal.command_id), None)
@@ -129,7 +135,7 @@ def on_retrained(situation: Situation, signal: CommandFinished) -> Ruling:
         return _close(situation, situation.facts, incident, "failed", reason)
     version = str(signal.outcome.data.get("model_version", ""))
     if not version:
-        reason = because("no_model", "the training succeeded and registered no model version")
+        reason = because("no_model", training.without_model(situation, signal))
         return _close(situation, situation.facts, incident, "failed", reason)
     facts = situation.facts.with_incident(replace(incident, remedy_version=version))
     reason = because("trained", f"the training made version {version}")
@@ -160,7 +166,7 @@ def _refused(situation: Situation, incident: Incident, outcome: Skipped) -> Ruli
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in why})
     hold, facts = situation.wait(f"incident {incident.id}", guards.until(why, situation.now), facts)
     deadline = situation.wake("verify_deadline", incident.id, situation.now)
-    planned = (_retrain_command(situation, retraining, incident),)
+    planned = _plan(situation, retraining, incident)
     return Ruling("hold", RULE, why, facts, (told,), planned, (hold,), (deadline.id,))
 
 

@@ -91,6 +91,80 @@ async def test_a_training_is_submitted_under_the_commands_name_with_nothing_uplo
     assert not sent.get("computeId")
 
 
+def pipeline(**tags):
+    """A registered pipeline of two steps: features, then the training."""
+    step = {"type": "command", "componentId": f"{WORKSPACE}/components/flight-step/versions/1"}
+    spec = {
+        "type": "pipeline",
+        "name": "flight-train",
+        "version": "1",
+        "inputs": {"data": {"type": "uri_folder"}, "months": {"type": "integer", "default": "3"}},
+        "outputs": {"model": {"type": "custom_model"}},
+        "jobs": {
+            "features": {**step, "inputs": {"data": {"path": "${{parent.inputs.data}}"}}},
+            "train": {**step, "outputs": {"model": "${{parent.outputs.model}}"}},
+        },
+        "tags": tags,
+    }
+    return asset("components", "flight-train", "1", componentSpec=spec, tags=tags)
+
+
+async def test_a_pipeline_component_is_submitted_as_a_pipeline_under_the_commands_name(azure, workspace, submitting):
+    submitting(pipeline())
+    outcome = await workspace.begin(ORDER, NOW)
+
+    assert isinstance(outcome, Started), outcome
+    (write,) = azure.writes()
+    sent = write.body["properties"]
+    assert write.path.endswith(JOB)
+    assert sent["jobType"] == "Pipeline"
+    assert sent["componentId"].endswith("/components/flight-train/versions/1")
+    assert sent["tags"] == {"outerloop.command": NAME, "outerloop.workload": "flight-delay"}
+    assert sent["inputs"]["data"]["uri"].endswith("/data/flights-labelled/versions/4")
+    assert sent["inputs"]["months"]["value"] == "3"
+    assert sent["outputs"]["model"]["assetName"] == "flight-delay"
+    assert sent["outputs"]["model"]["jobOutputType"] == "custom_model"
+    assert sent["settings"]["default_compute"].endswith("/serverless")
+    assert not sent.get("jobs")  # the steps are the component's
+
+
+async def test_a_pipeline_that_is_there_already_is_followed_and_not_started_again(azure, workspace, submitting):
+    submitting(pipeline())
+    azure.on("GET", JOB, job("Running"))
+    assert isinstance(await workspace.begin(ORDER, NOW), Started)
+    assert azure.writes() == []
+
+
+async def test_a_pipeline_may_name_its_default_cluster(azure, workspace, submitting):
+    submitting(pipeline(**{"outerloop.compute": "gpu-cluster"}))
+    assert isinstance(await workspace.begin(ORDER, NOW), Started)
+    assert azure.writes()[0].body["properties"]["settings"]["default_compute"].endswith("/computes/gpu-cluster")
+
+
+async def test_a_pipeline_ends_with_the_version_that_its_output_was_registered_as(tracked, workspace):
+    outputs = {"model": {"assetName": "flight-delay", "assetVersion": "8", "jobOutputType": "custom_model"}}
+    properties = {"jobType": "Pipeline", "status": "Completed", "outputs": outputs}
+    tracked.on("GET", JOB, Answer(body={"name": NAME, "properties": properties}))
+    tracked.on("GET", RUN, run())
+    assert await workspace.look(ORDER, NAME, NOW) == Succeeded(data={"job": NAME, "model_version": "8"})
+
+
+async def test_an_evaluation_is_no_pipeline_since_metrics_would_be_those_of_its_steps(azure, workspace, submitting):
+    submitting(pipeline())
+    outcome = await workspace.begin(evaluate(component="azureml:flight-train:1"), NOW)
+    assert isinstance(outcome, Failed)
+    assert not outcome.retryable
+    assert "metrics" in outcome.reason
+    assert azure.writes() == []
+
+
+async def test_a_component_of_another_type_is_refused(azure, workspace, submitting):
+    submitting(component({"model": {"type": "custom_model"}}, type="spark", entry={"file": "x.py"}, conf={}))
+    outcome = await workspace.begin(ORDER, NOW)
+    assert isinstance(outcome, Failed)
+    assert azure.writes() == []
+
+
 async def test_a_component_may_name_its_cluster(azure, workspace, submitting):
     submitting(component({"model": {"type": "custom_model"}}, tags={"outerloop.compute": "gpu-cluster"}))
     body = {"location": "westeurope", "properties": {"computeType": "AmlCompute", "properties": {"vmSize": "x"}}}

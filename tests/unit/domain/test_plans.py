@@ -17,6 +17,7 @@ from tests.unit.domain.builders import (
     situation,
     version,
 )
+from tests.unit.services.signals import promote
 
 
 def decided(signal, facts, **fields):
@@ -62,6 +63,12 @@ def test_an_environment_that_no_version_waits_for_is_not_shared():
     command = ordered(sharing, "ShareEnvironment")
     assert stale(command, sharing.facts) == ""
     assert stale(command, serving("1")) == "no version waits for this any more"
+
+
+def test_a_pipeline_that_no_version_waits_for_is_not_started():
+    order = promote()
+    assert stale(order, known(version("2", "staging", awaiting=(order.id,)))) == ""
+    assert stale(order, serving("1")) == "no version waits for this any more"
 
 
 def test_a_question_that_was_answered_is_not_asked_again():

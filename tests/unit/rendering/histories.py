@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from shared.domain.commands import Retrain, RollBackTraffic, SetTraffic
+from shared.domain.ci_runs import GithubWorkflowRun
+from shared.domain.commands import DispatchTraining, Retrain, RollBackTraffic, SetTraffic
 from shared.domain.decisions import Decision
 from shared.domain.outcomes import Succeeded
 from shared.domain.policy_drift import DataDrift
@@ -113,6 +114,12 @@ def retraining(state="started", outcome=None):
     command = Retrain(
         id="r", workload="w", reason="r", workspace="/w", component="c", data="d", experiment="e", model="m"
     )
+    return row(command, outcome, state)
+
+
+def dispatched(state="started", outcome=None):
+    start = GithubWorkflowRun(repository="contoso/flights", workflow="retrain.yml", ref="main")
+    command = DispatchTraining(id="g", workload="w", reason="r", start=start, workspace="/w", model="m")
     return row(command, outcome, state)
 
 

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from shared.domain.outcomes import Failed, Skipped, Started
 from shared.rendering.marks import MARKS_SHOWN_MAX, Done, kind_of_mark, marks, placed
-from tests.unit.rendering.histories import VERSIONS, month, ordered, retraining, rolled_back, traffic, window
+from tests.unit.rendering.histories import (
+    VERSIONS,
+    dispatched,
+    month,
+    ordered,
+    retraining,
+    rolled_back,
+    traffic,
+    window,
+)
 
 DAYS_30 = timedelta(days=30)
 FAILED = Failed(retryable=False, reason="no")
@@ -23,6 +32,8 @@ LOOKING = Started(operation="o", look_again_at=month(1))
         (retraining(), "retraining"),
         (retraining("started", LOOKING), "retraining"),
         (retraining("pending"), None),
+        (dispatched(), "retraining"),
+        (dispatched("finished", FAILED), None),
         (retraining("finished", Skipped(reason="limit")), None),
         (retraining("finished", FAILED), None),
     ],

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from shared.adapters.sqlite_store import SqliteStore
-from shared.domain.commands import Retrain, kind_of
+from shared.domain.commands import RefreshData, Training, kind_of
 from shared.domain.decisions import Decision, Evaluation
 from shared.domain.facts import Facts, Incident, Version
 from shared.domain.ids import decision_id
@@ -120,6 +120,31 @@ class FakeWorkspace(Scripted):
     async def read_reference(self, command):
         self.journal.append(("read", command.id))
         return self.tags
+
+
+class FakeDispatcher(Scripted):
+    """Pipelines elsewhere, by script. ``told`` is what it was told of earlier tries."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    async def begin(self, command, now, earlier):  # noqa: ARG002
+        self.told.append(earlier)
+        return self._next("begin", command)
+
+    async def look(self, command, operation, now):  # noqa: ARG002
+        return self._next(f"look {operation}", command)
+
+
+class FakeModels:
+    """Model versions whose marks a test sets: by mark, or a failure for all."""
+
+    def __init__(self):
+        self.marked, self.failure = {}, None
+
+    async def version(self, workspace, model, mark):  # noqa: ARG002
+        return self.failure or self.marked.get(mark, "")
 
 
 class FakeProber(Scripted):
@@ -286,7 +311,7 @@ def wanting(facts, commands):
     remedies = [
         Incident(id=f"of-{command.id}", kind="data_drift", state="remedying", opened_at=NOON, remedy=command.id)
         for command in commands
-        if isinstance(command, Retrain)
+        if isinstance(command, Training | RefreshData)
     ]
     facts = facts.with_version(waiting)
     for incident in remedies:
@@ -324,6 +349,8 @@ class World:
     targets: dict[str, FakePublisher] = field(default_factory=dict)
     datasets: FakeDatasets = field(default_factory=FakeDatasets)
     files: FakeFiles = field(default_factory=FakeFiles)
+    dispatcher: FakeDispatcher = field(default_factory=FakeDispatcher)
+    models: FakeModels = field(default_factory=FakeModels)
     call_max: timedelta = CALL_MAX
 
     def __post_init__(self):
@@ -332,7 +359,9 @@ class World:
         self.announcer = Announcer(store, clock, self.targets)
         self.decider = Decider(store, queue, clock, policies, self.aggregator, self.announcer, self.datasets)
         self.ingest = Ingest(store, clock, policies, self.decider)
-        hands = Hands(self.workspace, self.prober, self.messenger, self.files, self.call_max)
+        hands = Hands(
+            *(self.workspace, self.prober, self.messenger, self.files, self.dispatcher, self.models), self.call_max
+        )
         loop = Loop(self.decider, self.aggregator)
         self.executor = Executor(store, queue, clock, policies, loop, hands)
         self.sweeper = Sweeper(
@@ -364,6 +393,8 @@ class World:
             self.targets,
             self.datasets,
             self.files,
+            self.dispatcher,
+            self.models,
         )
 
     async def damage_facts(self):

@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 
+from shared.domain.ci_runs import GithubWorkflowRun
 from shared.domain.commands import (
     CheckEndpoint,
     DeployModel,
+    DispatchPromotion,
+    DispatchTraining,
     Notify,
     RecordReference,
     Retrain,
@@ -170,3 +173,14 @@ def retrain(command_id="retrain-1"):
 
 def record_reference(command_id="reference-1"):
     return RecordReference(**ORDER, id=command_id, workspace=DEVELOPMENT, model="flight-delay", version="2")
+
+
+def dispatch(command_id="a" * 24, start=None):
+    start = start or GithubWorkflowRun(repository="contoso/flights", workflow="retrain.yml", ref="main")
+    return DispatchTraining(**ORDER, id=command_id, start=start, workspace=DEVELOPMENT, model="flight-delay")
+
+
+def promote(command_id="b" * 24, start=None):
+    start = start or GithubWorkflowRun(repository="contoso/flights", workflow="promote.yml", ref="main")
+    fields = {"workspace": STAGING, "model": "flight-delay", "version": "2", "deployment": "version-2"}
+    return DispatchPromotion(**ORDER, id=command_id, start=start, **fields)

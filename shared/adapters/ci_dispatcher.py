@@ -1,0 +1,66 @@
+"""The port ``Dispatcher``: which system runs which pipeline.
+
+Owns the choice, and what is said when a policy names a system that the settings do not know. Speaks no protocol.
+"""
+
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import assert_never
+
+from shared.adapters.azure_pipelines import AzurePipelines
+from shared.adapters.github_actions import GithubActions
+from shared.adapters.github_failures import TOKEN_SETTING
+from shared.adapters.synapse_pipelines import SynapsePipelines
+from shared.domain.ci_runs import AzurePipelineRun, GithubDispatchRun, GithubWorkflowRun, SynapseRun, where
+from shared.domain.effects import Dispatch
+from shared.domain.outcomes import Failed, Outcome, Unknown
+from shared.ports_dispatch import Earlier
+
+
+class CiDispatcher:
+    """Those systems that the settings name; None for one that they do not."""
+
+    def __init__(self, github: GithubActions | None, pipelines: AzurePipelines, synapse: SynapsePipelines) -> None:
+        self._github, self._pipelines, self._synapse = github, pipelines, synapse
+
+    async def begin(self, command: Dispatch, now: datetime, earlier: Earlier) -> Outcome:
+        """Start the run where the policy says. Raises nothing: every failure is an outcome."""
+        match command.start:
+            case GithubWorkflowRun() | GithubDispatchRun():
+                if self._github is None:
+                    return _unset(command)
+                return await _answered(self._github.begin(command.start, command.id, now, earlier))
+            case AzurePipelineRun():
+                return await _answered(self._pipelines.begin(command.start, command.id, now, earlier))
+            case SynapseRun():
+                return await _answered(self._synapse.begin(command.start, command.id, now, earlier))
+            case _:
+                assert_never(command.start)
+
+    async def look(self, command: Dispatch, operation: str, now: datetime) -> Outcome:
+        """Ask there what became of it."""
+        match command.start:
+            case GithubWorkflowRun() | GithubDispatchRun():
+                if self._github is None:
+                    return _unset(command)
+                return await _answered(self._github.look(command.start, command.id, operation, now))
+            case AzurePipelineRun():
+                return await _answered(self._pipelines.look(command.start, operation, now))
+            case SynapseRun():
+                return await _answered(self._synapse.look(command.start, operation, now))
+            case _:
+                assert_never(command.start)
+
+
+def _unset(command: Dispatch) -> Failed:
+    return Failed(
+        retryable=False, reason=f"{where(command.start)} cannot be started or seen: {TOKEN_SETTING} is not set"
+    )
+
+
+async def _answered(call: Awaitable[Outcome]) -> Outcome:
+    """An answer that is not of the documented shape is no reason to believe that nothing happened."""
+    try:
+        return await call
+    except (KeyError, TypeError, ValueError) as problem:
+        return Unknown(reason=f"an answer that is not as documented: {type(problem).__name__}: {problem}")
