@@ -21,7 +21,10 @@ COMPARISON_SECONDS = 120.0
 
 
 async def into_production(story: Story) -> None:
-    """Version 1 is trained on few images, staged, approved, scored alone, and becomes the default, while other stories go on."""
+    """Version 1 is trained on few images, staged, approved, scored alone, and becomes the default, while other stories go on.
+
+    Version 2 is trained on all images right after it, and waits for its yes until its own chapter.
+    """
     example = example_data(DIGITS)
     folder = story.world.state / "data"
     await asyncio.to_thread(_scan, folder / "scanned-forms", example.production_images(FORMS * FIELDS))
@@ -35,17 +38,16 @@ async def into_production(story: Story) -> None:
     story.progress.say(
         "meanwhile: version 1 of the forms scored a night alone, and is the default of its batch endpoint"
     )
+    await _publish(story, DIGITS_DEVELOPMENT, "forms-labelled", "2", folder / "forms-labelled-2")
+    await submit_forms_training(story.world, "train-forms-2")
 
 
 async def another_reader(story: Story) -> None:
-    """Version 2 learns from more images: both score the same night, it becomes the default, and a person wants version 1 back."""
+    """Version 2 learnt from more images: both score the same night, it becomes the default, and a person wants version 1 back."""
     say = story.progress.say
     story.progress.chapter("11. Forms are read by night")
     if story.forms:
         await story.forms
-    labelled = story.world.state / "data" / "forms-labelled-2"
-    await _publish(story, DIGITS_DEVELOPMENT, "forms-labelled", "2", labelled)
-    await submit_forms_training(story.world, "train-forms-2")
     await through_approval(story, "2", WORKLOAD)
     version = await story.wait_version("2", "serving", within_seconds=COMPARISON_SECONDS, workload=WORKLOAD)
     say(f"version 2 is the default: {version.checks[-1].detail}")
