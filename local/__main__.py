@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from local.azurite import AzuriteError
-from local.story import chapters, images, incidents, verdict
+from local.story import chapters, forms, images, incidents, verdict
 from local.story.alerts import ActionGroup
 from local.story.clients import Callers, Control
 from local.story.data import Flights
@@ -47,6 +47,7 @@ WHOLE: tuple[Chapter, ...] = (
     incidents.closed_workspace,
     incidents.bad_hour,
     images.dim_light,
+    forms.another_reader,
     chapters.rest,
 )
 
@@ -105,8 +106,9 @@ async def _play(story: Story) -> StoryError | None:
     except StoryError as error:
         return error
     finally:
-        if story.images:
-            story.images.cancel()
+        for meanwhile in (story.images, story.forms):
+            if meanwhile:
+                meanwhile.cancel()
     return None
 
 

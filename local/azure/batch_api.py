@@ -149,7 +149,7 @@ class BatchApi:
         given = (request.body.get("properties") or {}).items()
         properties = {key: value for key, value in given if value is not None and key not in _COMPUTED}
         code, model = properties.get("codeConfiguration") or {}, properties.get("model") or {}
-        if not code.get("codeId") or model.get("referenceType") != "Id":
+        if not code.get("codeId") or not isinstance(model, dict) or model.get("referenceType") != "Id":
             raise ArmError(
                 400, "BadRequest", "A deployment needs a codeConfiguration and a model {referenceType: Id} here."
             )

@@ -6,7 +6,7 @@ and never tells the loop what to do next.
 
 import asyncio
 
-from local.story import images
+from local.story import forms, images
 from local.story.console import outerloop
 from local.story.delays import tell_delays
 from local.story.promotions import ROLLOUT_SECONDS, roll_out, through_approval
@@ -40,6 +40,7 @@ async def drift(story: Story) -> None:
     """
     say = story.progress.say
     story.progress.chapter("2. The world changes")
+    story.forms = asyncio.create_task(forms.into_production(story))
     await story.callers.connect()
     for month in (3, 4, 5):
         story.sent_rows[month] = await story.callers.score(story.flights.rows(month), FULL_SPEED)

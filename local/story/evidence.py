@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from local.story.forms import WORKLOAD as FORMS_WORKLOAD
 from local.story.images import WORKLOAD as DIGITS_WORKLOAD
 from local.story.request_log import Answered
 from local.story.scene import Story
@@ -32,6 +33,7 @@ class Evidence:
     decisions: list[Decision]
     facts: Facts
     digits: Facts
+    forms: Facts
     captured: int  # files that lie where the annotation task says
     rejected: int
     measured: list[PerformanceMeasured]
@@ -78,6 +80,7 @@ async def gather(story: Story) -> Evidence:
         decisions=decisions,
         facts=await state.facts(),
         digits=await state.facts(DIGITS_WORKLOAD),
+        forms=await state.facts(FORMS_WORKLOAD),
         captured=_captured(story.world, cards),
         rejected=await state.rejected(),
         measured=await state.measured(decisions),

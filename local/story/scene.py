@@ -36,6 +36,7 @@ class Story:
     broken: str = "row_by_row"  # how version 3 scores; a test makes it "vectorised", which is not broken
     sent_rows: dict[int, int] = field(default_factory=dict)
     images: asyncio.Task[None] | None = None  # the other workload's way into production, meanwhile
+    forms: asyncio.Task[None] | None = None  # and the third one's
 
     async def wait(self, what: str, look: Callable[[], Awaitable[T | None]], within_seconds: float) -> T:
         """What ``look`` finds; raises StoryError with the last decisions when it finds nothing in time."""

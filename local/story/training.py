@@ -44,6 +44,21 @@ async def submit_digits_training(world: World, name: str) -> None:
     await _submit(world, job)
 
 
+async def submit_forms_training(world: World, name: str) -> None:
+    """The same on images of forms; its model output is registered as scanned-forms."""
+    job = Retrain(
+        id=name,
+        workload="scanned-forms",
+        reason="a data scientist's own job",
+        workspace=DIGITS_DEVELOPMENT,
+        component="azureml:digits_train@latest",
+        data="azureml:forms-labelled@latest",
+        experiment="scanned-forms",
+        model="scanned-forms",
+    )
+    await _submit(world, job)
+
+
 async def _submit(world: World, job: Retrain) -> None:
     os.environ.update(world.settings)
     outcome = await azure_machine_learning(read_settings()).begin(job, datetime.now(UTC))

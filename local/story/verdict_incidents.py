@@ -6,6 +6,7 @@ Owns these checks. Each reads the ledger, the journal and what people were sent,
 from collections.abc import Callable, Sequence
 
 from local.story.evidence import Check, Evidence, production_traffic
+from local.story.forms import WORKLOAD as FORMS
 from local.story.images import KEPT_ONE_IN
 from local.story.images import WORKLOAD as DIGITS
 from shared.domain.commands import kind_of
@@ -81,8 +82,8 @@ def _resolved(evidence: Evidence) -> Check:
 
 def _paused(evidence: Evidence) -> Check:
     asked = [(d.subject, d.verdict) for d in evidence.heard("OperatorAsked") if d.rule == "operator"]
-    wanted = [(f"workload/{name}", "act") for name in (FLIGHTS, DIGITS)] * 2
-    return Check("pause --all and resume --all reached both workloads", sorted(asked) == sorted(wanted), str(asked))
+    wanted = [(f"workload/{name}", "act") for name in (FLIGHTS, DIGITS, FORMS)] * 2
+    return Check("pause --all and resume --all reached every workload", sorted(asked) == sorted(wanted), str(asked))
 
 
 def _kept_out(evidence: Evidence) -> Check:

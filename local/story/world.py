@@ -115,7 +115,8 @@ def _write_seed(state: Path) -> Path:
         "registries": ["contoso-registry"],
         "environments": ["flight-env", "digits-env"],
         "components": [
-            {"path": str(example / name)} for example in (EXAMPLE, DIGITS) for name in ("train.yml", "evaluate.yml")
+            *({"path": str(example / name)} for example in (EXAMPLE, DIGITS) for name in ("train.yml", "evaluate.yml")),
+            {"path": str(DIGITS / "compare.yml")},
         ],
         "codes": [
             {"name": name, "version": "1", "folder": str(example / "src")}

@@ -143,7 +143,7 @@ def test_what_a_person_asks_for_is_owed_to_the_targets_and_said_by_the_app(outer
 def test_status_as_json_holds_everything_that_the_page_shows(outerloop, filled):
     filled(lambda loop: loop.until_serving("1"))
     view = json.loads(outerloop("status", "--json").stdout)
-    workload, other = view["workloads"]
+    workload, other, _ = view["workloads"]
     assert (other["name"], other["champion"]) == ("handwritten-digits", "")
     assert (workload["name"], workload["champion"], workload["traffic"]) == (WORKLOAD, "1", {"1": 100})
     assert workload["versions"][0]["state"] == "serving"

@@ -48,7 +48,7 @@ def test_a_valid_policy_ends_with_0_and_lists_its_workloads():
 
 def test_a_valid_policy_as_json_has_its_digest():
     answer = json.loads(outerloop("validate", "--json", POLICY).stdout)
-    assert (answer["valid"], answer["workloads"]) == (True, ["flight-delay", "handwritten-digits"])
+    assert (answer["valid"], answer["workloads"]) == (True, ["flight-delay", "handwritten-digits", "scanned-forms"])
     assert len(answer["digest"]) == 64
 
 

@@ -144,6 +144,7 @@ def evidence():
         decisions=[],
         facts=Facts(),
         digits=Facts(),
+        forms=Facts(),
         captured=0,
         rejected=0,
         measured=[*reversed(signals), probes],

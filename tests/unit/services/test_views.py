@@ -287,6 +287,7 @@ async def test_a_workload_that_left_the_policy_is_still_shown(loop):
     assert [(known.name, known.mode) for known in seen] == [
         (WORKLOAD, "act"),
         ("handwritten-digits", "act"),
+        ("scanned-forms", "act"),
         ("retired-model", ""),
     ]
 
@@ -294,7 +295,7 @@ async def test_a_workload_that_left_the_policy_is_still_shown(loop):
 async def test_signals_that_match_nothing_are_no_workload(loop):
     await commit(loop.store, evaluation("u", subject="unmatched"))
     seen = await views.workloads(loop.store, await loop.policy(), link, loop.clock.now())
-    assert [known.name for known in seen] == [WORKLOAD, "handwritten-digits"]
+    assert [known.name for known in seen] == [WORKLOAD, "handwritten-digits", "scanned-forms"]
 
 
 async def test_the_dashboard_leaves_the_bodies_of_rejections_out(loop):
