@@ -6,7 +6,6 @@ The order of the guards stands in ``guards``; what each concern decides stands i
 from typing import assert_never
 
 from shared.domain.decisions import Evaluation
-from shared.domain.facts import Version
 from shared.domain.platform_signals import (
     AlertFired,
     AlertResolved,
@@ -266,17 +265,13 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
     measured = next((known for known in situation.facts.incidents if known.verification == signal.command_id), None)
     if measured:
         return remedy.on_measured(situation, signal, measured)
-    version = _waiting(situation, signal)
+    version = next((v for v in situation.facts.versions.values() if signal.command_id in v.awaiting), None)
     if version is None:
         return operator.on_other_finished(situation, signal)
     if version.state not in ("deploying", "probing"):
         return promotion.on_finished(situation, signal, version)
     in_production = batch.on_finished if situation.workload.scores_in_batches else probing.on_finished
     return in_production(situation, signal, version)
-
-
-def _waiting(situation: Situation, signal: CommandFinished) -> Version | None:
-    return next((v for v in situation.facts.versions.values() if signal.command_id in v.awaiting), None)
 
 
 def _on_elapsed(situation: Situation, signal: HoldElapsed | ScheduleElapsed) -> Ruling:
