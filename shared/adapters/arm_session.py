@@ -23,7 +23,7 @@ from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
 Json = dict[str, Any]
 
-API_VERSION = "2024-04-01"  # generally available; has traffic, mirrorTraffic, jobs, models and workspaces
+API_VERSION = "2025-12-01"  # generally available, and the one that azure-ai-ml 1.35 speaks: one set of definitions for both
 CONNECT_TIMEOUT_SECONDS = 10.0
 PUBLIC_ARM = "https://management.azure.com"
 
