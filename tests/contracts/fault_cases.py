@@ -10,11 +10,13 @@ from typing import Any
 
 from shared.domain.commands import (
     Command,
+    CompareScores,
     DeployModel,
     RemoveDeployment,
     Retrain,
     RollBackTraffic,
     RunEvaluation,
+    ScoreBatch,
     SetTraffic,
     ShareEnvironment,
     ShareModel,
@@ -81,6 +83,10 @@ DEPLOYMENT = Request("GET", f"/onlineEndpoints/{ENDPOINT}/deployments/d\\w+")
 SHARED = Request("GET", r"/registries/contoso/(models|environments)/.+")
 COPYING = Request("GET", r"/mfeOperationResults/\w+")
 DATA = "azureml:flights-labelled@latest"
+
+# Kinds of batch endpoints, for which the kit's local Azure has nothing deployed yet. Their own contract
+# (test_batch_endpoints.py) orders them twice and over the wire, but loses and throttles nothing.
+NOT_YET: frozenset[type[Command]] = frozenset({ScoreBatch, CompareScores})
 
 CASES: dict[type[Command], Case] = {
     ShareModel: Case(
