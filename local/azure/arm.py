@@ -92,6 +92,11 @@ class Arm:
         self._audiences = _AUDIENCES | {audience.rstrip("/")}
         self._routes = [(route, _pattern(route.template)) for route in routes]
 
+    @property
+    def templates(self) -> list[tuple[str, str]]:
+        """Method and path template of everything that is answered."""
+        return [(route.method, route.template) for route, _ in self._routes]
+
     async def __call__(self, request: Request) -> Response:
         """Answer one HTTP request; a refusal becomes ARM's error body."""
         try:
@@ -118,6 +123,9 @@ class Arm:
 
     async def _dispatch(self, request: Request, audience: str) -> ArmAnswer:
         path = request.url.path.rstrip("/")
+        if path.startswith("/subscriptions/") and not request.query_params.get("api-version"):
+            message = "The api-version query parameter (?api-version=) is required for all requests."
+            raise ArmError(400, "MissingApiVersionParameter", message)
         for route, pattern in self._routes:
             found = pattern.fullmatch(path)
             if found and route.method == request.method:

@@ -11,7 +11,7 @@ from local.azure.assets import Asset, Assets
 from local.azure.datastores import Datastores
 from local.azure.documents import asset_document, envelope, page
 from local.azure.effects import Effects
-from local.azure.errors import ArmError, not_found
+from local.azure.errors import ArmError
 from local.azure.events import model_registered
 
 KINDS = ("models", "components", "data", "codes", "environments")
@@ -62,17 +62,12 @@ class AssetApi:
             ArmRoute("GET", f"{{scope}}/{kind}/{{name}}", container),
             ArmRoute("GET", f"{{scope}}/{kind}/{{name}}/versions", versions),
             ArmRoute("GET", f"{{scope}}/{kind}/{{name}}/versions/{{version}}", get),
-            ArmRoute("GET", f"{{scope}}/{kind}/{{name}}/labels/{{label}}", get),
             ArmRoute("PUT", f"{{scope}}/{kind}/{{name}}/versions/{{version}}", put),
         ]
 
     def _get(self, kind: str, request: ArmRequest) -> ArmAnswer:
-        name, scope = request.names["name"], request.scope.key
-        if version := request.names.get("version"):
-            return ArmAnswer(asset_document(self._assets.get(scope, kind, name, version)))
-        if request.names["label"].lower() != "latest":
-            raise not_found(f"{kind} {name} with label", request.names["label"])
-        return ArmAnswer(asset_document(self._assets.latest(scope, kind, name)))
+        name, version = request.names["name"], request.names["version"]
+        return ArmAnswer(asset_document(self._assets.get(request.scope.key, kind, name, version)))
 
     def _list(self, kind: str, request: ArmRequest) -> ArmAnswer:
         # Newest first whatever orderBy says: the SDK asks for "createdtime desc" and takes the first as the latest.

@@ -1,6 +1,6 @@
 """The ARM side of batch endpoints and their deployments: create, look, change the default, delete.
 
-Owns the REST shapes (API 2024-04-01) and the order of things: a change is refused while another is under way, and takes effect when
+Owns the REST shapes (API 2025-12-01) and the order of things: a change is refused while another is under way, and takes effect when
 its operation ends. Nothing runs of a batch deployment until the endpoint is invoked (``batch_invocations``).
 All of the traffic of the record ``Endpoint`` stands for the default deployment.
 """

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.azure.alerts import Alerts
+from local.azure.arm import Arm
 from local.azure.endpoints import Endpoints
 from local.azure.event_grid import EventGrid, HandshakeFailed
 from local.azure.jobs import Jobs
@@ -45,6 +46,7 @@ class Behind:
     smtp: SmtpSink
     topic: Topic
     alerts: Alerts
+    arm: Arm
 
 
 class Control:
@@ -63,6 +65,7 @@ class Control:
             "/cards": lambda: [dataclasses.asdict(card) for card in behind.teams.cards],
             "/mails": lambda: [dataclasses.asdict(mail) for mail in behind.smtp.mails],
             "/published": lambda: list(behind.topic.received),
+            "/routes": lambda: [list(each) for each in behind.arm.templates],
             "/dropped": lambda: [dataclasses.asdict(dropped) for dropped in behind.event_grid.dropped],
         }
         orders: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {

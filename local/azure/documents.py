@@ -28,5 +28,5 @@ def asset_document(asset: Asset) -> dict[str, Any]:
 
 
 def page(values: list[dict[str, Any]]) -> dict[str, Any]:
-    """A list as ARM pages it: one page, no next link."""
-    return {"value": values, "nextLink": None}
+    """A list as ARM pages it: one page, and so no ``nextLink``."""
+    return {"value": values}

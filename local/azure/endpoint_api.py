@@ -77,7 +77,12 @@ class EndpointApi:
         return self._change(endpoint, request) if endpoint else self._create(request)
 
     async def _patch(self, request: ArmRequest) -> ArmAnswer:
-        return self._change(find_endpoint(self._endpoints, request), request)
+        # Azure's definitions let a PATCH of an endpoint name tags and the identity; traffic takes a PUT.
+        if set(request.body) - {"tags", "identity"}:
+            raise ArmError(400, "BadRequest", "A PATCH of an endpoint changes its tags or its identity only.")
+        endpoint = find_endpoint(self._endpoints, request)
+        endpoint.document = {**endpoint.document, "tags": request.body.get("tags") or {}}
+        return ArmAnswer(self._document(endpoint, request))
 
     def _create(self, request: ArmRequest) -> ArmAnswer:
         name = request.names["endpoint"]
@@ -95,7 +100,8 @@ class EndpointApi:
         live = endpoint.traffic if traffic is None else traffic
         endpoint.check_mirror(endpoint.mirror if mirror is None else mirror, live)
         answer = self._begin(endpoint, request, traffic, mirror)
-        endpoint.document = _merged(endpoint.document, request.body)
+        changes = _kept(request.body)
+        endpoint.document = {**changes, "properties": {**endpoint.document["properties"], **changes["properties"]}}
         return answer
 
     def _begin(
@@ -181,13 +187,6 @@ def _mirror(body: dict[str, Any]) -> dict[str, int] | None:
 def _percents(body: dict[str, Any], name: str) -> dict[str, int] | None:
     found = (body.get("properties") or {}).get(name)
     return None if found is None else {str(deployment): int(share) for deployment, share in found.items()}
-
-
-def _merged(document: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    # A PATCH names only what it changes.
-    changes = _kept(body)
-    outer = {key: changes[key] for key in ("location", "tags") if body.get(key) is not None}
-    return {**document, **outer, "properties": {**document["properties"], **changes["properties"]}}
 
 
 def _kept(body: dict[str, Any]) -> dict[str, Any]:

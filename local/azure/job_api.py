@@ -1,7 +1,8 @@
 """The ARM side of jobs: submit under a name, look, list, cancel.
 
 Owns the REST shapes and what a repeated submission means. Running is ``job_runner``'s business.
-A version that an output was registered as shows in the output's ``assetVersion``, where azure-ai-ml reads it.
+The version that an output was registered as shows in its ``assetVersion`` only to those who ask in one of the previews
+that have it. What went wrong stands in the run history: no version of the API shows it on the job.
 """
 
 from pathlib import Path
@@ -29,6 +30,9 @@ class Runner(Protocol):
         ...
 
 
+_SHOWS_VERSIONS = ("2022-12-01-preview", "2024-04-01-preview")  # the first and the last API version with assetVersion
+
+
 class JobApi:
     """Routes for the jobs of a workspace."""
 
@@ -43,12 +47,13 @@ class JobApi:
         self._runner = runner
 
     def routes(self) -> list[ArmRoute]:
-        """Submit, look, list, cancel."""
+        """Submit, look, list, cancel, and why a run failed."""
         return [
             ArmRoute("PUT", "{scope}/jobs/{name}", self._put),
             ArmRoute("GET", "{scope}/jobs/{name}", self._get),
             ArmRoute("GET", "{scope}/jobs", self._list),
             ArmRoute("POST", "{scope}/jobs/{name}/cancel", self._cancel),
+            ArmRoute("GET", "/history/v1.0{scope}/runs/{name}/details", self._details),
         ]
 
     async def _put(self, request: ArmRequest) -> ArmAnswer:
@@ -57,14 +62,16 @@ class JobApi:
         if existing:
             check_same(existing, wanted)
             self._effects.repeated("job_started", existing.id)
-            return ArmAnswer(job_document(existing, self._datastores, request.base_url))
+            return ArmAnswer(job_document(existing, self._datastores, request))
         job = self._create(request, wanted)
         self._runner.submit(job)
-        return ArmAnswer(job_document(job, self._datastores, request.base_url), 201)
+        return ArmAnswer(job_document(job, self._datastores, request), 201)
 
     def _create(self, request: ArmRequest, wanted: dict[str, Any]) -> Job:
         if wanted.get("jobType", "").lower() != "command":
             raise ArmError(400, "UserError", f"Only command jobs run here, not {wanted.get('jobType')!r}")
+        if missing := [key for key in ("command", "environmentId") if not wanted.get(key)]:
+            raise ArmError(400, "ValidationError", f"A command job needs its {' and its '.join(missing)}.")
         self._check(request, wanted)
         job = Job(request.scope, request.names["name"], wanted, self._new_run(request, wanted))
         self._tracking.create(request.scope.key, job.run)
@@ -98,19 +105,19 @@ class JobApi:
         if not reference:
             raise ArmError(400, "UserError", f"Not a component: {component_id}")
         spec = self._assets.resolve(reference, request.scope, "components").properties["componentSpec"]
-        taken = {
-            "command": spec["command"],
-            "codeId": _bare(spec.get("code")),
-            "environmentId": _bare(spec["environment"]),
-        }
-        return {**taken, **properties, "inputs": {**_defaults(spec), **(properties.get("inputs") or {})}}
+        return {**properties, "inputs": {**_defaults(spec), **(properties.get("inputs") or {})}}
 
     async def _get(self, request: ArmRequest) -> ArmAnswer:
         job = self._jobs.get(request.scope.key, request.names["name"])
-        return ArmAnswer(job_document(job, self._datastores, request.base_url))
+        return ArmAnswer(job_document(job, self._datastores, request))
+
+    async def _details(self, request: ArmRequest) -> ArmAnswer:
+        job = self._jobs.get(request.scope.key, request.names["name"])
+        error = {"error": {"error": {"code": "UserError", "message": job.error}}} if job.error else {}
+        return ArmAnswer({"runId": job.name, "status": job.status, **error})
 
     async def _list(self, request: ArmRequest) -> ArmAnswer:
-        found = [job_document(job, self._datastores, request.base_url) for job in self._jobs.of(request.scope.key)]
+        found = [job_document(job, self._datastores, request) for job in self._jobs.of(request.scope.key)]
         return ArmAnswer(page(found[::-1]))
 
     async def _cancel(self, request: ArmRequest) -> ArmAnswer:
@@ -120,8 +127,9 @@ class JobApi:
         return ArmAnswer({})
 
 
-def job_document(job: Job, datastores: Datastores, base_url: str) -> dict[str, Any]:
+def job_document(job: Job, datastores: Datastores, request: ArmRequest) -> dict[str, Any]:
     """A job as the REST API shows it. Tags that the run was given through MLflow are the job's tags too."""
+    base_url, version = request.base_url, request.query.get("api-version", "")
     studio = {"endpoint": f"{base_url}/runs/{job.name}", "jobServiceType": "Studio", "status": None, "port": None}
     tracking = {"endpoint": f"{base_url}/mlflow/v1.0{job.scope.id}", "jobServiceType": "Tracking"}
     properties = {
@@ -132,20 +140,18 @@ def job_document(job: Job, datastores: Datastores, base_url: str) -> dict[str, A
         "experimentName": job.run.experiment_name,
         "status": job.status,
         "services": {"Studio": studio, "Tracking": tracking},
-        "outputs": _outputs(job, datastores),
+        "outputs": _outputs(job, datastores, version),
         "tags": {key: value for key, value in job.run.tags.items() if not key.startswith("mlflow.")},
     }
-    if job.error:
-        properties["error"] = {"code": "UserError", "message": job.error}
     return envelope(job.id, "jobs", properties, created=job.created)
 
 
-def _outputs(job: Job, datastores: Datastores) -> dict[str, Any]:
+def _outputs(job: Job, datastores: Datastores, version: str) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, output in (job.properties.get("outputs") or {}).items():
         address = datastores.address(job.scope, f"azureml/{job.name}/{name}/")
         shown[name] = {**output, "uri": output.get("uri") or address}
-        if name in job.registered:
+        if name in job.registered and _SHOWS_VERSIONS[0] <= version <= _SHOWS_VERSIONS[1]:
             shown[name]["assetVersion"] = job.registered[name]
     default = datastores.address(job.scope, f"ExperimentRun/dcid.{job.name}")
     return {**shown, "default": {"jobOutputType": "uri_folder", "uri": default, "mode": "ReadWriteMount"}}
@@ -172,11 +178,6 @@ def _defaults(spec: dict[str, Any]) -> dict[str, Any]:
     inputs = spec.get("inputs") or {}
     found = {name: entry["default"] for name, entry in inputs.items() if isinstance(entry, dict) and "default" in entry}
     return {name: {"jobInputType": "literal", "value": str(value)} for name, value in found.items()}
-
-
-def _bare(reference: str | None) -> str | None:
-    # A component's spec writes "azureml:/subscriptions/..."; a job's body has the plain ARM id.
-    return reference.removeprefix("azureml:") if reference and reference.startswith("azureml:/sub") else reference
 
 
 def _uri(folder: Path) -> str:

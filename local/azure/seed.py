@@ -56,7 +56,8 @@ class EndpointSeed(_Part):
 class Seed(_Part):
     """The whole file. ``environments`` are names or ``name:version``; ``hubs`` are names, with 2 partitions each.
 
-    ``answer_seconds`` is how long each answer takes, half of it before what is asked for is done.
+    ``answer_seconds`` is how long each answer takes, half of it before what is asked for is done. ``exchanges`` keeps
+    what was said to Resource Manager, and its answers, in ``exchanges.jsonl`` beside the journal.
     """
 
     workspaces: list[str]
@@ -72,6 +73,7 @@ class Seed(_Part):
     channels: list[str] = Field(default_factory=list)
     location: str = "westeurope"
     answer_seconds: float = Field(default=0.0, ge=0.0)
+    exchanges: bool = False
 
 
 def read_seed(path: Path) -> Seed:

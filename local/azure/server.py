@@ -32,6 +32,7 @@ from local.azure.endpoint_api import EndpointApi
 from local.azure.endpoints import Deployment, Endpoint, Endpoints
 from local.azure.event_grid import EventGrid
 from local.azure.event_hubs import EventHubsServer
+from local.azure.exchanges import Answering, Exchanges
 from local.azure.identity import ManagedIdentity
 from local.azure.job_api import JobApi
 from local.azure.job_runner import Connection, JobRunner
@@ -153,6 +154,11 @@ class LocalAzure:
         ]
         return Arm(self._scopes, self.arm_url, [route for part in parts for route in part.routes()])
 
+    def _answering(self, arm: Arm) -> Answering:
+        return (
+            Exchanges(arm.__call__, self._state / "exchanges.jsonl").__call__ if self._seed.exchanges else arm.__call__
+        )
+
     def _connection(self) -> Connection:
         token = self._identity.token(self.arm_url, int(time.time()) + _TOKEN_SECONDS)
         return Connection(self.arm_url, self._certificates.ca_file, token)
@@ -164,13 +170,15 @@ class LocalAzure:
         self._serving_environment["OUTERLOOP_TELEMETRY_CONNECTION"] = self._event_hubs.connection_string
         self._serving_environment["OUTERLOOP_TELEMETRY_HUB"] = self._seed.hubs[0]
         smtp_port = await self._smtp.start()
-        everything = Route("/{path:path}", self._arm().__call__, methods=_METHODS)
+        arm = self._arm()
+        everything = Route("/{path:path}", self._answering(arm), methods=_METHODS)
         outside = Starlette(routes=[*self._router.routes, *self._teams.routes, *self._topic.routes, everything])
         behind = Behind(
             *(self._journal, self._event_grid, self._endpoints, self._jobs),
             *(self._runner, self._planter, self._teams, self._smtp),
             topic=self._topic,
             alerts=self._alerts,
+            arm=arm,
         )
         inside = Starlette(routes=[*self._identity.routes, *Control(behind).routes()])
         files = self._certificates

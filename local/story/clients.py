@@ -17,7 +17,7 @@ import httpx
 from local.story.request_log import RequestLog
 from local.story.world import PRODUCTION, StoryError, World
 
-API_VERSION = "2024-04-01"
+API_VERSION = "2025-12-01"
 ROWS_PER_REQUEST = 50
 CONCURRENCY = 2
 

@@ -124,6 +124,7 @@ def _write_seed(state: Path) -> Path:
         ],
         "hubs": ["telemetry", "announcements"],
         "channels": ["mlops", "infrastructure", "annotation"],
+        "exchanges": True,
     }
     path = state / "seed.yaml"
     path.write_text(json.dumps(seed, indent=1), encoding="utf-8")  # JSON is YAML

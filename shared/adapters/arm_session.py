@@ -23,7 +23,9 @@ from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
 Json = dict[str, Any]
 
-API_VERSION = "2024-04-01"  # generally available; has traffic, mirrorTraffic, jobs, models and workspaces
+API_VERSION = (
+    "2025-12-01"  # generally available, and the one that azure-ai-ml 1.35 speaks: one set of definitions for both
+)
 CONNECT_TIMEOUT_SECONDS = 10.0
 PUBLIC_ARM = "https://management.azure.com"
 
@@ -104,6 +106,11 @@ class ArmCalls:
     def post(self, path: str, body: Json | None = None, api_version: str | None = API_VERSION, **headers: str) -> Json:
         """Ask for an action on a resource, with more headers if need be; raises like ``put``."""
         return self._send("POST", path, api_version, body, {}, headers)
+
+    def order(self, path: str, body: Json, api_version: str | None = API_VERSION) -> str:
+        """Ask for an action that takes long: the address that says what became of it; empty when none was told."""
+        headers = self._answer("POST", path, api_version, body, {}).headers
+        return str(headers.get("azure-asyncoperation") or headers.get("location") or "")
 
     def delete(self, path: str, api_version: str | None = API_VERSION) -> int:
         """Begin to delete a resource; the status: 200 and 204 are done, 202 is under way. Raises like ``put``."""

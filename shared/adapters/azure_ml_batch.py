@@ -2,7 +2,7 @@
 
 Owns these shapes only: the default deployment where online endpoints have a traffic map, and the cluster where they have instances.
 Sends nothing (``azure_ml_endpoints``, ``azure_ml_deployments``).
-Wire format: learn.microsoft.com/rest/api/azureml/batch-endpoints and batch-deployments, 2024-04-01.
+Wire format: learn.microsoft.com/rest/api/azureml/batch-endpoints and batch-deployments, 2025-12-01.
 """
 
 from shared.adapters.arm_names import complete_id

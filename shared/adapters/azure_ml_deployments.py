@@ -59,8 +59,11 @@ def begin_removal(command: RemoveDeployment, attempt: Attempt) -> Outcome:
     if share:
         return Failed(retryable=False, reason=f"deployment {command.deployment} still takes {share} % of the traffic")
     resource = _resource(command)
-    if attempt.arm.find(resource) is None:
+    present = attempt.arm.find(resource)
+    if present is None:
         return _gone(command)
+    if state(present) == "Deleting":  # by an earlier try, the answer to which was lost, or by somebody else
+        return attempt.started(resource)
     status = attempt.arm.delete(resource)
     return attempt.started(resource) if status == 202 else _gone(command)
 

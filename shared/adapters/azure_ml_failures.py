@@ -58,7 +58,7 @@ def retry_after_seconds(problem: Exception) -> float | None:
 
 def _answered(problem: HttpResponseError, command: Command | None) -> Failed:
     status = problem.status_code or 0
-    said = f"HTTP {status}: {_said(problem)}"
+    said = f"HTTP {status}: {told(problem)}"
     where = _resource(problem)
     match status:
         case 401:
@@ -91,7 +91,7 @@ def _resource(problem: HttpResponseError) -> str:
     return brief(str(getattr(request, "url", "") or "Azure"))
 
 
-def _said(problem: HttpResponseError) -> str:
+def told(problem: HttpResponseError) -> str:
     """Azure's own code and message, from the error body that ARM documents; else the exception's text."""
     response: Any = problem.response
     try:

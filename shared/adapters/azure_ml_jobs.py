@@ -44,7 +44,8 @@ def begin_job(command: JobCommand, attempt: Attempt) -> Outcome:
     try:
         client.jobs.create_or_update(job)
     except HttpResponseError as problem:
-        if problem.status_code != 409:
+        appeared = problem.status_code == 409 and attempt.arm.find(job_id(command.workspace, command.id)) is not None
+        if not appeared:  # a conflict with something else: busy, and nothing was started
             raise
         return look_job(command, command.id, attempt)
     return attempt.started(command.id)

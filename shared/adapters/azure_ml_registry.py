@@ -8,10 +8,13 @@ Wire format: as azure-ai-ml 1.35.2 sends it (registry data plane 2021-10-01-data
 from dataclasses import dataclass
 from typing import Literal
 
+from azure.core.exceptions import HttpResponseError
+
+from shared.adapters import azure_ml_failures as failures
 from shared.adapters.arm_names import asset_name
 from shared.adapters.azure_ml_client import Attempt
 from shared.domain.commands import ShareEnvironment, ShareModel
-from shared.domain.outcomes import Outcome, Succeeded
+from shared.domain.outcomes import Failed, Outcome, Succeeded
 
 REGISTRY_API_VERSION = "2021-10-01-dataplanepreview"
 
@@ -47,15 +50,39 @@ def begin_share(command: ShareCommand, attempt: Attempt) -> Outcome:
         "destinationVersion": asset.version,
         "sourceAssetId": source,
     }
-    attempt.arm.post(f"{registry}/import", {"properties": properties}, REGISTRY_API_VERSION)
-    return attempt.started(target)
+    copying = attempt.arm.order(f"{registry}/import", {"properties": properties}, REGISTRY_API_VERSION)
+    return attempt.started(f"{target} {copying}".rstrip())
 
 
 def look_share(command: ShareCommand, operation: str, attempt: Attempt) -> Outcome:
-    """Present in the registry, or still on its way. A copy that Azure gives up shows only as one that never arrives."""
-    if attempt.arm.find(operation, REGISTRY_API_VERSION) is not None:
-        return _present(command, operation)
+    """Present in the registry, given up, or still on its way.
+
+    The operation is the version's address in the registry, and behind it where Azure says what became of the copy. Without
+    the second, one that never arrives stays on its way.
+    """
+    target, _, copying = operation.partition(" ")
+    if attempt.arm.find(target, REGISTRY_API_VERSION) is not None:
+        return _present(command, target)
+    given_up = _why_given_up(copying, attempt) if copying else ""
+    if given_up:
+        kind, name, _, version = target.rsplit("/", 4)[1:]
+        reason = f"{kind}/{name}:{version} was not copied into registry {command.registry}: {given_up}"
+        return Failed(retryable=False, reason=reason)
     return attempt.started(operation)
+
+
+def _why_given_up(copying: str, attempt: Attempt) -> str:
+    """What Azure says of a copy that it gave up: as a status document, or by refusing; empty while it works on it."""
+    try:
+        document = attempt.arm.get(copying, api_version=None)
+    except HttpResponseError as problem:
+        if failures.is_transient(problem):
+            raise
+        return "" if problem.status_code == 404 else failures.told(problem)  # 404, forgotten: only the version can tell
+    if document.get("status") not in {"Failed", "Canceled"}:
+        return ""
+    error = document.get("error") or {}
+    return f"{document['status']}, {error.get('code', 'no code')}: {error.get('message', 'no message')}"
 
 
 def _asset(command: ShareCommand, attempt: Attempt) -> _Asset:

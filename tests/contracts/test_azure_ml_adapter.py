@@ -40,6 +40,7 @@ from shared.domain.commands import (
 )
 from shared.domain.endpoint_seen import EndpointSeen
 from shared.domain.outcomes import Failed, Started, Succeeded
+from tests.contracts.openapi import closure, documents
 from tests.unit.adapters.scripted_azure import StaticCredential, cloud_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -136,6 +137,7 @@ def plant(folder: Path) -> Path:
         "data": [{"name": "flights-labelled", "folder": "data", "tags": {"rows": "300"}}],
         "codes": [{"name": "flight-scoring", "folder": "scoring"}],
         "channels": ["mlops"],
+        "exchanges": True,
     }
     (folder / "seed.yml").write_text(yaml.safe_dump(seed), encoding="utf-8")
     return folder / "seed.yml"
@@ -531,3 +533,19 @@ async def test_the_rows_of_the_newest_labelled_data_are_read_from_their_tag(loca
 async def test_labelled_data_that_do_not_exist_are_a_failure(local_azure, workspace):
     failed = await AzureMlDatasets(workspace.clients, 30.0).rows(WORKSPACE, "azureml:nowhere@latest")
     assert isinstance(failed, Failed), failed
+
+
+def test_everything_that_was_said_is_as_azure_defines_it(local_azure, serving):
+    said = closure.read(Path(local_azure["journal"]).with_name("exchanges.jsonl"))
+    assert len(said) >= 10
+    assert closure.problems(said) == []
+
+
+def test_the_calls_in_other_versions_than_the_definitions_are_those_that_are_listed(local_azure, serving):
+    said = closure.read(Path(local_azure["journal"]).with_name("exchanges.jsonl"))
+    assert closure.other_versions(said) <= documents.other_versions()
+
+
+def test_what_the_local_azure_answers_without_a_definition_is_what_is_listed(local_azure):
+    routes = httpx.get(f"{local_azure['control_url']}/routes", timeout=5).json()
+    assert {tuple(route) for route in routes if not documents.is_defined(*route)} == documents.without_definition()

@@ -25,6 +25,7 @@ from shared.domain.commands import (
     SetTraffic,
 )
 from shared.domain.outcomes import Failed, Started, Succeeded
+from tests.contracts.openapi import closure, documents
 from tests.unit.adapters.scripted_azure import StaticCredential, cloud_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -89,6 +90,7 @@ def plant(folder: Path) -> Path:
     }
     (folder / "compare.yml").write_text(yaml.safe_dump(compare), encoding="utf-8")
     seed = {
+        "exchanges": True,
         "workspaces": [WORKSPACE],
         "environments": ["env"],
         "components": [{"path": "compare.yml"}],
@@ -330,3 +332,10 @@ def test_a_token_for_resource_manager_invokes_nothing(client, deployed):
     uri = client.batch_endpoints.get("nightly").scoring_uri
     answer = httpx.post(uri, json={"properties": {}}, headers={"authorization": f"Bearer {token}"}, timeout=5)
     assert answer.status_code == 401
+
+
+def test_everything_that_was_said_is_as_azure_defines_it(local_azure, scored):
+    said = closure.read(local_azure["state"] / "exchanges.jsonl")
+    assert len(said) >= 10
+    assert closure.problems(said) == []
+    assert closure.other_versions(said) <= documents.other_versions()

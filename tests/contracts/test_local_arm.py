@@ -22,6 +22,8 @@ from azure.ai.ml.exceptions import ValidationException
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.identity import ManagedIdentityCredential
 
+from tests.contracts.openapi import closure
+
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 WORKSPACES = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/mlops/providers/Microsoft.MachineLearningServices/workspaces"
@@ -99,6 +101,7 @@ class Azure:
 
     def rest(self, method: str, path: str, **more: Any) -> httpx.Response:
         more.setdefault("headers", {"authorization": f"Bearer {self.token(self.found['arm_url'])}"})
+        more.setdefault("params", {"api-version": "2025-12-01"} if path.startswith("/subscriptions/") else None)
         return httpx.request(method, self.found["arm_url"] + path, verify=self.tls(), **more)
 
     def tls(self) -> ssl.SSLContext:
@@ -186,6 +189,7 @@ def plant(folder: Path) -> Path:
         "components": [{"path": "train.yml"}],
         "data": [{"name": "flights", "version": "1", "folder": "flights"}],
         "codes": [{"name": "scoring", "version": "1", "folder": "scoring"}],
+        "exchanges": True,
     }
     (folder / "seed.yml").write_text(yaml.safe_dump(seed))
     return folder / "seed.yml"
@@ -390,11 +394,14 @@ def test_a_job_that_names_what_does_not_exist_is_refused_at_once(azure: Azure):
         client.jobs.get("train-nothing")
 
 
-def test_a_component_reference_brings_its_command_and_defaults(azure: Azure, trained: Any):
+def test_a_component_reference_brings_its_defaults(azure: Azure, trained: Any):
     data = {"jobInputType": "uri_folder", "uri": f"{WORKSPACES}/dev/data/flights/versions/1"}
     wanted = {
         "jobType": "Command",
         "componentId": f"{WORKSPACES}/dev/components/tiny-train/versions/3",
+        "command": COMPONENT["command"],
+        "codeId": azure.client().components.get("tiny-train", version="3").code.removeprefix("azureml:"),
+        "environmentId": f"{WORKSPACES}/dev/environments/tiny/versions/1",
         "inputs": {"data": data, "champion": {"jobInputType": "custom_model", "uri": "azureml:tiny-model@latest"}},
         "outputs": {"model": {"jobOutputType": "custom_model"}},
     }
@@ -405,6 +412,28 @@ def test_a_component_reference_brings_its_command_and_defaults(azure: Azure, tra
     assert wait_for_job(azure.client(), "by-component").status == "Completed"
     inputs = azure.rest("GET", f"{WORKSPACES}/dev/jobs/by-component").json()["properties"]["inputs"]
     assert inputs["rate"] == {"jobInputType": "literal", "value": "0.5"}
+
+
+def test_a_job_without_a_command_is_refused(azure: Azure):
+    wanted = {"jobType": "Command", "componentId": f"{WORKSPACES}/dev/components/tiny-train/versions/3"}
+    answer = azure.rest("PUT", f"{WORKSPACES}/dev/jobs/without-command", json={"properties": wanted})
+    assert answer.status_code == 400
+    assert "command and its environmentId" in answer.json()["error"]["message"]
+
+
+def test_a_version_that_an_output_became_shows_to_the_previews_that_have_it(azure: Azure, trained: Any):
+    def output(version: str) -> dict[str, Any]:
+        answer = azure.rest("GET", f"{WORKSPACES}/dev/jobs/train-1", params={"api-version": version})
+        return answer.json()["properties"]["outputs"]["model"]
+
+    assert output("2024-01-01-preview")["assetVersion"] == "1"
+    assert "assetVersion" not in output("2025-12-01")
+
+
+def test_a_call_without_an_api_version_is_refused(azure: Azure):
+    answer = azure.rest("GET", f"{WORKSPACES}/dev", params={})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "MissingApiVersionParameter"
 
 
 def test_a_running_job_can_be_cancelled(azure: Azure):
@@ -487,14 +516,14 @@ def test_setting_the_same_traffic_is_journaled_as_no_change(azure: Azure, produc
     assert last["detail"] == {"traffic": {"blue": 100}, "changed": False}
 
 
-def test_traffic_can_be_patched(azure: Azure, production: MLClient):
-    body = {"properties": {"traffic": {"blue": 100}}}
-    wait_for(lambda: production.online_endpoints.get("tiny-endpoint").provisioning_state == "Succeeded")
+def test_tags_can_be_patched_and_traffic_cannot(azure: Azure, production: MLClient):
+    path = f"{WORKSPACES}/prod/onlineEndpoints/tiny-endpoint"
 
-    answer = azure.rest("PATCH", f"{WORKSPACES}/prod/onlineEndpoints/tiny-endpoint", json=body)
+    refused = azure.rest("PATCH", path, json={"properties": {"traffic": {"blue": 100}}})
+    patched = azure.rest("PATCH", path, json={"tags": {"team": "flights"}})
 
-    assert answer.is_success
-    wait_for(lambda: production.online_endpoints.get("tiny-endpoint").provisioning_state == "Succeeded")
+    assert refused.status_code == 400
+    assert patched.json()["tags"] == {"team": "flights"}
 
 
 def test_a_deployment_with_traffic_is_not_deleted(production: MLClient):
@@ -590,3 +619,9 @@ def test_every_address_that_a_client_needs_is_announced(azure: Azure):
         "teams_urls",
     }
     assert (azure.folder / "state" / "azure.json").stat().st_mode & 0o077 == 0
+
+
+def test_every_answer_is_as_azure_defines_it(azure: Azure, production: MLClient):
+    said = closure.read(azure.folder / "state" / "exchanges.jsonl")
+    assert len(said) >= 10
+    assert closure.problems(said) == []

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.contracts.openapi import closure, documents
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -20,3 +22,6 @@ def test_the_closed_loop_happens_from_the_first_version_to_the_rollback(tmp_path
     assert "Every step happened" in finished.stdout
     assert "AUC on the same later flights" in finished.stdout
     assert "NO  " not in finished.stdout
+    said = closure.read(tmp_path / "run" / "azure" / "exchanges.jsonl")
+    assert closure.problems(said) == []
+    assert closure.other_versions(said) <= documents.other_versions()

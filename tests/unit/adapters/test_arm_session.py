@@ -31,7 +31,7 @@ def arm(session):
 def test_a_read_carries_the_api_version_and_the_query(azure, arm):
     azure.on("GET", "/thing", Answer(body={"name": "thing"}))
     assert arm.get("/thing", run_id="r1") == {"name": "thing"}
-    assert azure.asked[0].query == {"api-version": "2024-04-01", "run_id": "r1"}
+    assert azure.asked[0].query == {"api-version": "2025-12-01", "run_id": "r1"}
 
 
 def test_a_whole_address_is_used_as_it_is(azure, arm):

@@ -207,6 +207,13 @@ async def test_a_deletion_that_is_done_at_once_is_a_success(azure, workspace):
     assert isinstance(await workspace.begin(remove(), NOW), Succeeded)
 
 
+async def test_a_deletion_under_way_is_followed_and_not_ordered_again(azure, workspace):
+    azure.on("GET", ENDPOINT, endpoint(traffic={"blue": 100}))
+    azure.on("GET", GREEN, deployment("Deleting"))
+    assert isinstance(await workspace.begin(remove(), NOW), Started)
+    assert azure.writes() == []
+
+
 async def test_what_is_gone_already_need_not_be_deleted(azure, workspace):
     azure.on("GET", ENDPOINT, endpoint())
     assert isinstance(await workspace.begin(remove(), NOW), Succeeded)

@@ -57,7 +57,7 @@ async def test_an_endpoint_is_seen_by_one_get_and_one_list_and_no_write(there, i
         state="Succeeded", traffic={"blue": 90, "green": 10}, deployments={"blue": "Succeeded", "green": "Failed"}
     )
     assert [asked.path.rpartition("/")[2] for asked in there.asked] == ["flights", "deployments"]
-    assert {asked.query["api-version"] for asked in there.asked} == {"2024-04-01"}
+    assert {asked.query["api-version"] for asked in there.asked} == {"2025-12-01"}
     assert there.writes() == []
 
 

@@ -241,6 +241,15 @@ async def test_a_job_that_appeared_meanwhile_is_looked_at_instead(azure, workspa
     assert isinstance(await workspace.begin(ORDER, NOW), Started)
 
 
+async def test_a_conflict_with_something_else_than_a_job_of_this_name_may_be_tried_again(azure, workspace, submitting):
+    azure.on("GET", JOB, refusal(404, "NotFound", "no job"))
+    azure.on("PUT", JOB, refusal(409, "Conflict", "The experiment is being deleted"))
+    outcome = await workspace.begin(ORDER, NOW)
+    assert isinstance(outcome, Failed)
+    assert outcome.retryable
+    assert "The experiment is being deleted" in outcome.reason
+
+
 async def test_a_submission_that_is_throttled_is_tried_again_later_and_not_at_once(azure, workspace, submitting):
     azure.on("PUT", JOB, refusal(429, "TooManyRequests", "slow down", **{"Retry-After": "30"}))
     outcome = await workspace.begin(ORDER, NOW)

@@ -47,7 +47,9 @@ def token(audience: str = ARM) -> dict[str, str]:
 def client(routes: list[ArmRoute]) -> httpx.AsyncClient:
     arm = Arm({DEV.key: DEV}, ARM, routes)
     app = Starlette(routes=[Route("/{path:path}", arm.__call__, methods=["GET", "PUT", "POST"])])
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ARM, headers=token())
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url=ARM, headers=token(), params={"api-version": "2025-12-01"}
+    )
 
 
 async def test_paths_match_in_any_case_and_names_keep_theirs():
