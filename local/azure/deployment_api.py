@@ -85,6 +85,7 @@ class DeploymentApi:
             return ArmAnswer(deployment_document(endpoint, existing, request.scope))
         if not existing and len(endpoint.deployments) >= _DEPLOYMENTS_MAX:
             raise ArmError(400, "BadRequest", f"An endpoint has at most {_DEPLOYMENTS_MAX} deployments.")
+        endpoint.check_compute(wanted["properties"])
         launch = self._prepare(endpoint, existing.name if existing else name, wanted, request.scope)
         return self._begin(endpoint, existing, launch, wanted, request)
 
@@ -191,7 +192,7 @@ def _kept(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "location": body.get("location") or "local",
         "tags": body.get("tags") or {},
-        "kind": "Managed",
+        **({"kind": "Managed"} if properties.get("endpointComputeType") == "Managed" else {}),
         "sku": body.get("sku") or {"name": "Default", "capacity": 1},
         "properties": properties,
     }

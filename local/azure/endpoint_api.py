@@ -6,6 +6,7 @@ when its operation ends. Deployments of an endpoint are ``deployment_api``'s; re
 
 import asyncio
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 from local.azure.arm import ArmAnswer, ArmRequest, ArmRoute
@@ -42,12 +43,14 @@ class EndpointApi:
         operations: Operations,
         serving: Serving,
         effects: Effects,
+        computes: Iterable[str],
         settle_seconds: float = 0.1,
     ) -> None:
         self._endpoints = endpoints
         self._operations = operations
         self._serving = serving
         self._effects = effects
+        self._computes = {name.lower() for name in computes}
         self._settle_seconds = settle_seconds
 
     def routes(self) -> list[ArmRoute]:
@@ -90,6 +93,9 @@ class EndpointApi:
             raise ArmError(400, "BadRequest", "An endpoint's name has 3 to 32 characters.")
         endpoint = Endpoint(request.scope.key, name, secrets.token_urlsafe(24), _kept(request.body))
         endpoint.check_traffic(_traffic(request.body) or {})
+        compute = str(endpoint.document["properties"].get("compute") or "").rpartition("/")[2]
+        if compute and compute.lower() not in self._computes:
+            raise ArmError(400, "BadRequest", f"Compute {compute} is not attached to this workspace.")
         self._endpoints.add(endpoint)
         return self._begin(endpoint, request, None)
 
@@ -195,5 +201,5 @@ def _kept(body: dict[str, Any]) -> dict[str, Any]:
         for key, value in (body.get("properties") or {}).items()
         if value is not None and key in {"authMode", "description", "publicNetworkAccess", "compute"}
     }
-    outer = {"location": body.get("location") or "local", "tags": body.get("tags") or {}, "kind": "Managed"}
-    return {**outer, "properties": properties}
+    outer = {"location": body.get("location") or "local", "tags": body.get("tags") or {}}
+    return {**outer, **({} if properties.get("compute") else {"kind": "Managed"}), "properties": properties}

@@ -35,6 +35,21 @@ class Endpoint:
     busy: str | None = None
     mirror: dict[str, int] = field(default_factory=dict)  # percent of the requests that a deployment gets a copy of
 
+    @property
+    def on_cluster(self) -> bool:
+        """Whether it is made on an attached Kubernetes cluster."""
+        return bool((self.document.get("properties") or {}).get("compute"))
+
+    def check_compute(self, properties: dict[str, Any]) -> None:
+        """Whether a deployment is of the endpoint's own kind.
+
+        Raises:
+            ArmError: 400 otherwise.
+        """
+        wanted = "Kubernetes" if self.on_cluster else "Managed"
+        if properties.get("endpointComputeType") != wanted:
+            raise ArmError(400, "BadRequest", f"Deployments of endpoint {self.name} have endpointComputeType {wanted}")
+
     def claim(self, operation: str) -> None:
         """Begin an operation on the endpoint or on one of its deployments.
 
@@ -75,6 +90,8 @@ class Endpoint:
             )
         if len(shares) > 1 or any(not 0 <= share <= 50 for share in mirror.values()):
             raise ArmError(400, "BadRequest", "Mirror traffic goes to one deployment, and is 50 percent at most")
+        if shares and self.on_cluster:
+            raise ArmError(400, "BadRequest", "Mirror traffic is not supported for Kubernetes online endpoints")
         both = sorted(name for name in shares if traffic.get(name))
         if both:
             raise ArmError(400, "BadRequest", f"{both[0]} cannot receive both live and mirrored traffic")

@@ -143,7 +143,7 @@ class LocalAzure:
             WorkspaceApi(self._scopes, self._seed.computes, self._seed.location),
             registered,
             jobs,
-            EndpointApi(self._endpoints, operations, serving, effects),
+            EndpointApi(self._endpoints, operations, serving, effects, self._seed.computes),
             DeploymentApi(self._endpoints, self._datastores, operations, serving, effects),
             BatchApi(self._batch_endpoints, self._datastores, self._seed.computes, operations, effects),
             BatchInvocations(self._batch_endpoints, self._jobs, self._datastores, tracking, self._runner),

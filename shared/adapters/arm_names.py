@@ -88,6 +88,11 @@ def deployment_id(workspace: str, endpoint: str, deployment: str, kind: Endpoint
     return f"{endpoint_id(workspace, endpoint, kind)}/deployments/{deployment}"
 
 
+def compute_id(workspace: str, compute: str) -> str:
+    """The ARM id of a compute that is attached to a workspace, by its name; an id as it is."""
+    return complete_id(compute) or f"{workspace.rstrip('/')}/computes/{compute}"
+
+
 def job_id(workspace: str, job: str) -> str:
     """The ARM id of a job."""
     return f"{workspace.rstrip('/')}/jobs/{job}"

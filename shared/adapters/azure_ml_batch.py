@@ -5,7 +5,7 @@ Sends nothing (``azure_ml_endpoints``, ``azure_ml_deployments``).
 Wire format: learn.microsoft.com/rest/api/azureml/batch-endpoints and batch-deployments, 2025-12-01.
 """
 
-from shared.adapters.arm_names import complete_id
+from shared.adapters.arm_names import compute_id
 from shared.adapters.arm_session import Json
 from shared.domain.commands import BatchSettings, DeployModel
 
@@ -27,9 +27,8 @@ def with_default(properties: Json, traffic: dict[str, int]) -> Json:
 
 def settings_of(command: DeployModel, settings: BatchSettings) -> Json:
     """Where and how the deployment scores, as its document says it."""
-    whole = complete_id(settings.compute)
     return {
-        "compute": whole or f"{command.workspace.rstrip('/')}/computes/{settings.compute}",
+        "compute": compute_id(command.workspace, settings.compute),
         "resources": {"instanceCount": command.instance_count},
         "miniBatchSize": settings.mini_batch_size,
         "maxConcurrencyPerInstance": settings.concurrency,

@@ -132,16 +132,17 @@ def _document(command: DeployModel, location: str, present: Json | None, attempt
             **_code(command, attempt),
         }
         return {"location": location, "tags": tags, "properties": {**kept, **ours}}
+    on_cluster = command.endpoint_kind == "kubernetes_online"
     ours = {
-        "endpointComputeType": "Managed",
+        "endpointComputeType": "Kubernetes" if on_cluster else "Managed",
         "model": _whole_id(command, "models", command.model_ref, attempt),
-        "instanceType": command.instance_type,
+        **({"instanceType": command.instance_type} if command.instance_type else {}),
         "scaleSettings": {"scaleType": "Default"},
         "environmentVariables": {**(kept.get("environmentVariables") or {}), **_variables(command)},
     }
     return {
         "location": location,
-        "kind": "Managed",
+        **({} if on_cluster else {"kind": "Managed"}),
         "sku": {"name": "Default", "capacity": command.instance_count},
         "tags": tags,
         "properties": {**kept, **ours, **_code(command, attempt)},

@@ -7,10 +7,10 @@ Wire format: learn.microsoft.com/rest/api/azureml/online-endpoints.
 """
 
 from shared.adapters import azure_ml_batch as batch
-from shared.adapters.arm_names import endpoint_id
+from shared.adapters.arm_names import compute_id, endpoint_id
 from shared.adapters.arm_session import Json
 from shared.adapters.azure_ml_client import Attempt
-from shared.domain.commands import EndpointCommand, EndpointKind, RollBackTraffic, SetTraffic
+from shared.domain.commands import DeployModel, EndpointCommand, EndpointKind, RollBackTraffic, SetTraffic
 from shared.domain.outcomes import Failed, Outcome, Started, Succeeded
 
 FENCE_TAG = "outerloop.command"
@@ -55,19 +55,27 @@ def look_traffic(command: TrafficCommand, operation: str, attempt: Attempt) -> O
     )
 
 
-def create(command: EndpointCommand, location: str, attempt: Attempt) -> Started:
+def create(command: DeployModel, location: str, attempt: Attempt) -> Started:
     """Create an endpoint without traffic: an online one with key authentication, a batch one, which has no keys, by token."""
     resource = place_of(command)
     body = {
         "location": location,
         "identity": {"type": "SystemAssigned"},
         "tags": marks(command),
-        "properties": {"authMode": "Key", "traffic": {}}
-        if command.endpoint_kind != "batch"
-        else {"authMode": "AADToken"},
+        "properties": _new(command),
     }
     attempt.arm.put(resource, body)
     return attempt.started(resource)
+
+
+def _new(command: DeployModel) -> Json:
+    match command.endpoint_kind:
+        case "batch":
+            return {"authMode": "AADToken"}
+        case "kubernetes_online":
+            return {"authMode": "Key", "traffic": {}, "compute": compute_id(command.workspace, command.compute)}
+        case "managed_online":
+            return {"authMode": "Key", "traffic": {}}
 
 
 def state(document: Json) -> str:

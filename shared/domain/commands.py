@@ -11,7 +11,7 @@ from shared.domain.ci_runs import CiRun, SynapseRun
 from shared.domain.values import Part, Value
 
 OnUnknown = Literal["same_key", "find_mark", "repeat", "escalate"]
-EndpointKind = Literal["managed_online", "batch"]
+EndpointKind = Literal["managed_online", "kubernetes_online", "batch"]
 
 
 class Command(Value, frozen=True, kw_only=True):
@@ -116,6 +116,7 @@ class DeployModel(EndpointCommand, frozen=True, kw_only=True):
     instance_type: str
     instance_count: int
     batch: BatchSettings | None = None
+    compute: str = ""  # the Kubernetes cluster that an endpoint of that kind is made on
 
 
 class RemoveDeployment(EndpointCommand, frozen=True, kw_only=True):

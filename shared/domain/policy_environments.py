@@ -25,8 +25,24 @@ class Environment(Section):
     endpoint: str = ""
     kind: EndpointKind = Field(
         default="managed_online",
-        description="batch: scored by jobs on a cluster; of staging and production alike, with deployment.batch and promotion.comparison",
+        description="batch: scored by jobs on a cluster; of staging and production alike, with deployment.batch and promotion.comparison. "
+        "kubernetes_online: on a Kubernetes cluster (AKS or Azure Arc) that is attached as compute",
     )
+    compute: str = Field(default="", description="of kubernetes_online: the name of the attached Kubernetes compute")
+    instance_type: str = Field(
+        default="",
+        description="of kubernetes_online: the name of an InstanceType of the cluster; its default one when it is left out",
+    )
+
+    @model_validator(mode="after")
+    def _names_its_cluster(self) -> "Environment":
+        on_cluster = self.kind == "kubernetes_online"
+        if on_cluster and not self.compute:
+            raise FaultAtError("kind: kubernetes_online needs compute: the name of the attached cluster", "compute")
+        for key in ("compute", "instance_type"):
+            if getattr(self, key) and not on_cluster:
+                raise FaultAtError(f"only kind: kubernetes_online has {key} here: see deployment", key)
+        return self
 
     @property
     def place(self) -> tuple[str, str]:

@@ -18,6 +18,11 @@ def unfit_kinds(environments: Environments, deployment: Deployment, promotion: P
         yield from _unfit_for_batch(environments, deployment, promotion)
     else:
         yield from _only_for_batch(environments, deployment, promotion)
+    if environments.production.kind == "kubernetes_online" and promotion.rollout.mirror:
+        text = (
+            "Azure ML mirrors requests on managed online endpoints only: leave mirror out, and begin with a small step"
+        )
+        yield FaultAtError(text, "promotion", "rollout", "mirror")
 
 
 def _unfit_for_batch(

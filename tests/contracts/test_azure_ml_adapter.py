@@ -384,6 +384,42 @@ async def test_a_mirror_of_more_than_azure_allows_is_refused_for_good(workspace,
     assert "50 percent" in outcome.reason
 
 
+ON_CLUSTER = {"endpoint": "flight-edge", "endpoint_kind": "kubernetes_online"}
+
+
+async def test_a_kubernetes_endpoint_is_made_on_its_cluster_and_takes_traffic_in_steps(workspace, serving):
+    for number, name in ((60, "blue"), (61, "green")):
+        made = await settled(workspace, deploy(number, "1", name, **ON_CLUSTER, compute="cpu", instance_type=""))
+        assert isinstance(made, Succeeded), made
+    arm = workspace.clients.calls()
+    endpoint = arm.get(f"{WORKSPACE}/onlineEndpoints/flight-edge")
+    assert endpoint["properties"]["compute"] == f"{WORKSPACE}/computes/cpu"
+    deployment = arm.get(f"{WORKSPACE}/onlineEndpoints/flight-edge/deployments/green")
+    assert deployment["properties"]["endpointComputeType"] == "Kubernetes"
+    step = order(SetTraffic, 62, **ON_CLUSTER, traffic={"blue": 90, "green": 10})
+    assert await settled(workspace, step) == Succeeded(data={"traffic": "blue=90,green=10"})
+    back = order(RollBackTraffic, 63, **ON_CLUSTER, traffic={"blue": 100, "green": 0}, until=NOW)
+    assert await settled(workspace, back) == Succeeded(data={"traffic": "blue=100"})
+    removed = await settled(workspace, order(RemoveDeployment, 64, **ON_CLUSTER, deployment="green"))
+    assert isinstance(removed, Succeeded), removed
+
+
+async def test_a_kubernetes_endpoint_mirrors_nothing(workspace, serving):
+    made = await settled(workspace, deploy(65, "1", "red", **ON_CLUSTER, compute="cpu", instance_type=""))
+    assert isinstance(made, Succeeded), made
+    outcome = await workspace.begin(order(SetTraffic, 66, **ON_CLUSTER, traffic={}, mirror={"red": 10}), NOW)
+    assert isinstance(outcome, Failed)
+    assert "not supported for Kubernetes" in outcome.reason
+
+
+async def test_a_cluster_that_is_not_attached_is_named(workspace, serving):
+    elsewhere = {**ON_CLUSTER, "endpoint": "flight-lost"}
+    outcome = await workspace.begin(deploy(67, "1", "blue", **elsewhere, compute="lost", instance_type=""), NOW)
+    assert isinstance(outcome, Failed)
+    assert not outcome.retryable
+    assert "lost is not attached" in outcome.reason
+
+
 async def test_the_quota_of_a_machine_type_is_read_with_what_is_deployed(workspace, serving):
     quota = await AzureMlQuotas(workspace.clients, 10.0).quota(WORKSPACE, "Standard_DS3_v2")
     assert (quota.family, quota.cores, quota.limit) == ("standardDSv2Family", 4, 100)

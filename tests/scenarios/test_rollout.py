@@ -160,3 +160,15 @@ def test_a_standby_that_ends_during_a_rollout_is_removed_after_it():
     assert not [order for order in story.commands("RemoveDeployment") if order.production]
     story.at("80h").expect(champion="3", versions={"1": "retired", "2": "standby", "3": "serving"})
     assert [order.deployment for order in story.commands("RemoveDeployment") if order.production] == ["version-1"]
+
+
+def test_a_kubernetes_endpoint_is_rolled_out_and_rolled_back_as_a_managed_one():
+    edge = {"kind": "kubernetes_online", "compute": "edge", "instance_type": "four-cores"}
+    story = Timeline(policy_with(environments={"production": edge}), serving("1"))
+    story.push(registered("2")).approve("2")
+    staged, served = story.commands("DeployModel")
+    assert (staged.endpoint_kind, staged.compute, staged.instance_type) == ("managed_online", "", "Standard_DS3_v2")
+    assert (served.endpoint_kind, served.compute, served.instance_type) == ("kubernetes_online", "edge", "four-cores")
+    story.expect(traffic={"version-1": 90, "version-2": 10}).push(asked("rollback"))
+    story.expect(traffic={"version-1": 100}, versions={"1": "serving", "2": "rolled_back"})
+    assert {order.endpoint_kind for order in story.commands("RollBackTraffic")} == {"kubernetes_online"}

@@ -10,7 +10,7 @@ from shared.domain.effects import AnyCommand
 from shared.domain.facts import Version
 from shared.domain.lifecycle import VersionEvent
 from shared.domain.policy_batch import BatchCluster
-from shared.domain.policy_environments import Environment
+from shared.domain.policy_environments import Deployment, Environment
 from shared.domain.references import deployment_name, in_registry
 from shared.domain.rules import remedy
 from shared.domain.rules.standby import remove_later
@@ -36,10 +36,16 @@ def deployment_of(situation: Situation, version: Version, environment: Environme
         environment=version.environment or workload.deployment.environment,
         code=workload.deployment.code,
         scoring_script=workload.deployment.scoring_script,
-        instance_type=workload.deployment.instance_type,
+        instance_type=_machine(workload.deployment, environment),
         instance_count=workload.deployment.instance_count,
         batch=_settings(workload.deployment.batch),
+        compute=environment.compute,
     )
+
+
+def _machine(deployment: Deployment, environment: Environment) -> str:
+    """What an instance is: a machine of Azure's, or what the cluster calls so."""
+    return environment.instance_type if environment.kind == "kubernetes_online" else deployment.instance_type
 
 
 def _settings(batch: BatchCluster | None) -> BatchSettings | None:

@@ -89,3 +89,29 @@ def test_each_fault_stands_at_its_place():
         *(("promotion", "rollout", key) for key in ("steps", "bake", "probe_requests", "analysis")),
         ("promotion", "staging", "checks", 0, "kind"),
     ]
+
+
+# On a Kubernetes cluster
+
+EDGE = {"kind": "kubernetes_online", "compute": "edge"}
+
+
+def on_cluster(rollout=(), **production):
+    return policy_with(environments={"production": {**EDGE, **production}}, promotion={"rollout": dict(rollout)})
+
+
+def test_a_kubernetes_endpoint_names_its_cluster():
+    assert on_cluster().workloads[0].environments.production.compute == "edge"
+    with pytest.raises(ValidationError, match="needs compute: the name of the attached cluster"):
+        on_cluster(compute="")
+
+
+@pytest.mark.parametrize("key", ["compute", "instance_type"])
+def test_a_managed_endpoint_has_its_machines_from_azure(key):
+    with pytest.raises(ValidationError, match=f"only kind: kubernetes_online has {key} here"):
+        policy_with(environments={"production": {key: "edge"}})
+
+
+def test_azure_mirrors_on_managed_endpoints_only():
+    with pytest.raises(ValidationError, match="managed online endpoints only"):
+        on_cluster(rollout={"mirror": 10})

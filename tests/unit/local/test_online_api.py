@@ -80,7 +80,7 @@ class Azure:
         parts = [
             WorkspaceApi({DEV.key: DEV}, ["cpu"], "local"),
             AssetApi(datastores, effects),
-            EndpointApi(endpoints, operations, self.processes, effects, settle_seconds=0.02),
+            EndpointApi(endpoints, operations, self.processes, effects, ["edge"], settle_seconds=0.02),
             DeploymentApi(endpoints, datastores, operations, self.processes, effects),
             QuotaApi(endpoints),
             RegistryApi({"contoso": REGISTRY}, datastores, operations, effects),
