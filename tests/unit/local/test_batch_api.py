@@ -66,7 +66,10 @@ class Azure:
         app = Starlette(routes=[Route("/{path:path}", arm.__call__, methods=["GET", "PUT", "POST", "PATCH", "DELETE"])])
         transport = httpx.ASGITransport(app)
         self.client = httpx.AsyncClient(
-            transport=transport, base_url="https://local", headers=bearer("https://ml.azure.com")
+            params={"api-version": "2025-12-01"},
+            transport=transport,
+            base_url="https://local",
+            headers=bearer("https://ml.azure.com"),
         )
 
     def submit(self, job):
