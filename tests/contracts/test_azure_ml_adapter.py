@@ -495,7 +495,11 @@ async def test_a_deployment_is_removed_once_it_has_no_traffic(local_azure, works
     await settled(workspace, traffic(26, blue=100))
     assert isinstance(await settled(workspace, remove), Succeeded)
     assert isinstance(await workspace.begin(remove, NOW), Succeeded)
-    gone = [entry for entry in journal(local_azure, "deployment_deleted") if entry["target"].endswith("/green")]
+    gone = [
+        entry
+        for entry in journal(local_azure, "deployment_deleted")
+        if entry["target"].endswith("/flight-delay/deployments/green")
+    ]
     assert len(gone) == 1
 
 

@@ -170,5 +170,5 @@ def test_a_kubernetes_endpoint_is_rolled_out_and_rolled_back_as_a_managed_one():
     assert (staged.endpoint_kind, staged.compute, staged.instance_type) == ("managed_online", "", "Standard_DS3_v2")
     assert (served.endpoint_kind, served.compute, served.instance_type) == ("kubernetes_online", "edge", "four-cores")
     story.expect(traffic={"version-1": 90, "version-2": 10}).push(asked("rollback"))
-    story.expect(traffic={"version-1": 100}, versions={"1": "serving", "2": "rolled_back"})
+    story.expect(traffic={"version-1": 100, "version-2": 0}, versions={"1": "serving", "2": "rolled_back"})
     assert {order.endpoint_kind for order in story.commands("RollBackTraffic")} == {"kubernetes_online"}

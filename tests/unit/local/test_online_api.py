@@ -33,6 +33,7 @@ DEPLOYMENT = {
     "location": "local",
     "sku": {"name": "Default", "capacity": 1},
     "properties": {
+        "endpointComputeType": "Managed",
         "model": f"{DEV.id}/models/m/versions/1",
         "codeConfiguration": {"codeId": f"{DEV.id}/codes/c/versions/1", "scoringScript": "score.py"},
         "environmentVariables": {"COLOR": "blue"},
