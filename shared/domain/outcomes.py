@@ -16,10 +16,14 @@ class Succeeded(Value, frozen=True, kw_only=True):
 
 
 class Started(Value, frozen=True, kw_only=True):
-    """A long operation was accepted. Nobody waits: ``look_again_at`` says when to ask for ``operation`` by GET."""
+    """A long operation was accepted. Nobody waits: ``look_again_at`` says when to ask for ``operation`` by GET.
+
+    ``since``: when it was, which is said where it is recorded.
+    """
 
     operation: str
     look_again_at: datetime
+    since: datetime | None = None
 
 
 class Failed(Value, frozen=True, kw_only=True):

@@ -25,6 +25,11 @@ def tried(row: CommandRow) -> bool:
     return row.attempts > 1 or not isinstance(row.outcome, Skipped | None)
 
 
+def under_way_since(row: CommandRow) -> datetime | None:
+    """Since when its operation is under way, if one is; an earlier release wrote down only when it was ordered."""
+    return (row.outcome.since or row.created_at) if isinstance(row.outcome, Started) else None
+
+
 def again_at(row: CommandRow, outcome: Failed | Unknown, now: datetime, backoff: timedelta) -> datetime:
     """When a command is tried again: after its backoff, when its target takes it again, and when an effect can be found by its mark."""
     wait = backoff

@@ -177,7 +177,8 @@ class Executor:
                 reason = f"gave up: {outcome.operation} is still under way"
                 await self._finish(row, owner, Failed(retryable=False, reason=reason))
             case Started():
-                await self._store.record_started(row.subject, row.command.id, owner, outcome)
+                since = attempts.under_way_since(row) or self._clock.now()
+                await self._store.record_started(row.subject, row.command.id, owner, replace(outcome, since=since))
                 await self._send_again(row, outcome.look_again_at)
             case Skipped(reason="lease" | "late" | reservations.CONTENDED):
                 await self._again(row, owner, outcome, outcome.until or self._clock.now())
@@ -234,8 +235,9 @@ def _given_up(row: CommandRow, now: datetime) -> bool:
         return now >= row.command.until
     if isinstance(row.command, ScoreBatch) and now >= row.command.until:
         return True
-    if isinstance(row.outcome, Started):
-        return now >= row.created_at + AGE_MAX
+    since = attempts.under_way_since(row)
+    if since:
+        return now >= since + AGE_MAX
     return row.attempts >= TRIES_MAX and now >= row.created_at + TRY_FOR
 
 

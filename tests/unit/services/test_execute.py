@@ -213,6 +213,20 @@ async def test_an_operation_that_never_ends_is_given_up_after_a_day(world):
     assert (await world.row(retrain())).state == "finished"
 
 
+async def test_a_day_of_an_operation_begins_with_it_and_not_with_an_order_that_waited(world):
+    await world.order(retrain())
+    world.clock.at += AGE_MAX
+    world.workspace.answers("Retrain", started(world), started(world, 30))
+    await world.run(retrain())
+    world.clock.pass_seconds(15)
+    await world.run(retrain())
+    assert (await world.row(retrain())).state == "started"
+    world.clock.at += AGE_MAX
+    world.workspace.answers("Retrain", started(world))
+    await world.run(retrain())
+    assert (await world.row(retrain())).state == "finished"
+
+
 async def test_a_look_that_fails_for_the_moment_keeps_the_operation(world):
     world.workspace.answers("Retrain", started(world), Unknown(reason="timed out"), Succeeded())
     await world.order(retrain())
