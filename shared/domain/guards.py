@@ -267,6 +267,14 @@ def holding(situation: Situation, beginning: Beginning) -> Held:
     return tuple(reason for held in asked for reason in held)
 
 
+def closed_meanwhile(situation: Situation) -> Held:
+    """What keeps a retraining from going on that has begun with a refresh of its data, whatever let it begin.
+
+    A pause is not among it: the order waits that out itself.
+    """
+    return (*_listed(observing(situation)), *_listed(in_maintenance(situation)), *frozen(situation))
+
+
 def as_markdown() -> str:
     """The order as a table, for the documentation."""
     rows = [f"| {place} | {one.name} | {one.holds_back} | {one.when} |" for place, one in enumerate(GUARDS, 1)]

@@ -9,7 +9,7 @@ from datetime import timedelta
 from shared.domain.arrivals import Arrivals
 from shared.domain.decisions import Reason
 from shared.domain.facts import Facts, Ordered
-from shared.domain.outcomes import Skipped
+from shared.domain.outcomes import Skipped, Succeeded
 from shared.domain.platform_signals import DataArrived
 from shared.domain.policy_retraining import Retraining
 from shared.domain.policy_triggers import Requirements
@@ -80,6 +80,12 @@ def using(situation: Situation, facts: Facts) -> Ordered:
     return Ordered(at=situation.now, arrivals=replace(facts.arrivals, files=()), labelled_rows=facts.labelled_rows)
 
 
+def using_too(situation: Situation, order: Ordered) -> Ordered:
+    """What an order uses up that goes on at this moment, with what arrived since it was given."""
+    arrivals = given_back(situation.facts, order).arrivals
+    return replace(order, arrivals=replace(arrivals, files=()))
+
+
 def given_back(facts: Facts, order: Ordered) -> Facts:
     """The facts once an order was refused: it was no retraining, and what it used up is as new as it was.
 
@@ -101,7 +107,8 @@ def asks_for_rows(situation: Situation) -> bool:
     if isinstance(situation.heard, DataArrived) and not isinstance(situation.signal, HoldElapsed):
         return _may_begin(situation, situation.heard)
     if isinstance(situation.heard, CommandFinished) and not isinstance(situation.signal, HoldElapsed):
-        return False  # a refusal is only recorded; it is ordered anew when it has waited
+        # A refusal is only recorded; it is ordered anew when it has waited. What a refresh brought goes into the training.
+        return situation.heard.command_kind == "RefreshData" and isinstance(situation.heard.outcome, Succeeded)
     return _wants_training(situation.heard)
 
 
@@ -114,7 +121,8 @@ def _may_begin(situation: Situation, signal: DataArrived) -> bool:
 
 def _wants_training(signal: Signal) -> bool:
     if isinstance(signal, CommandFinished):
-        return isinstance(signal.outcome, Skipped) and bool(signal.outcome.refusals)
+        refused = isinstance(signal.outcome, Skipped) and bool(signal.outcome.refusals)
+        return refused or signal.command_kind == "RefreshData"
     if isinstance(signal, OperatorAsked):
         return signal.action == "retrain"
     return isinstance(signal, WindowClosed | PerformanceMeasured | MonitorBreached | ScheduleElapsed | DataArrived)

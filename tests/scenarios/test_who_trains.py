@@ -4,7 +4,19 @@ import pytest
 
 from shared.domain.outcomes import Failed, Refusal, Skipped, Succeeded
 from tests.scenarios.timeline import Timeline
-from tests.unit.domain.builders import after, asked, policy_with, registered, serving, window
+from tests.unit.domain.builders import (
+    DATA_RULE,
+    after,
+    arrived,
+    asked,
+    budgeted,
+    crossed,
+    drift_rule,
+    policy_with,
+    registered,
+    serving,
+    window,
+)
 
 WORKFLOW = {"repository": "contoso/flights", "workflow": "retrain.yml"}
 BY_GITHUB = policy_with(retrain={"with": {"azure_ml": None, "github_workflow": WORKFLOW}})
@@ -143,3 +155,36 @@ def test_a_pipeline_trains_after_a_refresh_as_well_and_a_person_sees_both():
     assert "workflow retrain.yml" in question.facts["would order DispatchTraining"]
     story = refreshing(policy_with(retrain=with_both))
     story.finish(story.commands("RefreshData")[0]).expect_ordered("DispatchTraining")
+
+
+def test_what_the_refresh_itself_brought_is_no_reason_for_another_training():
+    story = refreshing(policy_with(retrain={"refresh": REFRESH}, monitoring=[drift_rule(), DATA_RULE]))
+    story.push(arrived("03.csv")).expect_reason("remedy_under_way")
+    story.finish(story.commands("RefreshData")[0]).expect_ordered("Retrain")
+    story.finish(story.commands("Retrain")[-1], Failed(retryable=False, reason="no quota")).at("2d")
+    assert len(story.commands("RefreshData")) == len(story.commands("Retrain")) == 1
+
+
+def test_what_a_refresh_brought_is_new_again_when_a_limit_refuses_the_training():
+    story = refreshing(policy_with(retrain={"refresh": REFRESH}, monitoring=[drift_rule(), DATA_RULE]))
+    story.push(arrived("03.csv")).finish(story.commands("RefreshData")[0])
+    refusal = Refusal(code="fleet_limit", text="no room", observed=10, limit="10/1d", until=after("5h"))
+    refused = Skipped(reason="limit: no room", until=after("5h"), refusals=(refusal,))
+    story.finish(story.commands("Retrain")[-1], refused).expect(incidents=["open"])
+    assert story.facts.arrivals.count == 1
+
+
+def test_a_budget_that_was_used_up_during_the_refresh_keeps_the_training_waiting():
+    story = refreshing(budgeted({"retrain": {"refresh": REFRESH}})).push(crossed(1.0))
+    story.finish(story.commands("RefreshData")[0]).expect_reason("budget_freeze").expect(incidents=["open"])
+    assert (story.commands("Retrain"), story.facts.retrained_at) == ([], ())
+    story.at("30d").expect(incidents=["remedying"])  # the month is over: the newest data first, again
+    assert [len(story.commands(kind)) for kind in ("RefreshData", "Retrain")] == [2, 1]
+
+
+def test_who_only_observes_from_now_on_trains_no_more_after_a_refresh():
+    story = refreshing()
+    story.policy = policy_with(mode="observe", retrain={"refresh": REFRESH})
+    story.finish(story.commands("RefreshData")[0]).expect_reason("mode_observe").at("3h")
+    assert story.commands("Retrain") == []
+    assert len(story.commands("RefreshData")) == 1

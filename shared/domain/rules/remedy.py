@@ -111,16 +111,22 @@ def on_refreshed(situation: Situation, signal: CommandFinished) -> Ruling:
     """The newest data are there: train. Or they are not, and training on old ones would help nobody."""
     incident = next((known for known in situation.facts.incidents if known.remedy == signal.command_id), None)
     retraining = situation.workload.retrain
-    if incident is None or incident.state != "remedying" or retraining is None:
+    if incident is None or incident.state not in ("remedying", "open") or retraining is None:
         return ignore(situation, RULE, because("stale", "no incident waits for these data"))
+    if incident.state == "open":  # a guard held the training back, and the data grow old meanwhile
+        over = because("refresh_waited", "the data were refreshed, and what held the training back may be over")
+        return _again(situation, incident, over)
     if not isinstance(signal.outcome, Succeeded):
         reason = because("refresh_failed", signal.outcome.reason)
         return _close(situation, situation.facts, incident, "failed", reason)
+    held_by = guards.closed_meanwhile(situation)
+    if held_by:
+        return _wait_anew(situation, incident, held_by)
     command = training.order(situation, retraining, incident)
     reason = because("refreshed", f"the newest data are there: the training for incident {incident.id} is ordered")
-    return Ruling(
-        "act", RULE, (reason,), situation.facts.with_incident(replace(incident, remedy=command.id)), (command,)
-    )
+    ordered = incident.ordered and requirements.using_too(situation, incident.ordered)
+    facts = situation.facts.with_incident(replace(incident, remedy=command.id, ordered=ordered))
+    return Ruling("act", RULE, (reason,), requirements.used(situation, facts), (command,))
 
 
 def on_retrained(situation: Situation, signal: CommandFinished) -> Ruling:
@@ -153,20 +159,30 @@ def _refused(situation: Situation, incident: Incident, outcome: Skipped) -> Ruli
 
     What was refused was no retraining: no cooldown and no limit counts it, and new data stay new.
     """
-    retraining, facts = situation.workload.retrain, situation.facts
-    if situation.original is not None or retraining is None:  # it has waited, or it is wanted no more
-        if incident.kind == "scheduled_retrain" and any(at >= incident.opened_at for at in facts.retrained_at):
-            return repeats.overtake(situation, RULE, incident, "a retraining has begun since it was due")
-        over = because("limit_waited", f"it has waited for a limit: {outcome.reason}")
-        return open_and_retrain(situation, facts, incident.kind, (over,), RULE)
+    if situation.original is not None or situation.workload.retrain is None:  # it has waited, or it is wanted no more
+        return _again(situation, incident, because("limit_waited", f"it has waited for a limit: {outcome.reason}"))
     why = tuple(_no_room(situation, refusal) for refusal in outcome.refusals)
+    return _wait_anew(situation, incident, why)
+
+
+def _again(situation: Situation, incident: Incident, over: Reason) -> Ruling:
+    """A retraining that did not begin is wanted still, unless another has begun in its place."""
+    facts = situation.facts
+    if incident.kind == "scheduled_retrain" and any(at >= incident.opened_at for at in facts.retrained_at):
+        return repeats.overtake(situation, RULE, incident, "a retraining has begun since it was due")
+    return open_and_retrain(situation, facts, incident.kind, (over,), RULE)
+
+
+def _wait_anew(situation: Situation, incident: Incident, why: tuple[Reason, ...]) -> Ruling:
+    """No training has begun: what its order counted and used up is given back, and it is wanted again when nothing holds it."""
+    facts = situation.facts
     facts = requirements.given_back(facts, incident.ordered) if incident.ordered else facts
     facts = facts.with_incident(replace(incident, state="open", ordered=None))
     title = f"{situation.workload.name}: the retraining because of {incident.kind.replace('_', ' ')} waits"
     told = situation.tell(situation.workload.owner, title, {reason.code: reason.text for reason in why})
     hold, facts = situation.wait(f"incident {incident.id}", guards.until(why, situation.now), facts)
     deadline = situation.wake("verify_deadline", incident.id, situation.now)
-    planned = _plan(situation, retraining, incident)
+    planned = _plan(situation, situation.workload.retrain, incident) if situation.workload.retrain else ()
     return Ruling("hold", RULE, why, facts, (told,), planned, (hold,), (deadline.id,))
 
 
