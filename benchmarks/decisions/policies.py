@@ -34,9 +34,7 @@ class Shape:
 
 @cache
 def _example() -> Raw:
-    """The example, without what would order one more command for a registration: figures stay comparable with earlier ones."""
     read: Raw = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8")) | {"budgets": []}
-    read["workloads"][0]["deployment"]["share_environment"] = False
     return read
 
 

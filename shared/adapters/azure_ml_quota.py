@@ -11,6 +11,7 @@ from shared.adapters import azure_ml_failures as failures
 from shared.adapters.arm_names import workspace_name
 from shared.adapters.arm_session import ArmCalls, Json
 from shared.adapters.azure_ml_client import AzureMlClients
+from shared.adapters.azure_ml_inventory import IncompleteListError
 from shared.domain.capacity import Quota
 from shared.domain.outcomes import Failed
 
@@ -79,5 +80,7 @@ def _usage(arm: ArmCalls, path: str, family: str) -> Json | None:
         following = page.get("nextLink")
         if not following:
             return None
+        if not arm.is_own(str(following)):
+            raise IncompleteListError(f"the list {path} goes on at another host")
         page = arm.get(str(following), api_version=None)
     return None

@@ -219,6 +219,7 @@ class HeldSignal(Part, frozen=True, kw_only=True):
 
     dedup_key: str
     about: str
+    quota_told: bool = False  # those who can ask for more know that it waits for quota
 
 
 class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):

@@ -85,13 +85,15 @@ class Setting:
     def wake(self, purpose: Any, about: str, due: datetime, retries: str = "") -> Hold:
         """A hold that ends with ``HoldElapsed(purpose, about)``. The same purpose and subject matter give the same id."""
         hold_id = ids.derive("hold", self.subject, purpose, about)
+        waited = isinstance(self.signal, HoldElapsed) and self.signal.purpose == purpose
         signal = HoldElapsed(
             source="outerloop/holds",
             dedup_key=ids.derive("signal", hold_id, due.isoformat(), self.decision_id),
             occurred_at=due,
             subject=self.subject,
-            # Waiting longer is no further action of ours, and what a person woke stays as near to that person.
-            depth=self.signal.depth + (self.original is None),
+            # Waiting longer (a look that leads to the next one is no more) is no further action of ours, and what a person
+            # woke stays as near to that person.
+            depth=self.signal.depth + (self.original is None and not waited),
             workload=workload_of(self.subject),
             hold_id=hold_id,
             purpose=purpose,

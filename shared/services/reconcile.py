@@ -89,9 +89,9 @@ class Reconciler:
             return 0  # a write of ours may be on its way: the next round sees what came of it
         found = differences(facts, seen)
         as_known = not found and not changed_by_hand(facts)
-        digest = (
-            "" if as_known else derive("seen", encode(seen).decode(), settled.isoformat(), *(d.text for d in found))
-        )
+        # Where nothing differs, it is the incidents which are still open that have to hear of it: each of them, once.
+        news = [one.text for one in found] or [known.id for known in changed_by_hand(facts)]
+        digest = "" if as_known else derive("seen", encode(seen).decode(), settled.isoformat(), *news)
         name = f"{SEEN}{workload.name}"
         stored = await self._store.document(name)
         known = msgspec.json.decode(stored.value, type=Remembered) if stored.value else Remembered()

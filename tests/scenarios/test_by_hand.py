@@ -221,3 +221,13 @@ def test_who_serves_or_stands_by_in_state_failed_is_told_once_with_where_to_look
 def test_a_change_that_no_look_finds_undone_is_closed_after_a_week():
     story = look(promoted(), "2h", {"blue": 100}, SERVED)
     story.at("169h").expect(incidents=["open"]).at("170h").expect(incidents=["expired"])
+
+
+def test_a_rollout_stands_still_for_longer_than_the_week_after_which_other_incidents_are_closed():
+    story = look(story_of_version_2(), "10m", {"version-1": 50, "version-2": 50})
+    count = len(titles(story))
+    story.at("170h").expect(percent=10, incidents=["open"])
+    assert len(story.commands("SetTraffic")) == 1
+    assert len(titles(story)) == count + 1  # nobody has put it back for a week: they are told again
+    look(story, "171h", STEP).expect(incidents=["recovered"])
+    story.at("171h31m").expect(percent=50)

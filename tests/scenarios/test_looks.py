@@ -127,3 +127,13 @@ def test_looks_are_as_often_as_the_bake_is_long(bake, look_every, expected):
 def test_a_bake_is_never_looked_at_more_than_a_hundred_times():
     rollout = policy_with(promotion={"rollout": {"bake": "10d", "look_every": "1s"}}).workloads[0].promotion.rollout
     assert rollout.bake / rollout.look_interval == 100
+
+
+def test_looking_often_is_no_storm_and_what_waited_for_the_rollout_begins_when_it_is_given_up():
+    story = story_of_version_2(policy_with(promotion={"rollout": {"bake": "100m", "look_every": "1m"}}))
+    story.push(registered("3")).at("90m").expect(percent=10).expect(
+        versions={"1": "serving", "2": "rolling_out", "3": "registered"}
+    )
+    assert max(decision.depth for decision in story.ledger) < 20
+    story.azure.serves("2", BROKEN)
+    story.at("95m").expect(versions={"1": "serving", "2": "rolled_back", "3": "awaiting_approval"})

@@ -6,7 +6,8 @@ from shared.domain.capacity import Quota
 from shared.domain.policy import Policy
 from tests.scenarios.expected import Held, Nothing, Notified, Ordered, between
 from tests.scenarios.timeline import Timeline
-from tests.unit.domain.builders import asked, raw_policy, registered, serving
+from tests.unit.domain.builders import NOW, after, asked, raw_policy, registered, serving
+from tests.unit.domain.platform_builders import judged
 
 TEAM = {"group": "00000000-0000-0000-0000-000000000002", "channels": ["teams:infrastructure"]}
 
@@ -16,11 +17,14 @@ def cores(used):
     return Quota(location="westeurope", family="standardDSv2Family", cores=4, used=used, limit=100)
 
 
-def story_without_room():
+def story_without_room(used=96, *, held=False):
     raw = raw_policy({"promotion": {"rollout": {"quota_to": "infrastructure"}}}, personas={"infrastructure": TEAM})
     story = Timeline(Policy.model_validate(raw), serving("1"))
-    story.azure.traffic, story.azure.quota = {"version-1": 100}, cores(used=96)
-    return story.push(registered("2")).approve("2")
+    story.azure.traffic, story.azure.quota = {"version-1": 100}, cores(used=used)
+    story.push(registered("2"))
+    if held:
+        story.push(judged(occurred_at=NOW))
+    return story.approve("2")
 
 
 @pytest.mark.rule("quota")
@@ -64,3 +68,11 @@ def test_a_rollback_never_asks_for_quota():
     story = Timeline(facts=serving("1")).push(registered("2")).approve("2")
     story.azure.quota = cores(used=100)
     story.push(asked("rollback")).expect(traffic={"version-1": 100, "version-2": 0})
+
+
+def test_who_can_ask_for_more_is_told_also_when_something_else_held_the_version_first():
+    story = story_without_room(used=0, held=True).expect_reason("noncompliant")
+    story.azure.quota = cores(used=96)
+    story.at("1m").push(judged(compliant=True, occurred_at=after("1m"))).at("10h")
+    story.expect(between("0s", "10h"), Held("quota"))
+    assert len([one for one in story.commands("Notify") if one.persona == "infrastructure"]) == 1

@@ -5,7 +5,8 @@ import pytest
 from shared.domain.outcomes import Failed
 from tests.scenarios.expected import Notified, Ordered, between
 from tests.scenarios.timeline import Timeline
-from tests.unit.domain.builders import asked, policy_with, registered, serving
+from tests.unit.domain.builders import BROKEN, after, asked, policy_with, registered, serving
+from tests.unit.domain.platform_builders import looked
 
 
 def story_of_version_2(newer_candidate, **workload):
@@ -71,4 +72,23 @@ def test_an_older_version_that_is_heard_of_late_supersedes_nothing():
     story = story_of_version_2("supersedes")
     older = story.facts.versions["1"].registered_at
     story.push(registered("0", occurred_at=older)).at("20m").expect(percent=10)
+    assert story.commands("RollBackTraffic") == []
+
+
+def test_a_rollout_that_waits_for_a_person_gives_way_to_nobody():
+    rollout = {"newer_candidate": "supersedes", "on_failure": "freeze"}
+    story = Timeline(policy_with(promotion={"rollout": rollout}), serving("1"))
+    story.azure.traffic = {"version-1": 100}
+    story.azure.serves("2", BROKEN)
+    story.push(registered("2")).approve("2").at("5m").expect_reason("frozen")
+    story.push(registered("3")).expect(percent=10, versions={"1": "serving", "2": "rolling_out", "3": "registered"})
+    assert story.commands("RollBackTraffic") == []
+    story.push(asked("rollback")).at("1h").expect(champion="1")
+    assert story.facts.versions["3"].state == "awaiting_approval"
+
+
+def test_no_newer_version_writes_over_traffic_that_somebody_else_set():
+    story = story_of_version_2("supersedes").at("15m")
+    story.push(looked(after("15m"), {"version-1": 50, "version-2": 50}))
+    story.push(registered("3")).expect(percent=10, versions={"1": "serving", "2": "rolling_out", "3": "registered"})
     assert story.commands("RollBackTraffic") == []

@@ -139,7 +139,7 @@ def test_decide_says_what_would_be_ordered_and_why(event):
     assert result.exit_code == 0
     assert (answer["kind"], answer["decision"], answer["rule"]) == ("ModelRegistered", "act", "promotion")
     assert [reason["code"] for reason in answer["reasons"]] == ["registered"]
-    assert [command["kind"] for command in answer["commands"]] == ["ShareModel", "RecordReference", "ShareEnvironment"]
+    assert [command["kind"] for command in answer["commands"]] == ["ShareModel", "RecordReference"]
     assert all(command["id"] for command in answer["commands"])
 
 
@@ -160,7 +160,7 @@ def test_decide_shows_what_is_planned_while_the_policy_only_observes(event, tmp_
     observing.write_text(POLICY.read_text(encoding="utf-8").replace("mode: act", "mode: observe"), encoding="utf-8")
     (answer,) = lines(outerloop("decide", "--json", "--policy", observing, event("1")))
     assert (answer["decision"], answer["commands"]) == ("hold", [])
-    assert [command["kind"] for command in answer["planned"]] == ["ShareModel", "RecordReference", "ShareEnvironment"]
+    assert [command["kind"] for command in answer["planned"]] == ["ShareModel", "RecordReference"]
     assert [reason["code"] for reason in answer["reasons"]] == ["mode_observe"]
 
 

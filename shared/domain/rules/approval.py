@@ -111,6 +111,8 @@ def _count_yes(situation: Situation, signal: ApprovalAnswered, version: Version,
         about, due = f"version {version.version}", guards.until(closed, situation.now)
         hold, held = situation.wait(about, due, situation.facts)
         told = quota.tell(situation, closed)
+        if told or quota.was_told(situation):
+            held = held.with_held(hold.id, replace(held.held[hold.id], quota_told=True))
         return Ruling("hold", RULE, (reason, *closed), held, told, planned=(command,), holds=(hold,))
     approved = replace(version.after("approved", situation.now), awaiting=(command.id,), deployment=command.deployment)
     expiry = situation.wake("approval_expiry", asked.id, asked.expires_at)

@@ -13,9 +13,10 @@ from shared.domain.endpoint_seen import EndpointSeen, shown_traffic
 from shared.domain.facts import Facts, Incident
 from shared.domain.policy_environments import Environment
 from shared.domain.rules.target_incidents import Seen, Sighting, sight
-from shared.domain.situation import Situation, because
+from shared.domain.situation import Ruling, Situation, because
 from shared.domain.values import replace
 
+RULE = "by_hand"
 CHANGED, DELETED, FAILED = "changed", "deleted", "failed"
 EXPIRES_AFTER = parse_duration("7d")  # should no look ever find production as it was
 
@@ -53,6 +54,23 @@ def adopted(facts: Facts, target: str, seen: EndpointSeen) -> Facts:
 def traffic_alert(seen: EndpointSeen) -> str:
     """The name under which this very traffic is an incident."""
     return f"{TRAFFIC}{shown_traffic(seen.traffic)}"
+
+
+def kept_open(situation: Situation, incident: Incident) -> Ruling | None:
+    """Traffic that somebody else set keeps its incident open as long as a rollout stands still for it: its people are told again."""
+    rollout = situation.facts.rollout
+    if rollout is None or incident != traffic_by_hand(situation.facts):
+        return None
+    name = situation.workload.name
+    text = f"{incident.detail}, since {incident.opened_at:%Y-%m-%d %H:%M} UTC: the rollout of version {rollout.version} stands still"
+    shown = {
+        "what": text,
+        "do this now": f"put the traffic back, or give the rollout up: outerloop ask rollback {name}",
+    }
+    told = situation.tell(situation.workload.owner, f"{name}: production traffic is still not as we left it", shown)
+    again = situation.wake("incident_expiry", incident.id, situation.now + EXPIRES_AFTER)
+    reason = because("frozen_by_hand", text, until=again.due)
+    return Ruling("escalate", RULE, (reason,), situation.facts, commands=(told,), holds=(again,))
 
 
 def frozen_by_hand(situation: Situation) -> Reason | None:

@@ -17,6 +17,7 @@ from shared.domain.policy_infrastructure import InfrastructureAlert
 from shared.domain.routing import concerned
 from shared.domain.rules import ending
 from shared.domain.rules.attribution import blame, what_changed_last
+from shared.domain.rules.hand_incidents import kept_open
 from shared.domain.rules.target_incidents import Sighting, end, newest, sight
 from shared.domain.signals import HoldElapsed
 from shared.domain.situation import Ruling, Situation, because, ignore
@@ -234,6 +235,8 @@ def on_expiry(situation: Situation, signal: HoldElapsed) -> Ruling:
     incident = next((known for known in situation.facts.incidents if known.id == signal.about), None)
     if incident is None or incident.state == "closed":
         return ignore(situation, RULE, because("stale", "this incident is closed"))
+    if kept := kept_open(situation, incident):
+        return kept
     reason = because(
         "expired", f"incident {incident.id}: this kind of alert is never resolved, and is closed by its age"
     )

@@ -6,6 +6,7 @@ Owns that hold's reason and its message. What cannot be read holds nothing: Azur
 from shared.domain.capacity import instances_counted, missing
 from shared.domain.commands import Notify
 from shared.domain.decisions import Reason
+from shared.domain.signals import HoldElapsed
 from shared.domain.situation import Situation, because
 
 
@@ -29,10 +30,16 @@ def short_of(situation: Situation) -> tuple[Reason, ...]:
     return (because("quota", text, observed=quota.free, limit=needed, release=release),)
 
 
+def was_told(situation: Situation) -> bool:
+    """Whether this yes has waited for quota before, and those who can ask for more know. Something else may have held it first."""
+    before = situation.facts.held.get(situation.signal.hold_id) if isinstance(situation.signal, HoldElapsed) else None
+    return before is not None and before.quota_told
+
+
 def tell(situation: Situation, reasons: tuple[Reason, ...]) -> tuple[Notify, ...]:
-    """The message to those who can ask for more, when the wait begins; nothing while it goes on."""
+    """The message to those who can ask for more, when the wait for quota begins; nothing while it goes on."""
     short = [reason for reason in reasons if reason.code == "quota"]
-    if not short or situation.original is not None:
+    if not short or was_told(situation):
         return ()
     workload = situation.workload
     title = f"{workload.name}: a new version waits for quota"

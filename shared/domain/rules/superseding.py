@@ -5,6 +5,7 @@ it is there does the newer one begin.
 """
 
 from shared.domain.decisions import Hold, Reason
+from shared.domain.differences import traffic_by_hand
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts, Rollout, Version
 from shared.domain.rules import remedy, rollback
@@ -15,9 +16,14 @@ from shared.domain.values import replace
 
 
 def in_the_way(situation: Situation, newer: Version, held_by: tuple[Reason, ...]) -> Rollout | None:
-    """The rollout of an older version that alone is in the way of this one, when the policy lets it give way."""
+    """The rollout of an older version that alone is in the way of this one, when the policy lets it give way.
+
+    One that waits for a person gives way to nobody: no write of ours without an answer, and none over somebody else's traffic.
+    """
     rollout = situation.facts.rollout
     if situation.workload.promotion.rollout.newer_candidate != "supersedes" or not rollout or not rollout.champion:
+        return None
+    if rollout.frozen or traffic_by_hand(situation.facts):
         return None
     older = situation.facts.versions[rollout.version]
     alone = {reason.code for reason in held_by} == {"promotion_under_way"}

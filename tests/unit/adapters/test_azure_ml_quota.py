@@ -65,3 +65,11 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for(azure, workspace)
     azure.on("GET", "/workspaces/prod", Answer(body={"location": "westeurope"}, delay_seconds=0.5))
     found = await AzureMlQuotas(workspace.clients, 0.05).quota(WORKSPACE, "Standard_DS3_v2")
     assert "did not answer" in found.reason
+
+
+async def test_a_list_that_goes_on_at_another_host_is_not_followed(quotas, azure):
+    """The token of the calls is for Azure, and for nobody else."""
+    azure.on("GET", f"{PLACE}/usages", Answer(body={"value": [], "nextLink": "https://elsewhere.example/usages"}))
+    found = await quotas.quota(WORKSPACE, "Standard_DS3_v2")
+    assert isinstance(found, Failed)
+    assert "another host" in found.reason

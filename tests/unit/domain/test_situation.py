@@ -124,7 +124,11 @@ def test_the_expiry_of_a_question_that_was_replaced_is_released():
 
 
 def test_what_our_own_holds_bring_about_is_one_deeper():
-    assert situation(elapsed("bake", "2/0/0", depth=7)).wake("bake", "2/0/1", NOW).signal.depth == 8
+    assert situation(elapsed("bake", "2/0/0", depth=7)).wake("standby_expiry", "1", NOW).signal.depth == 8
+
+
+def test_a_look_that_leads_to_the_next_one_is_no_deeper():
+    assert situation(elapsed("bake", "2/0/0", depth=7)).wake("bake", "2/0/1", NOW).signal.depth == 7
 
 
 def test_a_decision_records_its_cause_its_rule_and_its_policy():

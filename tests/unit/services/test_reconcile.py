@@ -8,6 +8,7 @@ from shared.domain.facts import Facts
 from shared.ports import StoreUnavailableError
 from shared.services.reconcile import Reconciler
 from shared.services.rounds import LEASE, TRY_AGAIN, Rounds
+from tests.unit.domain.platform_builders import ENDPOINT, resource_changed
 from tests.unit.services.fake_inventory import FakeInventory
 from tests.unit.services.fakes import NOON, decided
 from tests.unit.services.signals import serving
@@ -234,3 +235,22 @@ async def test_one_endpoint_that_may_not_be_read_does_not_keep_the_others_from_b
     fleet.inventory.fails("w000", retryable=False)
     await fleet.reconciler.run()
     assert fleet.inventory.asked == ["w000", "w001"]
+
+
+# What an event says between two looks
+
+
+async def hear_of_the_endpoint(world, minutes):
+    """An event says that somebody has written the endpoint."""
+    at = world.clock.now() + timedelta(minutes=minutes)
+    world.clock.at = at
+    await world.ingest.tell(resource_changed(ENDPOINT, occurred_at=at, dedup_key=f"event {at}"))
+
+
+async def test_each_change_that_turns_out_to_be_none_is_closed_although_the_looks_find_the_same(watch):
+    watch.inventory.shows(WELL)
+    for _ in range(2):
+        await hear_of_the_endpoint(watch.world, 1)
+        assert [known.state for known in (await watch.world.facts()).incidents][-1] == "open"
+        assert await watch.later() == 1
+        assert {known.state for known in (await watch.world.facts()).incidents} == {"closed"}

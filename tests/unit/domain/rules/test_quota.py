@@ -3,7 +3,8 @@ import dataclasses
 from shared.domain.capacity import Quota
 from shared.domain.policy import Policy
 from shared.domain.rules.quota import short_of, tell
-from tests.unit.domain.builders import answered, awaiting, raw_policy, situation, version
+from shared.domain.values import replace
+from tests.unit.domain.builders import NOW, answered, awaiting, raw_policy, situation, version
 
 FULL = Quota(location="westeurope", family="standardDSv2Family", cores=4, used=96, limit=100)
 
@@ -36,8 +37,15 @@ def test_those_who_can_ask_for_more_are_told_once():
     assert "108 cores" in told.facts["what to do"]
     (told,) = tell(here(), short_of(here()))
     assert told.persona == "ml_engineers", "the owner"
-    again = dataclasses.replace(here(), original=here().signal)
-    assert tell(again, short_of(again)) == ()
+
+
+def test_what_has_waited_for_quota_before_is_not_told_again():
+    waiting = here()
+    hold, facts = waiting.wait("version 2", NOW, waiting.facts)
+    told = facts.with_held(hold.id, replace(facts.held[hold.id], quota_told=True))
+    for known, messages in ((facts, 1), (told, 0)):
+        again = dataclasses.replace(waiting, signal=hold.signal, original=waiting.signal, facts=known)
+        assert len(tell(again, short_of(again))) == messages
 
 
 def test_other_reasons_to_wait_are_told_by_others():
