@@ -121,9 +121,8 @@ def _behind(policy: Policy, after: str) -> Iterator[Workload]:
 
 def _is_looked_at(workload: Workload, facts: Facts) -> bool:
     place = workload.environments.production
-    is_online = bool(place.endpoint) and place.kind.endswith(
-        "_online"
-    )  # an endpoint of another kind is no online endpoint that is gone
+    # An endpoint of another kind is no online endpoint that is gone.
+    is_online = bool(place.endpoint) and place.kind.endswith("_online")
     return is_online and bool(relied_on(facts) or changed_by_hand(facts))
 
 

@@ -28,9 +28,9 @@ MUTATIONS = [
     Mutation(
         "rollback command dropped",
         "shared/services/execute.py",
-        "        if isinstance(row.outcome, Started) and isinstance(command, WorkspaceCommand):",
+        "        if isinstance(row.outcome, Started) and isinstance(command, LongCommand):",
         "        if isinstance(command, RollBackTraffic):\n            return Succeeded()\n"
-        "        if isinstance(row.outcome, Started) and isinstance(command, WorkspaceCommand):",
+        "        if isinstance(row.outcome, Started) and isinstance(command, LongCommand):",
         "waited 30 s in vain for: traffic {'version-2': 100}",
     ),
     Mutation(
