@@ -1,6 +1,6 @@
-"""The composition root: the one place where settings become adapters, and adapters meet services.
+"""The composition root: the one place where adapters meet services.
 
-Owns the wiring and the life of the process's one application. Importing it opens nothing and reads no environment;
+Owns the wiring and the life of the process's one application; what acts and sends is connected in ``connections``. Importing it opens nothing and reads no environment;
 ``application()`` builds on first use, inside the running event loop.
 """
 
@@ -9,36 +9,22 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from shared.adapters.azure_alerts import AzureAlerts
-from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_data import AzureMlDatasets
 from shared.adapters.azure_ml_inventory import AzureMlInventory
-from shared.adapters.azure_ml_marked import AzureMlMarkedModels
 from shared.adapters.azure_ml_models import AzureMlModels
 from shared.adapters.azure_ml_quota import AzureMlQuotas
-from shared.adapters.azure_pipelines import AzurePipelines
-from shared.adapters.ci_dispatcher import CiDispatcher
-from shared.adapters.endpoint_probe import EndpointProber
-from shared.adapters.event_grid_topic import EventGridTopic
-from shared.adapters.event_hub_out import EventHubOut, HubAddress
-from shared.adapters.github_actions import GithubActions
-from shared.adapters.messenger import ChannelMessenger
 from shared.adapters.policy_folder import PolicyFolder
-from shared.adapters.smtp_mail import SmtpMail, SmtpServer
 from shared.adapters.sqlite_queue import SqliteQueue
 from shared.adapters.sqlite_store import SqliteStore
-from shared.adapters.synapse_pipelines import SynapsePipelines
 from shared.adapters.system_clock import SystemClock
-from shared.adapters.teams import TeamsWebhooks
+from shared.connections import azure_machine_learning, hands, targets
 from shared.ports import Clock, CommandQueue, PolicySource, Store
-from shared.ports_publishing import Publisher
 from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
 from shared.services.decide import Decider
-from shared.services.effects import Hands
 from shared.services.execute import Executor, Loop
 from shared.services.hearing import Hearing
 from shared.services.idleness import IdleWatch
@@ -56,14 +42,6 @@ from shared.services.sweep import Sweeper
 from shared.settings import Settings, SettingsError, is_azure_storage, read_settings
 from shared.signing import ApprovalLinks
 
-if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
-
-READ_SECONDS_MAX = 20.0  # of a piece of a file: no step of reading one outlasts a claim
-POST_TIMEOUT_SECONDS = 20.0  # or that of any call, when that is shorter
-PROBE_CALLS = 4.0  # a probe may take so many calls' time-outs: less than a claim lasts
-CALL_MAX_CALLS = 2.0  # a call's time-out bounds each of its requests: what they take together stays below this
-DISPATCH_CALLS = 3.0  # pages of runs, the order, and the order again without what an older server does not know
 DATA_TIMEOUT_SECONDS = 20.0  # below the half minute after which Event Grid sends again
 
 
@@ -96,7 +74,7 @@ async def build(settings: Settings) -> Application:
     store, queue = await _state(settings, clock)
     policies = PolicyFolder(settings.policy, settings.overlay)
     aggregator = Aggregator(store, clock, policies)
-    announcer = Announcer(store, clock, _targets(settings))
+    announcer = Announcer(store, clock, targets(settings))
     workspace = azure_machine_learning(settings)
     datasets = AzureMlDatasets(workspace.clients, DATA_TIMEOUT_SECONDS)
     quotas = AzureMlQuotas(workspace.clients, DATA_TIMEOUT_SECONDS)
@@ -104,7 +82,7 @@ async def build(settings: Settings) -> Application:
     ingest = Ingest(store, clock, policies, decider)
     links = ApprovalLinks(settings.signing_key, settings.public_url)
     executor = Executor(
-        store, queue, clock, policies, Loop(decider, aggregator), _hands(settings, clock, links, workspace)
+        store, queue, clock, policies, Loop(decider, aggregator), hands(settings, clock, links, workspace)
     )
     schedules, retention = Schedules(store, clock, policies), Retention(store, clock, aggregator, _kept(settings))
     poison = PoisonKeeper(store, queue, clock, executor)
@@ -181,86 +159,6 @@ async def _state(settings: Settings, clock: Clock) -> tuple[Store, CommandQueue]
     account = AzureTablesStore(Addresses(settings.store, settings.queues))
     await account.open()
     return account, AzureQueue(account.account)
-
-
-def azure_machine_learning(settings: Settings) -> AzureMachineLearning:
-    """Azure Machine Learning under the process's own identity."""
-    return AzureMachineLearning(_credential, _cloud(settings), settings.poll_seconds, settings.call_seconds)
-
-
-def _hands(settings: Settings, clock: Clock, links: ApprovalLinks, workspace: AzureMachineLearning) -> Hands:
-    post_seconds = min(POST_TIMEOUT_SECONDS, settings.call_seconds)
-    server = SmtpServer(
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-        sender=settings.mail_sender,
-        user=settings.smtp_user,
-        password=settings.smtp_password,
-        timeout_seconds=post_seconds,
-    )
-    messenger = ChannelMessenger(
-        TeamsWebhooks(settings.teams_urls, post_seconds) if settings.teams_urls else None,
-        SmtpMail(server, clock) if settings.smtp_host else None,
-        links.for_message,
-    )
-    prober = EndpointProber(workspace.clients, PROBE_CALLS * settings.call_seconds)
-    files = AzureCollectedFiles(settings.collected, _credential, min(READ_SECONDS_MAX, settings.call_seconds))
-    return Hands(
-        workspace,
-        prober,
-        messenger,
-        files,
-        _dispatcher(settings),
-        AzureMlMarkedModels(workspace.clients),
-        timedelta(seconds=CALL_MAX_CALLS * settings.call_seconds),
-    )
-
-
-def _dispatcher(settings: Settings) -> CiDispatcher:
-    """The systems that run pipelines. One order may take several calls, which together end within ``Hands.call_max``."""
-    seconds = min(POST_TIMEOUT_SECONDS, settings.call_seconds / DISPATCH_CALLS)
-    url, token, poll = settings.github_url, settings.github_token, settings.poll_seconds
-    github = GithubActions(url, token, seconds, poll) if token else None
-    synapse = SynapsePipelines(settings.synapse_url, _credential, seconds, poll)
-    return CiDispatcher(github, azure_pipelines(settings, seconds), synapse)
-
-
-def azure_pipelines(settings: Settings, timeout_seconds: float = POST_TIMEOUT_SECONDS) -> AzurePipelines:
-    """Azure Pipelines under the process's own identity."""
-    return AzurePipelines(settings.azure_devops_url, _credential, timeout_seconds, settings.poll_seconds)
-
-
-def _targets(settings: Settings) -> dict[str, Publisher]:
-    """Where the loop's decisions are announced, by the names that the store keeps what is owed under."""
-    source, targets = settings.publish_source, dict[str, Publisher]()
-    if settings.publish_topic:
-        endpoint, key = settings.publish_topic, settings.publish_topic_key
-        targets["topic"] = EventGridTopic(endpoint, key, source, _credential, POST_TIMEOUT_SECONDS)
-    if settings.publish_hub:
-        address = HubAddress(settings.publish_hub, settings.publish_hub_connection, settings.publish_hub_namespace)
-        targets["hub"] = EventHubOut(address, source, _credential, POST_TIMEOUT_SECONDS)
-    return targets
-
-
-def _credential() -> "TokenCredential":
-    from azure.identity import DefaultAzureCredential  # noqa: PLC0415  # slow to import, and not needed to decide
-
-    return DefaultAzureCredential()
-
-
-def _cloud(settings: Settings) -> dict[str, str] | None:
-    """Where Azure is, when it is not the public cloud, in the terms of azure-ai-ml's cloud metadata."""
-    if not settings.arm_url:
-        return None
-    url = settings.arm_url
-    return {
-        "azure_portal": url,
-        "resource_manager": url,
-        "active_directory": url,
-        "aml_resource_id": url,
-        "storage_endpoint": "core.local",
-        "registry_discovery_endpoint": url,
-    }
 
 
 class _Process:

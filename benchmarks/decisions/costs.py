@@ -15,7 +15,8 @@ from benchmarks.decisions.policies import NOW, SHAPES, Shape
 from shared.adapters.sqlite_queue import SqliteQueue
 from shared.adapters.sqlite_store import SqliteStore
 from shared.domain import routing
-from shared.domain.evaluate import evaluate, evaluate_budget
+from shared.domain.evaluate import evaluate
+from shared.domain.evaluate_shared import evaluate_budget
 from shared.domain.facts import Facts, Version
 from shared.domain.policy import Policy
 from shared.domain.signals import Signal

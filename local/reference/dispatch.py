@@ -1,6 +1,6 @@
-"""Which functions judge which signal, read off the ``match`` statements of ``evaluate``.
+"""Which functions judge which signal, read off the ``match`` statements of ``evaluate`` and ``evaluate_shared``.
 
-``evaluate`` stays the one place where that is said, checked for completeness by mypy; nothing is listed a second time.
+They stay the places where that is said, checked for completeness by mypy; nothing is listed a second time.
 """
 
 import ast
@@ -11,7 +11,7 @@ from typing import Any, get_args
 from local.reference.sources import ROOT, Source, used
 from shared.domain import platform_signals, signals, telemetry_signals
 
-EVALUATE = ROOT / "shared" / "domain" / "evaluate.py"
+EVALUATE = tuple(ROOT / "shared" / "domain" / f"{name}.py" for name in ("evaluate", "evaluate_shared"))
 KINDS: tuple[type[Any], ...] = get_args(signals.Signal)
 _WHERE = (signals, platform_signals, telemetry_signals)
 NAMES = frozenset(kind.__name__ for kind in KINDS)
@@ -21,12 +21,11 @@ Judged = tuple[str, str]
 
 def handlers() -> dict[str, tuple[str, ...]]:
     """For each signal the functions of rules that judge it, as ``module.function``; none for what is only recorded."""
-    source = Source(EVALUATE)
-    entries = [node for name, node in source.functions.items() if name.startswith("evaluate")]
     found: dict[str, dict[str, None]] = {kind.__name__: {} for kind in KINDS}
-    for entry in entries:
-        for signal, function in _judging(source, entry.body, NAMES, (entry.name,)):
-            found[signal].setdefault(function)
+    for source in map(Source, EVALUATE):
+        for entry in (node for name, node in source.functions.items() if name.startswith("evaluate")):
+            for signal, function in _judging(source, entry.body, NAMES, (entry.name,)):
+                found[signal].setdefault(function)
     return {signal: tuple(functions) for signal, functions in found.items()}
 
 

@@ -7,9 +7,9 @@ import os
 from datetime import UTC, datetime
 
 from local.story.world import DEVELOPMENT, DIGITS_DEVELOPMENT, StoryError, World
+from shared.connections import azure_machine_learning
 from shared.domain.commands import Retrain
 from shared.domain.outcomes import Started
-from shared.runtime import azure_machine_learning
 from shared.settings import read_settings
 
 

@@ -31,7 +31,7 @@ def preview(workload: Annotated[str, typer.Argument(help="A workload of the poli
 async def _preview(settings: Settings, name: str) -> str:
     from shared.adapters.policy_folder import PolicyFolder  # noqa: PLC0415  # brings the parsers along
     from shared.adapters.system_clock import SystemClock  # noqa: PLC0415
-    from shared.runtime import azure_pipelines  # noqa: PLC0415  # brings every adapter along
+    from shared.connections import azure_pipelines  # noqa: PLC0415  # brings every adapter along
 
     run = _pipeline((await PolicyFolder(settings.policy, settings.overlay).current()).policy, name)
     shown = await azure_pipelines(settings).preview(run, SystemClock().now())

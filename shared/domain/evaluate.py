@@ -1,6 +1,6 @@
-"""One signal, one subject, one decision: which rule judges it. Dispatch, and nothing else.
+"""One signal, one workload, one decision: which rule judges it. Dispatch, and nothing else.
 
-The order of the guards stands in ``guards``; what each concern decides stands in ``rules``.
+Subjects that are no workload have ``evaluate_shared``. The order of the guards stands in ``guards``; what each concern decides stands in ``rules``.
 """
 
 from typing import assert_never
@@ -54,7 +54,6 @@ from shared.domain.rules import (
     security,
     silencing,
     standby,
-    upstream,
     work_item,
 )
 from shared.domain.signals import (
@@ -72,7 +71,7 @@ from shared.domain.signals import (
     TelemetryReceived,
 )
 from shared.domain.silences import SilenceAdded, SilenceExpired
-from shared.domain.situation import Ruling, Setting, Situation, because, evaluation
+from shared.domain.situation import Ruling, Situation, because, evaluation
 from shared.domain.telemetry_signals import (
     EndpointFellIdle,
     EndpointUsed,
@@ -88,38 +87,6 @@ from shared.domain.telemetry_signals import (
 def evaluate(situation: Situation) -> Evaluation:
     """The decision about a situation, with the facts, commands and holds that follow from it. Pure; raises nothing known."""
     return evaluation(situation, quiet.quietened(situation, _rule(situation)))
-
-
-def evaluate_budget(setting: Setting) -> Evaluation:
-    """The decision about a signal for the subject of a ``budgets:`` rule. Pure; raises nothing known."""
-    match setting.signal:
-        case BudgetCrossed() as signal:
-            return evaluation(setting, budget.tell(setting, signal))
-        case CommandFinished() as signal:
-            return evaluation(setting, operator.on_other_finished(setting, signal))
-        case _:
-            return evaluation(setting, _no_match(setting, "heard and recorded; no rule of a budget acts on it"))
-
-
-def evaluate_upstream(setting: Setting) -> Evaluation:
-    """The decision about a signal for the subject of an ``upstream:`` rule. Pure; raises nothing known."""
-    return evaluation(setting, _of_origin(setting))
-
-
-def _of_origin(setting: Setting) -> Ruling:
-    match setting.signal:
-        case WindowClosed() as signal:
-            return upstream.on_drift(setting, signal)
-        case OperatorAsked() as signal:
-            return upstream.on_close_asked(setting, signal)
-        case HoldElapsed(purpose="incident_expiry") as signal:
-            return upstream.on_quiet(setting, signal)
-        case HoldElapsed():
-            return upstream.on_news(setting)
-        case CommandFinished() as signal:
-            return operator.on_other_finished(setting, signal)
-        case _:
-            return _no_match(setting, "heard and recorded; no rule of an origin acts on it")
 
 
 def _rule(situation: Situation) -> Ruling:
@@ -221,7 +188,7 @@ def _on_trust(
             return images.on_image(situation, signal)
 
 
-def _no_match(situation: Setting, text: str) -> Ruling:
+def _no_match(situation: Situation, text: str) -> Ruling:
     return Ruling("no_match", "none", (because("no_rule", text),), situation.facts)
 
 

@@ -8,7 +8,7 @@ import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from shared.domain import evaluate, requirements, routing
+from shared.domain import evaluate, evaluate_shared, requirements, routing
 from shared.domain.decisions import Decision, Evaluation
 from shared.domain.facts import Facts
 from shared.domain.ids import decision_id
@@ -153,9 +153,13 @@ class Decider:
         if isinstance(signal, HoldElapsed) and await self._renewed(signal, subject):
             return put_off(signal, subject, facts, loaded.digest, self._clock.now())
         if routing.is_budget(subject):
-            return self._evaluate_setting(evaluate.evaluate_budget, self._setting(loaded, signal, subject, facts))
+            return self._evaluate_setting(
+                evaluate_shared.evaluate_budget, self._setting(loaded, signal, subject, facts)
+            )
         if routing.is_upstream(subject):
-            return self._evaluate_setting(evaluate.evaluate_upstream, self._setting(loaded, signal, subject, facts))
+            return self._evaluate_setting(
+                evaluate_shared.evaluate_upstream, self._setting(loaded, signal, subject, facts)
+            )
         name = routing.workload_of(subject)
         if name not in loaded.policy.index.by_name:
             return unmatched(signal, subject, facts, loaded.digest, self._clock.now())

@@ -18,7 +18,8 @@ from shared.domain.announcing import announce
 from shared.domain.commands import Command, kind_of
 from shared.domain.decisions import Decision, Evaluation, Hold
 from shared.domain.durations import parse_duration
-from shared.domain.evaluate import evaluate, evaluate_budget, evaluate_upstream
+from shared.domain.evaluate import evaluate
+from shared.domain.evaluate_shared import evaluate_budget, evaluate_upstream
 from shared.domain.facts import Facts
 from shared.domain.ids import derive
 from shared.domain.observations import TrafficSample

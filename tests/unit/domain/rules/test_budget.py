@@ -4,7 +4,8 @@ import pytest
 
 from shared.domain import guards
 from shared.domain.budget_facts import BudgetFreeze
-from shared.domain.evaluate import evaluate, evaluate_budget
+from shared.domain.evaluate import evaluate
+from shared.domain.evaluate_shared import evaluate_budget
 from shared.domain.facts import Facts
 from shared.domain.platform_signals import DataArrived
 from shared.domain.proposals import Beginning

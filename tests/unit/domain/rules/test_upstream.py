@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.evaluate import evaluate_upstream
+from shared.domain.evaluate_shared import evaluate_upstream
 from shared.domain.facts import Facts
 from shared.domain.policy import Policy
 from shared.domain.routing import UNMATCHED, out_of_scope, route
