@@ -87,7 +87,9 @@ def rules_page() -> str:
         lines += ["", f"## {name}", "", f"{source.sentence} ([source](../{source.place}))", ""]
         lines += _table(name, heard.get(name, []), shown.get(name, []))
     guards = ", ".join(f"`{code}`" for code in rulings.codes_of("guards"))
-    lines += ["", "## guards", "", f"Each can hold a promotion or a retraining, never a rollback: {guards}.", ""]
+    lines += ["", "## guards", "", f"Each can hold a promotion or a retraining, never a rollback: {guards}."]
+    relief = ", ".join(f"`{code}`" for code in rulings.codes_of("relief_guards"))
+    lines += ["", f"Remedies for infrastructure have more of their own: {relief}.", ""]
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ from shared.domain.effects import AnyCommand
 
 COMMANDS = frozenset(kind.__name__ for kind in get_args(AnyCommand))
 VERDICTS: tuple[str, ...] = get_args(Verdict)
-BESIDE = ("guards", "situation")  # of the core, whose functions rules use in order to answer
+BESIDE = ("guards", "relief_guards", "situation")  # of the core, whose functions rules use in order to answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,10 @@ class ArmCalls:
         """
         return self._send("PUT", path, api_version, body, {})
 
+    def patch(self, path: str, body: Json, api_version: str | None = API_VERSION) -> Json:
+        """Change a part of a resource; answers and raises like ``put``."""
+        return self._send("PATCH", path, api_version, body, {})
+
     def post(self, path: str, body: Json | None = None, api_version: str | None = API_VERSION, **headers: str) -> Json:
         """Ask for an action on a resource, with more headers if need be; raises like ``put``."""
         return self._send("POST", path, api_version, body, {}, headers)

@@ -16,6 +16,7 @@ from azure.core.credentials import TokenCredential
 from shared.adapters import azure_ml_deployments as deployments
 from shared.adapters import azure_ml_endpoints as endpoints
 from shared.adapters import azure_ml_failures as failures
+from shared.adapters import azure_ml_instances as instances
 from shared.adapters import azure_ml_jobs as jobs
 from shared.adapters import azure_ml_registry as registry
 from shared.adapters import batch_runs
@@ -28,9 +29,11 @@ from shared.domain.commands import (
     DeployModel,
     RecordReference,
     RemoveDeployment,
+    RestartDeployment,
     Retrain,
     RollBackTraffic,
     RunEvaluation,
+    ScaleDeployment,
     ScoreBatch,
     SetTraffic,
     ShareEnvironment,
@@ -120,6 +123,8 @@ def _begin(command: WorkspaceCommand, attempt: Attempt) -> Outcome:
             return deployments.begin_deploy(command, attempt)
         case RemoveDeployment():
             return deployments.begin_removal(command, attempt)
+        case ScaleDeployment() | RestartDeployment():
+            return instances.begin_relief(command, attempt)
         case SetTraffic() | RollBackTraffic():
             return endpoints.begin_traffic(command, attempt)
         case _:
@@ -138,6 +143,8 @@ def _look(command: WorkspaceCommand, operation: str, attempt: Attempt) -> Outcom
             return deployments.look_deploy(command, operation, attempt)
         case RemoveDeployment():
             return deployments.look_removal(command, operation, attempt)
+        case ScaleDeployment() | RestartDeployment():
+            return instances.look_relief(command, operation, attempt)
         case SetTraffic() | RollBackTraffic():
             return endpoints.look_traffic(command, operation, attempt)
         case _:

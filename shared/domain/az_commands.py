@@ -19,6 +19,12 @@ def read_logs(environment: Environment, deployment: str) -> str:
     return f"az ml online-deployment get-logs --name {deployment} --endpoint-name {environment.endpoint}{_where(environment)}"
 
 
+def scale_deployment(environment: Environment, deployment: str, instances: int) -> str:
+    """Give a deployment so many instances."""
+    named = f"--name {deployment} --endpoint-name {environment.endpoint}"
+    return f"az ml online-deployment update {named} --set instance_count={instances}{_where(environment)}"
+
+
 def delete_endpoint(environment: Environment) -> str:
     """Delete an endpoint with all of its deployments; the Azure CLI asks before it does."""
     return f"az ml online-endpoint delete --name {environment.endpoint}{_where(environment)}"

@@ -1,6 +1,7 @@
-"""What the loop orders: imperative values with deterministic ids, each saying what to do when its effect is unknown.
+"""What the loop orders: imperative values with deterministic ids.
 
-Owns the closed set of commands and their targets. Knows nothing of how an effect is brought about.
+Owns the closed set of commands and their targets. Knows nothing of how an effect is brought about, or of what is done when that
+is unknown (``on_unknown``).
 Resource ids are full ARM ids; endpoint and deployment are names inside a workspace.
 """
 
@@ -10,7 +11,6 @@ from typing import Literal
 from shared.domain.ci_runs import CiRun, SynapseRun
 from shared.domain.values import Part, Value
 
-OnUnknown = Literal["same_key", "find_mark", "repeat", "escalate"]
 EndpointKind = Literal["managed_online", "kubernetes_online", "batch"]
 
 
@@ -124,6 +124,23 @@ class RemoveDeployment(EndpointCommand, frozen=True, kw_only=True):
 
     deployment: str
     production: bool = False
+
+
+class ScaleDeployment(EndpointCommand, frozen=True, kw_only=True):
+    """Give a deployment another number of instances. ``expected`` is what it is believed to have.
+
+    Another number than these two is somebody else's, or autoscale's, and is left as it is.
+    """
+
+    deployment: str
+    expected: int
+    instances: int
+
+
+class RestartDeployment(EndpointCommand, frozen=True, kw_only=True):
+    """Replace the instances of a deployment by new ones of the same: Azure ML has no call for that, so one environment variable changes."""
+
+    deployment: str
 
 
 class CheckEndpoint(EndpointCommand, frozen=True, kw_only=True):
@@ -255,30 +272,6 @@ class Notify(Command, frozen=True, kw_only=True):
 
 
 Training = Retrain | DispatchTraining  # what limits and cooldowns count, whoever trains
-
-# A repeat of the same PUT, or of a job under the same name, or behind the same bookmark, has the effect of one; a repeated notification is a nuisance
-# that we accept rather than silence; probing requests change nothing.
-ON_UNKNOWN: dict[type[Command], OnUnknown] = {
-    ShareModel: "same_key",
-    ShareEnvironment: "same_key",
-    RecordReference: "repeat",
-    ReadCollected: "same_key",
-    ReadReferenced: "same_key",
-    DeployModel: "same_key",
-    RemoveDeployment: "same_key",
-    CheckEndpoint: "repeat",
-    ScoreBatch: "find_mark",
-    CompareScores: "same_key",
-    RunEvaluation: "same_key",
-    Retrain: "same_key",
-    RefreshData: "find_mark",
-    DispatchTraining: "find_mark",
-    DispatchPromotion: "find_mark",
-    SetTraffic: "same_key",
-    RollBackTraffic: "same_key",
-    RequestApproval: "repeat",
-    Notify: "repeat",
-}
 
 
 def kind_of(command: Command) -> str:

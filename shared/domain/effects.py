@@ -16,16 +16,19 @@ from shared.domain.commands import (
     RefreshData,
     RemoveDeployment,
     RequestApproval,
+    RestartDeployment,
     Retrain,
     RollBackTraffic,
     RunEvaluation,
+    ScaleDeployment,
     ScoreBatch,
     SetTraffic,
     ShareEnvironment,
     ShareModel,
 )
 
-EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic
+Relieving = ScaleDeployment | RestartDeployment
+EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic | Relieving
 WorkspaceCommand = ShareModel | ShareEnvironment | RunEvaluation | ScoreBatch | CompareScores | Retrain | EndpointWrite
 Dispatch = RefreshData | DispatchTraining | DispatchPromotion
 Message = RequestApproval | Notify

@@ -47,6 +47,7 @@ from shared.domain.rules import (
     promotion,
     quiet,
     referenced_rows,
+    relief,
     remedy,
     rollback,
     rollout,
@@ -223,12 +224,13 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
             return rollback.on_finished(situation, signal)
         case "Retrain" | "DispatchTraining":
             return remedy.on_retrained(situation, signal)
+        case "ScaleDeployment" | "RestartDeployment":
+            return relief.on_done(situation, signal)
         case "RefreshData":
             return remedy.on_refreshed(situation, signal)
-        case "ReadCollected":
-            return collected_files.on_read(situation, signal)
-        case "ReadReferenced":
-            return referenced_rows.on_read(situation, signal)
+        case "ReadCollected" | "ReadReferenced":
+            counted = collected_files.on_read if signal.command_kind == "ReadCollected" else referenced_rows.on_read
+            return counted(situation, signal)
     measured = next((known for known in situation.facts.incidents if known.verification == signal.command_id), None)
     if measured:
         return remedy.on_measured(situation, signal, measured)
@@ -256,7 +258,9 @@ def _on_elapsed(situation: Situation, signal: HoldElapsed | ScheduleElapsed) -> 
         case "approval_expiry":
             return approval.on_expiry(situation, signal)
         case "verify_deadline":
-            return remedy.on_verify_deadline(situation, signal)
+            relieved = relief.is_relieved(situation, signal)
+            judged = relief.on_verify_deadline if relieved else remedy.on_verify_deadline
+            return judged(situation, signal)
         case "incident_expiry":
             return infrastructure.on_expiry(situation, signal)
         case "retry":

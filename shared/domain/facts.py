@@ -12,6 +12,7 @@ from shared.domain.budget_facts import BudgetFreeze, BudgetPeriod
 from shared.domain.comparison_facts import Comparison
 from shared.domain.image_facts import Image
 from shared.domain.lifecycle import VersionEvent, VersionState, move
+from shared.domain.relief_facts import Relief
 from shared.domain.silences import Silence
 from shared.domain.telemetry_signals import WindowVerdict
 from shared.domain.upstream_facts import UpstreamSeen
@@ -54,7 +55,7 @@ class ApprovalAsked(Part, frozen=True, kw_only=True):
 class Proposal(Part, frozen=True, kw_only=True):
     """Something that the loop would begin and asked a person about first (``mode: propose``). ``about`` is what waits for it."""
 
-    what: Literal["retraining", "promotion"]
+    what: Literal["retraining", "promotion", "relief"]
     about: str
     title: str
     asked: ApprovalAsked
@@ -183,6 +184,8 @@ class Incident(Part, frozen=True, kw_only=True):
     heard_at: datetime | None = None  # when the newest signal about it occurred
     monitor: str = ""  # the monitor signal of Azure ML that opened it
     recovered_at: datetime | None = None  # when a run of a monitor in its workspace last ended without a breach
+    relieved_at: datetime | None = None  # when its remedy was in force: from then on its effect is waited for
+    resolves: bool = True  # somebody tells of its end; else it is over when it is heard of no more
     rules: tuple[str, ...] = ()  # whose windows keep it open; it ends when each of them has recovered
 
     @property
@@ -235,6 +238,7 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     windows: dict[str, tuple[WindowSeen, ...]] = {}  # by version
     retrained_at: tuple[datetime, ...] = ()
     fruitless: int = 0  # remedies in a row that did not help
+    relief: Relief = Relief()  # what was done for deployments in trouble
     arrivals: Arrivals = Arrivals()  # since the last retraining was ordered
     labelled_rows: int | None = None  # at the last retraining; None while none was counted
     held: dict[str, HeldSignal] = {}  # by hold id

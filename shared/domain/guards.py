@@ -36,7 +36,7 @@ class Guard:
     """One place of the order: what it may hold back, when it does, and the question that finds out."""
 
     name: str
-    holds_back: Literal["both", "retraining", "promotion"]
+    holds_back: Literal["both", "retraining", "promotion", "relief"]
     when: str
     asked: Asked
 

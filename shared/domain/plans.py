@@ -19,15 +19,17 @@ from shared.domain.commands import (
     RefreshData,
     RemoveDeployment,
     RequestApproval,
+    RestartDeployment,
     Retrain,
     RollBackTraffic,
     RunEvaluation,
+    ScaleDeployment,
     ScoreBatch,
     SetTraffic,
     ShareEnvironment,
     ShareModel,
 )
-from shared.domain.effects import AnyCommand
+from shared.domain.effects import AnyCommand, Relieving
 from shared.domain.facts import Facts
 from shared.domain.references import deployment_name
 
@@ -57,6 +59,8 @@ def stale(command: AnyCommand, facts: Facts) -> str:
         case Retrain() | DispatchTraining() | RefreshData():
             wanted = any(known.remedy == command.id and known.state == "remedying" for known in facts.incidents)
             return "" if wanted else "the incident that asked for this training is closed"
+        case ScaleDeployment() | RestartDeployment():
+            return _relieves_nobody(command, facts)
         case RemoveDeployment():
             return _in_use(command, facts)
         case RequestApproval():
@@ -80,6 +84,16 @@ def waits(command: AnyCommand, facts: Facts) -> str:
 
 def _awaited(command: AnyCommand, facts: Facts) -> bool:
     return any(command.id in version.awaiting for version in facts.versions.values())
+
+
+def _relieves_nobody(command: Relieving, facts: Facts) -> str:
+    """The trouble has ended meanwhile, or another version has the endpoint by now."""
+    if not any(known.remedy == command.id and known.state == "remedying" for known in facts.incidents):
+        return "the incident that asked for this is closed"
+    served = facts.versions.get(facts.champion)
+    if served is None or (served.deployment or deployment_name(served.version)) != command.deployment:
+        return f"{command.deployment} is not what serves any more"
+    return "a version is taking over: no other write begins" if facts.rollout else ""
 
 
 def _still_open(command: RequestApproval, facts: Facts) -> bool:

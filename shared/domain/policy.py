@@ -22,7 +22,7 @@ from shared.domain.policy_faults import same_names, shared_endpoints, shared_mod
 from shared.domain.policy_idle import EndpointIdle
 from shared.domain.policy_images import Images
 from shared.domain.policy_index import Address, PolicyIndex
-from shared.domain.policy_infrastructure import InfrastructureAlert, Security
+from shared.domain.policy_infrastructure import InfrastructureAlert, Security, unfit_reliefs
 from shared.domain.policy_kinds import unfit_kinds
 from shared.domain.policy_monitoring import Monitored, rules_in_the_way, unfit_rules
 from shared.domain.policy_performance import Fairness, LabelledRule
@@ -95,6 +95,7 @@ class Workload(Section):
                 *unfit_rules(self.task, self.monitoring, may_retrain=self.retrain is not None),
                 *rules_in_the_way(self.monitoring),
                 *unfit_kinds(self.environments, self.deployment, self.promotion),
+                *unfit_reliefs(self.monitoring, self.environments.production.kind, self.deployment.instance_count),
                 *self._awaits_files_in_vain(),
                 *self._scans_nothing(),
             ]

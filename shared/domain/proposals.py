@@ -19,6 +19,7 @@ from shared.domain.policy import Workload
 from shared.domain.situation import Situation, because
 from shared.domain.values import replace
 
+What = Literal["retraining", "promotion", "relief"]
 UNSHOWN = frozenset(Command.__struct_fields__)  # of an order: its id, and the words that go with it
 
 
@@ -29,7 +30,7 @@ class Beginning:
     ``about`` is what waits while it is held; ``names`` are the rule and the kind of incident that want it.
     """
 
-    what: Literal["retraining", "promotion"]
+    what: What
     about: str = ""
     title: str = ""
     why: str = ""
@@ -106,7 +107,7 @@ def unanswered(situation: Situation, beginning: Beginning) -> Reason | None:
     return _waiting(known, why, owner, release)
 
 
-def asks_because(workload: Workload, what: Literal["retraining", "promotion"]) -> str:
+def asks_because(workload: Workload, what: What) -> str:
     """The words of the policy that ask for a yes before such a thing begins; empty when none do."""
     if workload.mode == "propose":
         return "mode is propose"

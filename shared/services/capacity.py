@@ -7,7 +7,8 @@ import dataclasses
 import logging
 
 from shared.domain.outcomes import Failed
-from shared.domain.signals import ApprovalAnswered
+from shared.domain.platform_signals import AlertFired
+from shared.domain.signals import ApprovalAnswered, HoldElapsed
 from shared.domain.situation import Situation
 from shared.ports import Quotas
 
@@ -23,13 +24,25 @@ class Unasked:
 
 
 def asks_for_quota(situation: Situation) -> bool:
-    """Whether the signal may bring about a deployment on a managed endpoint in production: a yes to a version."""
+    """Whether the signal may bring about instances on a managed endpoint in production: a yes to a version, or relief."""
     signal = situation.heard
+    if isinstance(signal, AlertFired | HoldElapsed):
+        return _may_scale_out(situation, signal)
     if not isinstance(signal, ApprovalAnswered) or signal.answer != "approve":
         return False
     waiting = (known for known in situation.facts.versions.values() if known.state == "awaiting_approval")
     asked = any(known.approval is not None and known.approval.id == signal.approval_id for known in waiting)
     return asked and situation.workload.environments.production.kind == "managed_online"
+
+
+def _may_scale_out(situation: Situation, signal: AlertFired | HoldElapsed) -> bool:
+    """An alert that the policy answers by more instances, or the deadline of such an answer."""
+    about = signal.about if isinstance(signal, HoldElapsed) and signal.purpose == "verify_deadline" else ""
+    incident = next((known for known in situation.facts.incidents if about and known.id == about), None)
+    name = signal.rule if isinstance(signal, AlertFired) else incident.alert if incident else ""
+    rule = situation.workload.alert_rule(name) if name else None
+    on_managed = situation.workload.environments.production.kind == "managed_online"
+    return rule is not None and rule.then == "scale_out" and on_managed
 
 
 async def with_quota(situation: Situation, quotas: Quotas) -> Situation:

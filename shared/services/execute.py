@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from shared.domain.commands import ON_UNKNOWN, EndpointCommand, RollBackTraffic, ScoreBatch, Training, kind_of
+from shared.domain.commands import EndpointCommand, RollBackTraffic, ScoreBatch, Training, kind_of
 from shared.domain.effects import EndpointWrite
 from shared.domain.ids import derive
+from shared.domain.on_unknown import ON_UNKNOWN
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Succeeded, Unknown
 from shared.domain.plans import stale, waits
 from shared.domain.records import CommandRow, SignalRow

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared.domain.commands import ON_UNKNOWN
 from shared.domain.facts import Facts
 from shared.domain.ids import decision_id
 from shared.domain.limits import Limit
+from shared.domain.on_unknown import ON_UNKNOWN
 from shared.domain.records import CommandRow
 from shared.domain.references import deployment_name
 from shared.domain.reservations import Reservation

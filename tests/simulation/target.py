@@ -14,9 +14,11 @@ from shared.domain.commands import (
     CheckEndpoint,
     DeployModel,
     RemoveDeployment,
+    RestartDeployment,
     Retrain,
     RollBackTraffic,
     RunEvaluation,
+    ScaleDeployment,
     SetTraffic,
     kind_of,
 )
@@ -199,6 +201,8 @@ class Target:
             return Failed(retryable=True, reason="409 the endpoint is Updating")
         if isinstance(command, DeployModel):
             endpoint.deployments.add(command.deployment)
+            return self._write(endpoint, command, command.deployment)
+        if isinstance(command, ScaleDeployment | RestartDeployment):
             return self._write(endpoint, command, command.deployment)
         if isinstance(command, RemoveDeployment):
             return self._remove(endpoint, command)

@@ -19,8 +19,8 @@ def blame(situation: Situation, rule: InfrastructureAlert, at: datetime, targets
     """Whether the version that changed last is to go because of an alert that fired ``at``, and why (not)."""
     rollout, champion = situation.facts.rollout, situation.facts.champion
     version = situation.facts.versions.get(rollout.version if rollout else champion)
-    if rule.then == "notify":
-        return False, "the policy says notify"
+    if rule.then != "rollback_or_notify":
+        return False, f"the policy says {rule.then}"
     if version is None:
         return False, "no version of ours serves"
     if not any(_is_served_by(situation, version, target) for target in targets):
@@ -44,6 +44,13 @@ def _blame_champion(
     if _warm_standby(situation) is None:
         return False, f"{text}, and no warm standby is there to go back to"
     return True, f"{text}, which is within {format_duration(within)}"
+
+
+def is_about_champion(situation: Situation, target: str) -> bool:
+    """Whether a target is the production endpoint, or the deployment on it that serves; the workspace as a whole is more."""
+    champion = situation.facts.versions.get(situation.facts.champion)
+    workspace = situation.workload.environments.production.workspace.lower()
+    return champion is not None and target != workspace and _is_served_by(situation, champion, target)
 
 
 def _warm_standby(situation: Situation) -> Version | None:

@@ -37,10 +37,17 @@ def deployment_of(situation: Situation, version: Version, environment: Environme
         code=workload.deployment.code,
         scoring_script=workload.deployment.scoring_script,
         instance_type=_machine(workload.deployment, environment),
-        instance_count=workload.deployment.instance_count,
+        instance_count=_instances(situation, environment),
         batch=_settings(workload.deployment.batch),
         compute=environment.compute,
     )
+
+
+def _instances(situation: Situation, environment: Environment) -> int:
+    """As many as the policy says; in production no fewer than the champion was given, since the load is the same."""
+    usual, facts = situation.workload.deployment.instance_count, situation.facts
+    in_production = environment == situation.workload.environments.production
+    return max(usual, facts.relief.instances.get(facts.champion, usual)) if in_production else usual
 
 
 def _machine(deployment: Deployment, environment: Environment) -> str:

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from shared.domain.commands import Notify
 from shared.domain.decisions import Hold, Reason
 from shared.domain.durations import format_duration
-from shared.domain.facts import Incident
+from shared.domain.facts import Facts, Incident
 from shared.domain.platform_signals import AlertFired, AlertResolved, Criterion, PlatformHealthChanged
 from shared.domain.policy_infrastructure import InfrastructureAlert
 from shared.domain.routing import concerned
-from shared.domain.rules import ending
-from shared.domain.rules.attribution import blame, what_changed_last
+from shared.domain.rules import ending, relief
+from shared.domain.rules.attribution import blame, is_about_champion, what_changed_last
 from shared.domain.rules.hand_incidents import kept_open
 from shared.domain.rules.target_incidents import Sighting, end, newest, sight
 from shared.domain.signals import HoldElapsed
@@ -48,6 +48,7 @@ class Trouble:
     severity: str = ""
     expires_after: timedelta | None = None
     may_be_ours: bool = True
+    may_be_relieved: bool = False
     deployments: tuple[str, ...] = ()  # that the measured values are about, when an alert splits by deployment
     issue: str = ""
 
@@ -58,7 +59,9 @@ class Trouble:
 
 
 def on_alert(situation: Situation, signal: AlertFired) -> Ruling:
-    """An alert rule fired."""
+    """An alert rule fired; or it did before, and its remedy has waited."""
+    if situation.original is not None:
+        return relief.on_waited(situation)
     condition = "; ".join(_criterion(one) for one in signal.criteria[:LISTED_MAX]) or signal.operation
     told = {"alert": signal.rule, "condition": condition or signal.description or "its condition is true"}
     trouble = Trouble(
@@ -69,6 +72,7 @@ def on_alert(situation: Situation, signal: AlertFired) -> Ruling:
         severity=signal.severity,
         expires_after=None if signal.stateful else ALERT_EXPIRES_AFTER,
         deployments=_deployments(signal),
+        may_be_relieved=True,
     )
     return _on_trouble(situation, trouble)
 
@@ -147,22 +151,50 @@ def _respond(
     opened: list[Incident],
     reasons: tuple[Reason, ...],
 ) -> Ruling:
+    if rule.relieves and trouble.may_be_relieved:
+        return _relieve(situation, rule, trouble, opened, reasons)
     blamed, why = False, "no version of ours can have caused it"
     if trouble.may_be_ours:
         blamed, why = blame(situation, rule, trouble.at, _places(trouble, opened))
     back = ending.go_back(situation, because("alert", f"alert {trouble.text}"[:500])) if blamed else None
-    facts = {
-        **trouble.told,
-        "target": ", ".join(incident.target for incident in opened),
-        "what changed last": what_changed_last(situation),
-        "what is done": f"traffic goes back: {why}" if back else f"nothing by itself: {why}",
-    }
-    title = f"{situation.workload.name}: {trouble.told['alert']} on {_short(opened[0].target)}"
-    told = situation.tell(rule.to or situation.workload.owner, title, facts, ordinal=1)
+    done = f"traffic goes back: {why}" if back else f"nothing by itself: {why}"
+    told = _tell_of(situation, rule, trouble, opened, done)
     reason = because("attributed" if back else "not_attributed", why)
     if back is None:
         return Ruling("act", RULE, (*reasons, reason), situation.facts, commands=(told,))
     return dataclasses.replace(back, rule=RULE, reasons=(*reasons, reason), commands=(*back.commands, told))
+
+
+def _relieve(
+    situation: Situation,
+    rule: InfrastructureAlert,
+    trouble: Trouble,
+    opened: list[Incident],
+    reasons: tuple[Reason, ...],
+) -> Ruling:
+    """The remedy that the policy allows: of one of the incidents, since the deployment that serves is one."""
+    facts = situation.facts
+    for incident in opened if trouble.expires_after else ():
+        facts = facts.with_incident(replace(incident, resolves=False))
+    known = dataclasses.replace(situation, facts=facts)
+    about = [one for one in opened if any(is_about_champion(known, place) for place in _places(trouble, [one]))]
+    known_now = (one for one in facts.incidents if about and one.id == about[0].id)
+    answer = relief.begin(known, rule, next(known_now, None), reasons)
+    told = _tell_of(known, rule, trouble, opened, answer.text)
+    return dataclasses.replace(answer.ruling, commands=(*answer.ruling.commands, told))
+
+
+def _tell_of(
+    situation: Situation, rule: InfrastructureAlert, trouble: Trouble, opened: list[Incident], done: str
+) -> Notify:
+    facts = {
+        **trouble.told,
+        "target": ", ".join(incident.target for incident in opened),
+        "what changed last": what_changed_last(situation),
+        "what is done": done,
+    }
+    title = f"{situation.workload.name}: {trouble.told['alert']} on {_short(opened[0].target)}"
+    return situation.tell(rule.to or situation.workload.owner, title, facts, ordinal=1)
 
 
 def _places(trouble: Trouble, opened: list[Incident]) -> list[str]:
@@ -198,10 +230,13 @@ def _on_end(situation: Situation, trouble: Trouble) -> Ruling:
         reasons.append(_ended_as(ended, incident))
         if ended == "closed":
             closed.append(incident)
-            released.append(situation.wake("incident_expiry", incident.id, situation.now).id)
+            before = next(known for known in situation.facts.incidents if known.id == incident.id)
+            over = ("incident_expiry", "verify_deadline") if before.relieved_at else ("incident_expiry",)
+            released += [situation.wake(why, incident.id, situation.now).id for why in over]
+            facts = relief.ended(situation, facts, before)
     if not closed:
         return Ruling("suppress", RULE, tuple(reasons), facts)
-    told = _tell_of_end(situation, rule, trouble, closed)
+    told = _tell_of_end(situation, facts, rule, trouble, closed)
     return Ruling("act", RULE, tuple(reasons), facts, commands=(told,), released=tuple(released))
 
 
@@ -216,7 +251,7 @@ def _ended_as(ended: str, incident: Incident) -> Reason:
 
 
 def _tell_of_end(
-    situation: Situation, rule: InfrastructureAlert | None, trouble: Trouble, closed: list[Incident]
+    situation: Situation, after: Facts, rule: InfrastructureAlert | None, trouble: Trouble, closed: list[Incident]
 ) -> Notify:
     open_for = situation.now - min(incident.opened_at for incident in closed)
     facts = {
@@ -225,6 +260,7 @@ def _tell_of_end(
         "was": closed[0].detail,
         "open for": format_duration(timedelta(seconds=round(open_for.total_seconds()))),
         "repeats": str(sum(incident.repeats for incident in closed)),
+        **(relief.what_stays(situation, after) if rule and rule.relieves else {}),
     }
     title = f"{situation.workload.name}: {trouble.told['alert']} on {_short(closed[0].target)} is resolved"
     return situation.tell((rule.to if rule else "") or situation.workload.owner, title, facts)

@@ -20,7 +20,8 @@ def pause(situation: Situation, signal: OperatorAsked) -> Ruling:
 def resume(situation: Situation, signal: OperatorAsked) -> Ruling:
     """From now on the loop acts again; what was held is evaluated at once, and giving up starts anew."""
     reason = because("asked", f"{signal.by} resumed it: {signal.why or 'without saying why'}")
-    facts = replace(situation.facts, paused=False, fruitless=0)
+    relief = replace(situation.facts.relief, fruitless=0)
+    facts = replace(situation.facts, paused=False, fruitless=0, relief=relief)
     again = [*situation.again()]
     if facts.rollout and facts.rollout.waits:  # its bake time is over: only the pause held the next step
         again.append(situation.wake("bake", facts.rollout.look, situation.now))

@@ -87,5 +87,6 @@ def _version(facts: Facts, proposal: Proposal) -> Version | None:
 
 
 def _incident(facts: Facts, proposal: Proposal) -> Incident | None:
-    waiting = (known for known in facts.incidents if known.state == "open")
+    # An alert goes on until it is resolved, whether its remedy is wanted or not.
+    waiting = (known for known in facts.incidents if known.state == "open" and known.kind != "infrastructure")
     return next((known for known in waiting if proposal.about == f"incident {known.id}"), None)

@@ -100,9 +100,9 @@ def _retrain(
 def on_retrain_asked(situation: Situation, signal: OperatorAsked) -> Ruling:
     """A person wants a retraining: the same guards hold it."""
     reason = because("asked", f"{signal.by} asked for it: {signal.why or 'without saying why'}")
-    under_way = [known for known in situation.facts.incidents if known.state == "remedying"]
+    under_way = repeats.under_way(situation.facts)
     if under_way:
-        already = because("remedy_under_way", f"incident {under_way[0].id} is being mended by a retraining already")
+        already = because("remedy_under_way", f"incident {under_way.id} is being mended by a retraining already")
         return ignore(situation, RULE, reason, already)
     return open_and_retrain(situation, situation.facts, "manual_retrain", (reason,), RULE)
 

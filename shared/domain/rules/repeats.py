@@ -37,4 +37,5 @@ def overtake(situation: Situation, rule: str, incident: Incident, text: str) -> 
 
 def under_way(facts: Facts) -> Incident | None:
     """The incident that a retraining is mending right now, if any."""
-    return next((known for known in facts.incidents if known.state == "remedying"), None)
+    mended = (known for known in facts.incidents if known.state == "remedying" and known.kind != "infrastructure")
+    return next(mended, None)

@@ -4,10 +4,11 @@ from typing import get_args, get_origin
 import msgspec
 import pytest
 
-from shared.domain.commands import ON_UNKNOWN, Command
+from shared.domain.commands import Command
 from shared.domain.effects import AnyCommand
 from shared.domain.evaluate import evaluate
 from shared.domain.facts import Facts
+from shared.domain.on_unknown import ON_UNKNOWN
 from shared.domain.platform_signals import DataDeleted
 from shared.domain.policy import Policy
 from shared.domain.signals import (

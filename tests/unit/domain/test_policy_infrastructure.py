@@ -30,7 +30,7 @@ def test_a_policy_that_listens_survives_being_written_and_read():
 @pytest.mark.parametrize(
     ("rule", "text"),
     [
-        ({"then": "retrain"}, "'rollback_or_notify' or 'notify'"),
+        ({"then": "retrain"}, "'rollback_or_notify', 'notify', 'scale_out' or 'restart'"),
         ({"attribute_within": 3600}, "write a number and a unit"),
         ({"rules": ""}, "at least 1 character"),
         ({"rule": "x"}, "Extra inputs"),

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from shared.adapters.sqlite_store import SqliteStore
-from shared.domain.commands import ON_UNKNOWN, kind_of
+from shared.domain.commands import kind_of
 from shared.domain.effects import AnyCommand
 from shared.domain.ids import derive
+from shared.domain.on_unknown import ON_UNKNOWN
 from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
 from shared.domain.values import replace
 from shared.ports import StoreUnavailableError

@@ -3,8 +3,9 @@
 import pytest
 
 from shared.domain.ci_runs import AzurePipelineRun, GithubDispatchRun, GithubWorkflowRun
-from shared.domain.commands import ON_UNKNOWN, DispatchTraining, Retrain
+from shared.domain.commands import DispatchTraining, Retrain
 from shared.domain.evaluate import evaluate
+from shared.domain.on_unknown import ON_UNKNOWN
 from shared.domain.outcomes import Failed, Succeeded
 from shared.domain.plans import stale, waits
 from shared.domain.values import replace
