@@ -1,4 +1,4 @@
-"""The ARM side of online deployments: create or update, look, list, delete.
+"""The ARM side of online deployments: create or update, scale, look, list, delete.
 
 Owns the REST shapes and the rules: what a deployment names must exist, an identical PUT changes nothing, a deployment
 with live traffic is not deleted, and one that cannot start ends ``Failed`` with its log, without any event.
@@ -53,6 +53,7 @@ class DeploymentApi:
             ArmRoute("GET", f"{ENDPOINT}/deployments", self._list),
             ArmRoute("GET", _DEPLOYMENT, self._get),
             ArmRoute("PUT", _DEPLOYMENT, self._put),
+            ArmRoute("PATCH", _DEPLOYMENT, self._patch),
             ArmRoute("DELETE", _DEPLOYMENT, self._delete),
             ArmRoute("POST", f"{_DEPLOYMENT}/getLogs", self._logs),
         ]
@@ -88,6 +89,22 @@ class DeploymentApi:
         endpoint.check_compute(wanted["properties"])
         launch = self._prepare(endpoint, existing.name if existing else name, wanted, request.scope)
         return self._begin(endpoint, existing, launch, wanted, request)
+
+    async def _patch(self, request: ArmRequest) -> ArmAnswer:
+        """Another number of instances, or other tags; the process goes on serving."""
+        endpoint, deployment = self._find(request)
+        endpoint.claim(f"deployment {deployment.name} is being scaled")
+        changes = {part: request.body[part] for part in ("sku", "tags") if request.body.get(part)}
+        deployment.document = {**deployment.document, **changes}
+        deployment.state = "Updating"
+        operation = self._operations.start(self._scale(endpoint, deployment, request.scope))
+        return ArmAnswer(status=202, headers=self._operations.headers(request, operation))
+
+    async def _scale(self, endpoint: Endpoint, deployment: Deployment, scope: Scope) -> None:
+        deployment.state = "Succeeded"
+        instances = deployment.document["sku"]["capacity"]
+        self._effects.record("deployment_scaled", deployment_id(endpoint, deployment, scope), instances=instances)
+        endpoint.release()
 
     def _begin(
         self,

@@ -20,6 +20,7 @@ from local.azure.alerts import Alerts
 from local.azure.arm import Arm, Routed
 from local.azure.asset_api import AssetApi
 from local.azure.assets import Assets
+from local.azure.autoscale_api import AutoscaleApi
 from local.azure.batch_api import BatchApi
 from local.azure.batch_invocations import BatchInvocations
 from local.azure.certificates import issue_certificates
@@ -148,6 +149,7 @@ class LocalAzure:
             BatchApi(self._batch_endpoints, self._datastores, self._seed.computes, operations, effects),
             BatchInvocations(self._batch_endpoints, self._jobs, self._datastores, tracking, self._runner),
             QuotaApi(self._endpoints),
+            AutoscaleApi(),
             RegistryApi(registries, self._datastores, operations, effects),
             self._alerts,
             operations,

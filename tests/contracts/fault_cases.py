@@ -3,6 +3,7 @@
 Owns one line for each kind. A new kind gets a line here, and every fault is played to it; a kind without one fails a test.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,9 +14,11 @@ from shared.domain.commands import (
     CompareScores,
     DeployModel,
     RemoveDeployment,
+    RestartDeployment,
     Retrain,
     RollBackTraffic,
     RunEvaluation,
+    ScaleDeployment,
     ScoreBatch,
     SetTraffic,
     ShareEnvironment,
@@ -25,6 +28,7 @@ from tests.contracts.faulty_wire import Fault, Request
 from tests.contracts.test_azure_ml_adapter import NOW, order
 
 ENDPOINT = "faults"
+INSTANCES = itertools.count(1)
 DEPLOYED = {
     "endpoint": ENDPOINT,
     "model_ref": "azureml:flight-delay:1",
@@ -73,12 +77,21 @@ def _deploy(number: int) -> DeployModel:
     return order(DeployModel, number, deployment=f"d{number}", **DEPLOYED)
 
 
+def _scale(number: int) -> ScaleDeployment:
+    """One instance more than the last one left."""
+    expected = next(INSTANCES)
+    return order(
+        ScaleDeployment, number, endpoint=ENDPOINT, deployment="blue", expected=expected, instances=expected + 1
+    )
+
+
 def _shares(number: int) -> dict[str, int]:
     return {"blue": 100 - number % 100, "green": number % 100}
 
 
 JOB = Request("GET", r"/jobs/\w+")
 TRAFFIC = Request("GET", f"/onlineEndpoints/{ENDPOINT}")
+SERVING = Request("GET", f"/onlineEndpoints/{ENDPOINT}/deployments/blue")
 DEPLOYMENT = Request("GET", f"/onlineEndpoints/{ENDPOINT}/deployments/d\\w+")
 SHARED = Request("GET", r"/registries/contoso/(models|environments)/.+")
 COPYING = Request("GET", r"/mfeOperationResults/\w+")
@@ -149,6 +162,21 @@ CASES: dict[type[Command], Case] = {
         is_failure_retryable=True,
         is_write_answered_empty=True,
         first=lambda number: [_deploy(number + 50)],
+    ),
+    ScaleDeployment: Case(
+        order=_scale,
+        write=Request("PATCH", f"/onlineEndpoints/{ENDPOINT}/deployments/blue"),
+        effect="deployment_scaled",
+        poll=SERVING,
+        fails=_gives_up(SERVING),
+        is_write_answered_empty=True,
+    ),
+    RestartDeployment: Case(
+        order=lambda number: order(RestartDeployment, number, endpoint=ENDPOINT, deployment="blue"),
+        write=Request("PUT", f"/onlineEndpoints/{ENDPOINT}/deployments/blue"),
+        effect="deployment_updated",
+        poll=SERVING,
+        fails=_gives_up(SERVING),
     ),
     SetTraffic: Case(
         order=lambda number: order(SetTraffic, number, endpoint=ENDPOINT, traffic=_shares(number)),

@@ -59,7 +59,7 @@ WANTED = {
         "VirtualMachineSizes",
     ],
     "cost-management": ["Query.usage", "Forecast.usage", "Budgets"],
-    "monitor": ["Metrics", "MetricDefinitions"],
+    "monitor": ["Metrics", "MetricDefinitions", "AutoscaleSettings.list_by_resource_group"],
 }
 PACKAGES = {
     "machine-learning": ("azure-ai-ml", "azure.ai.ml._restclient.arm_ml_service"),
