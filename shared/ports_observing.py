@@ -6,6 +6,7 @@ Owns the promise. Knows no SDK. Nothing here writes, and nothing waits for a lon
 from datetime import datetime
 from typing import Protocol
 
+from shared.domain.compute_seen import ComputeSeen
 from shared.domain.endpoint_seen import EndpointSeen
 from shared.domain.outcomes import Failed
 from shared.domain.platform_signals import AlertFired, AlertResolved
@@ -22,6 +23,14 @@ class Inventory(Protocol):
         is missing from a complete list. Whatever else went wrong is ``Failed``, with ``retry_after_seconds`` in its data where
         Azure named a time.
         """
+        ...
+
+
+class Computes(Protocol):
+    """The computes of a workspace."""
+
+    async def computes(self, workspace: str) -> tuple[ComputeSeen, ...] | Failed:
+        """All of them as they are now, or why they could not be seen. Raises nothing."""
         ...
 
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from shared.adapters.azure_alerts import AzureAlerts
 from shared.adapters.azure_ml import AzureMachineLearning
+from shared.adapters.azure_ml_computes import AzureMlComputes
 from shared.adapters.azure_ml_data import AzureMlDatasets
 from shared.adapters.azure_ml_inventory import AzureMlInventory
 from shared.adapters.azure_ml_models import AzureMlModels
@@ -24,6 +25,7 @@ from shared.connections import azure_machine_learning, hands, targets
 from shared.ports import Clock, CommandQueue, PolicySource, Store
 from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
+from shared.services.computes import ComputeWatch
 from shared.services.decide import Decider
 from shared.services.execute import Executor, Loop
 from shared.services.hearing import Hearing
@@ -133,12 +135,13 @@ def _reconciling(shared: Shared, workspace: AzureMachineLearning) -> tuple[Calla
     inventory = AzureMlInventory(workspace.clients, DATA_TIMEOUT_SECONDS)
     alerts = MissedAlerts(AzureAlerts(workspace.clients, DATA_TIMEOUT_SECONDS))
     models = MissedModels(AzureMlModels(workspace.clients, DATA_TIMEOUT_SECONDS), store)
-    hearing = Hearing(store, clock)
+    hearing, computes = Hearing(store, clock), AzureMlComputes(workspace.clients, DATA_TIMEOUT_SECONDS)
     return (
         Reconciler(store, clock, policies, inventory, ingest, shared.rounds("production")).run,
         ReadBack(store, clock, policies, ingest, shared.rounds(alerts.name), alerts).run,
         ReadBack(store, clock, policies, ingest, shared.rounds(models.name), models).run,
         IdleWatch(store, clock, policies, hearing, ingest, shared.rounds("idle")).run,
+        ComputeWatch(store, clock, policies, computes, ingest, shared.rounds("computes")).run,
     )
 
 

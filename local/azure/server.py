@@ -141,7 +141,7 @@ class LocalAzure:
         operations, serving = self._operations, self._deployments
         parts: list[Routed] = [
             MlflowApi(tracking),
-            WorkspaceApi(self._scopes, self._seed.computes, self._seed.location),
+            WorkspaceApi(self._scopes, self._seed.computes, self._seed.location, operations, effects),
             registered,
             jobs,
             EndpointApi(self._endpoints, operations, serving, effects, self._seed.computes),

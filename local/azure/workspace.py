@@ -6,15 +6,22 @@ is what MLflow clients call.
 
 from local.azure.arm import ArmAnswer, ArmRequest, ArmRoute
 from local.azure.documents import envelope, page
-from local.azure.errors import not_found
+from local.azure.effects import Effects
+from local.azure.errors import ArmError, not_found
+from local.azure.operations import Operations
 from local.azure.references import Scope
+
+INSTANCES = ("ci-",)  # names that begin so are of compute instances, and run; the others are of clusters
 
 
 class WorkspaceApi:
     """Routes for workspaces; ``computes`` are names that exist in every workspace."""
 
-    def __init__(self, scopes: dict[str, Scope], computes: list[str], location: str) -> None:
-        self._scopes = scopes
+    def __init__(
+        self, scopes: dict[str, Scope], computes: list[str], location: str, operations: Operations, effects: Effects
+    ) -> None:
+        self._scopes, self._operations, self._effects = scopes, operations, effects
+        self._states: dict[str, str] = {}  # of compute instances, by id
         self._computes = {name.lower(): name for name in computes}
         self._location = location
 
@@ -24,6 +31,7 @@ class WorkspaceApi:
             ArmRoute("GET", "{scope}", self._get),
             ArmRoute("GET", "{scope}/computes", self._list_computes),
             ArmRoute("GET", "{scope}/computes/{compute}", self._compute),
+            ArmRoute("POST", "{scope}/computes/{compute}/stop", self._stop),
             ArmRoute("GET", "{scope}/discovery", self._discovery),
             ArmRoute("GET", "/discovery/workspaces/{guid}", self._discovery),
         ]
@@ -57,12 +65,35 @@ class WorkspaceApi:
         return ArmAnswer(page([self._document(request.scope, name) for name in self._computes.values()]))
 
     async def _compute(self, request: ArmRequest) -> ArmAnswer:
+        return ArmAnswer(self._document(request.scope, self._name(request)))
+
+    def _name(self, request: ArmRequest) -> str:
         name = self._computes.get(request.names["compute"].lower())
         if not name:
             raise not_found("Compute", request.names["compute"])
-        return ArmAnswer(self._document(request.scope, name))
+        return name
+
+    async def _stop(self, request: ArmRequest) -> ArmAnswer:
+        name, scope = self._name(request), request.scope
+        if not name.startswith(INSTANCES):
+            raise ArmError(400, "BadRequest", f"{name} is no compute instance: only those are stopped.")
+        place = f"{scope.id}/computes/{name}"
+        if self._states.get(place, "Running") != "Running":
+            raise ArmError(409, "Conflict", f"{name} is {self._states[place]}.")
+        self._states[place] = "Stopping"
+        operation = self._operations.start(self._end(place))
+        return ArmAnswer(status=202, headers=self._operations.headers(request, operation))
+
+    async def _end(self, place: str) -> None:
+        self._states[place] = "Stopped"
+        self._effects.record("compute_stopped", place)
 
     def _document(self, scope: Scope, name: str) -> dict[str, object]:
-        size = {"vmSize": "STANDARD_DS3_V2", "scaleSettings": {"maxNodeCount": 1, "minNodeCount": 0}}
-        properties = {"computeType": "AmlCompute", "provisioningState": "Succeeded", "properties": size}
-        return envelope(f"{scope.id}/computes/{name}", "computes", properties, location=self._location)
+        place = f"{scope.id}/computes/{name}"
+        properties: dict[str, object] = {"computeType": "AmlCompute", "provisioningState": "Succeeded"}
+        if name.startswith(INSTANCES):
+            inner: dict[str, object] = {"vmSize": "STANDARD_DS3_V2", "state": self._states.get(place, "Running")}
+            properties["computeType"] = "ComputeInstance"
+        else:
+            inner = {"vmSize": "STANDARD_DS3_V2", "scaleSettings": {"maxNodeCount": 1, "minNodeCount": 0}}
+        return envelope(place, "computes", {**properties, "properties": inner}, location=self._location)

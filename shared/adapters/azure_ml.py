@@ -13,6 +13,7 @@ from typing import assert_never
 
 from azure.core.credentials import TokenCredential
 
+from shared.adapters import azure_ml_computes as computes
 from shared.adapters import azure_ml_deployments as deployments
 from shared.adapters import azure_ml_endpoints as endpoints
 from shared.adapters import azure_ml_failures as failures
@@ -38,6 +39,7 @@ from shared.domain.commands import (
     SetTraffic,
     ShareEnvironment,
     ShareModel,
+    StopCompute,
     kind_of,
 )
 from shared.domain.effects import WorkspaceCommand
@@ -125,6 +127,8 @@ def _begin(command: WorkspaceCommand, attempt: Attempt) -> Outcome:
             return deployments.begin_removal(command, attempt)
         case ScaleDeployment() | RestartDeployment():
             return instances.begin_relief(command, attempt)
+        case StopCompute():
+            return computes.begin_stop(command, attempt)
         case SetTraffic() | RollBackTraffic():
             return endpoints.begin_traffic(command, attempt)
         case _:
@@ -145,6 +149,8 @@ def _look(command: WorkspaceCommand, operation: str, attempt: Attempt) -> Outcom
             return deployments.look_removal(command, operation, attempt)
         case ScaleDeployment() | RestartDeployment():
             return instances.look_relief(command, operation, attempt)
+        case StopCompute():
+            return computes.look_stop(command, operation, attempt)
         case SetTraffic() | RollBackTraffic():
             return endpoints.look_traffic(command, operation, attempt)
         case _:

@@ -143,6 +143,13 @@ class RestartDeployment(EndpointCommand, frozen=True, kw_only=True):
     deployment: str
 
 
+class StopCompute(Command, frozen=True, kw_only=True):
+    """Stop a compute instance on which nothing runs. Stopped already, or gone: done; in use again: left alone."""
+
+    workspace: str
+    compute: str
+
+
 class CheckEndpoint(EndpointCommand, frozen=True, kw_only=True):
     """Send real requests to one deployment by header, and measure latency percentiles and errors."""
 

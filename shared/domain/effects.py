@@ -25,11 +25,14 @@ from shared.domain.commands import (
     SetTraffic,
     ShareEnvironment,
     ShareModel,
+    StopCompute,
 )
 
 Relieving = ScaleDeployment | RestartDeployment
 EndpointWrite = DeployModel | RemoveDeployment | SetTraffic | RollBackTraffic | Relieving
-WorkspaceCommand = ShareModel | ShareEnvironment | RunEvaluation | ScoreBatch | CompareScores | Retrain | EndpointWrite
+WorkspaceCommand = (
+    ShareModel | ShareEnvironment | RunEvaluation | ScoreBatch | CompareScores | Retrain | StopCompute | EndpointWrite
+)
 Dispatch = RefreshData | DispatchTraining | DispatchPromotion
 Message = RequestApproval | Notify
 AnyCommand = WorkspaceCommand | Dispatch | RecordReference | ReadCollected | ReadReferenced | CheckEndpoint | Message

@@ -11,6 +11,7 @@ from shared.domain.platform_signals import (
     AlertResolved,
     BudgetCrossed,
     ComplianceChanged,
+    ComputeObserved,
     DataArrived,
     DataDeleted,
     EndpointObserved,
@@ -38,6 +39,7 @@ from shared.domain.rules import (
     ending,
     freeze,
     idle,
+    idle_compute,
     images,
     infrastructure,
     monitoring,
@@ -156,6 +158,8 @@ def _on_platform(situation: Situation, signal: ModelDeployed | PlatformSignal) -
             return _on_trust(situation, signal)
         case EndpointObserved():
             return observed.on_observed(situation, signal)
+        case ComputeObserved():
+            return idle_compute.on_observed(situation, signal)
         case ResourceChanged() | DataArrived() | DataDeleted():
             return _on_change(situation, signal)
         case _:
@@ -224,8 +228,9 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
             return rollback.on_finished(situation, signal)
         case "Retrain" | "DispatchTraining":
             return remedy.on_retrained(situation, signal)
-        case "ScaleDeployment" | "RestartDeployment":
-            return relief.on_done(situation, signal)
+        case "ScaleDeployment" | "RestartDeployment" | "StopCompute":
+            mended = idle_compute.on_stopped if signal.command_kind == "StopCompute" else relief.on_done
+            return mended(situation, signal)
         case "RefreshData":
             return remedy.on_refreshed(situation, signal)
         case "ReadCollected" | "ReadReferenced":

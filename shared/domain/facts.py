@@ -134,6 +134,7 @@ IncidentKind = Literal[
     "upstream",
     "by_hand",
     "endpoint_idle",
+    "compute_idle",
 ]
 WORK_ITEMS: frozenset[IncidentKind] = frozenset({"annotation", "investigation"})
 IncidentState = Literal["open", "remedying", "verifying", "closed"]

@@ -28,6 +28,7 @@ from shared.domain.commands import (
     SetTraffic,
     ShareEnvironment,
     ShareModel,
+    StopCompute,
 )
 
 OnUnknown = Literal["same_key", "find_mark", "repeat", "escalate"]
@@ -44,6 +45,7 @@ ON_UNKNOWN: dict[type[Command], OnUnknown] = {
     RemoveDeployment: "same_key",
     ScaleDeployment: "same_key",
     RestartDeployment: "same_key",
+    StopCompute: "same_key",
     CheckEndpoint: "repeat",
     ScoreBatch: "find_mark",
     CompareScores: "same_key",

@@ -28,6 +28,7 @@ from shared.domain.commands import (
     SetTraffic,
     ShareEnvironment,
     ShareModel,
+    StopCompute,
 )
 from shared.domain.effects import AnyCommand, Relieving
 from shared.domain.facts import Facts
@@ -61,6 +62,9 @@ def stale(command: AnyCommand, facts: Facts) -> str:
             return "" if wanted else "the incident that asked for this training is closed"
         case ScaleDeployment() | RestartDeployment():
             return _relieves_nobody(command, facts)
+        case StopCompute():
+            wanted = any(known.remedy == command.id and known.state == "remedying" for known in facts.incidents)
+            return "" if wanted else "it is in use again, or stopped"
         case RemoveDeployment():
             return _in_use(command, facts)
         case RequestApproval():

@@ -192,6 +192,15 @@ class EndpointObserved(Heard, frozen=True, kw_only=True):
     seen: EndpointSeen
 
 
+class ComputeObserved(Heard, frozen=True, kw_only=True):
+    """We looked at a compute instance that a rule minds: idle since then, for longer than it allows, or (None) in use again."""
+
+    workload: str
+    workspace: str
+    compute: str
+    idle_since: datetime | None = None
+
+
 PlatformSignal = (
     AlertFired
     | AlertResolved
@@ -207,4 +216,5 @@ PlatformSignal = (
     | DataDeleted
     | ResourceChanged
     | EndpointObserved
+    | ComputeObserved
 )

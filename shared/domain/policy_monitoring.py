@@ -12,7 +12,7 @@ from pydantic import Field
 from shared.domain.policy_absence import TelemetryAbsent, one_is_enough
 from shared.domain.policy_drift import DataDrift, DataQuality, PredictionDrift
 from shared.domain.policy_faults import never_asked
-from shared.domain.policy_idle import EndpointIdle, one_idle_rule
+from shared.domain.policy_idle import ComputeIdle, EndpointIdle, one_idle_rule
 from shared.domain.policy_infrastructure import InfrastructureAlert
 from shared.domain.policy_performance import Fairness, ModelPerformance, sensitive_columns
 from shared.domain.policy_responses import unfit_response
@@ -30,6 +30,7 @@ Monitored = Annotated[
     | Fairness
     | TelemetryAbsent
     | EndpointIdle
+    | ComputeIdle
     | InfrastructureAlert
     | Schedule
     | NewData,
@@ -41,7 +42,7 @@ def unfit_rules(task: str, monitoring: Sequence[Monitored], *, may_retrain: bool
     """Answers that do not fit the task, or that nobody described."""
     for number, rule in enumerate(monitoring):
         place = ("monitoring", number, "then")
-        if isinstance(rule, InfrastructureAlert | TelemetryAbsent | EndpointIdle):
+        if isinstance(rule, InfrastructureAlert | TelemetryAbsent | EndpointIdle | ComputeIdle):
             continue
         unfit = unfit_response(task, rule.then, rule.override_reason)
         if unfit:

@@ -22,6 +22,8 @@ WRITTEN: frozenset[VersionState] = frozenset(
     {"deploying", "probing", "rolling_out"}
 )  # states that write to the endpoint
 
+STOP_GUARDS = ("pause", "mode", "depth", "scope", "silence", "maintenance")  # of what only saves money
+
 
 def spending_frozen(situation: Situation, beginning: Beginning) -> Held:
     """Each budget that is used up: more instances cost more, a restart does not."""
@@ -136,6 +138,13 @@ def holding(situation: Situation, beginning: Beginning, limits: Relief) -> Held:
     """Every reason that holds a remedy back; none when it may begin."""
     asked = tuple(reason for guard in RELIEF_GUARDS for reason in guard.asked(situation, beginning))
     return (*asked, *_listed(cooling_down(situation, limits)), *_listed(unanswered(situation, beginning)))
+
+
+def holding_stop(situation: Situation, beginning: Beginning) -> Held:
+    """Every reason that holds back to stop what nobody uses."""
+    guards = (guard for guard in RELIEF_GUARDS if guard.name in STOP_GUARDS)
+    asked = tuple(reason for guard in guards for reason in guard.asked(situation, beginning))
+    return (*asked, *_listed(unanswered(situation, beginning)))
 
 
 def pointless(situation: Situation, limits: Relief, command: Relieving | None) -> Reason | None:

@@ -14,6 +14,7 @@ from shared.domain.platform_signals import (
     BlobEvent,
     BudgetCrossed,
     ComplianceChanged,
+    ComputeObserved,
     DataArrived,
     DataDeleted,
     EndpointObserved,
@@ -184,7 +185,7 @@ def places_of(signal: Signal) -> tuple[str, ...]:
     match signal:
         case ModelRegistered() | ModelDeployed() | JobStatusChanged() | MonitorBreached() | MonitorRecovered():
             return (signal.workspace,)
-        case _ if isinstance(signal, TelemetrySignal | EndpointObserved):
+        case _ if isinstance(signal, TelemetrySignal | EndpointObserved | ComputeObserved):
             return (signal.workspace,)
         case AlertFired() | AlertResolved() | SecurityAlertRaised() | VulnerabilityFound() | PlatformHealthChanged():
             return signal.targets
@@ -236,6 +237,7 @@ def _concerned(policy: Policy, signal: Signal) -> tuple[Workload, ...]:
             | ScheduleElapsed()
             | SilenceAdded()
             | SilenceExpired()
+            | ComputeObserved()
         ):
             named = index.by_name.get(signal.workload)
             return (named,) if named else ()

@@ -23,6 +23,7 @@ from shared.domain.commands import (
     SetTraffic,
     ShareEnvironment,
     ShareModel,
+    StopCompute,
 )
 from tests.contracts.faulty_wire import Fault, Request
 from tests.contracts.test_azure_ml_adapter import NOW, order
@@ -73,6 +74,12 @@ def _gives_up(poll: Request, part: str = "provisioningState") -> tuple[Fault, ..
     return (Fault(poll, change=_says(part, "Failed")),)
 
 
+def _could_not_stop(document: Any) -> Any:
+    inner = {**document["properties"]["properties"], "state": "Running"}
+    failed = {**inner, "lastOperation": {"operationName": "Stop", "operationStatus": "StopFailed"}}
+    return {**document, "properties": {**document["properties"], "properties": failed}}
+
+
 def _deploy(number: int) -> DeployModel:
     return order(DeployModel, number, deployment=f"d{number}", **DEPLOYED)
 
@@ -89,6 +96,7 @@ def _shares(number: int) -> dict[str, int]:
     return {"blue": 100 - number % 100, "green": number % 100}
 
 
+COMPUTE = Request("GET", r"/computes/ci-\d+")
 JOB = Request("GET", r"/jobs/\w+")
 TRAFFIC = Request("GET", f"/onlineEndpoints/{ENDPOINT}")
 SERVING = Request("GET", f"/onlineEndpoints/{ENDPOINT}/deployments/blue")
@@ -177,6 +185,14 @@ CASES: dict[type[Command], Case] = {
         effect="deployment_updated",
         poll=SERVING,
         fails=_gives_up(SERVING),
+    ),
+    StopCompute: Case(
+        order=lambda number: order(StopCompute, number, compute=f"ci-{number}"),
+        write=Request("POST", r"/computes/ci-\d+/stop"),
+        effect="compute_stopped",
+        poll=COMPUTE,
+        fails=(Fault(COMPUTE, change=_could_not_stop),),
+        is_write_answered_empty=True,
     ),
     SetTraffic: Case(
         order=lambda number: order(SetTraffic, number, endpoint=ENDPOINT, traffic=_shares(number)),

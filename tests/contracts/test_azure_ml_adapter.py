@@ -138,6 +138,7 @@ def plant(folder: Path) -> Path:
         "codes": [{"name": "flight-scoring", "folder": "scoring"}],
         "channels": ["mlops"],
         "exchanges": True,
+        "computes": ["cpu", *(f"ci-{number}" for number in range(100, 300))],
     }
     (folder / "seed.yml").write_text(yaml.safe_dump(seed), encoding="utf-8")
     return folder / "seed.yml"

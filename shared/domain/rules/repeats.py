@@ -9,6 +9,8 @@ from shared.domain.signals import HoldElapsed
 from shared.domain.situation import Ruling, Situation, because
 from shared.domain.values import replace
 
+RELIEVED = ("infrastructure", "compute_idle")  # whose remedies are no retrainings
+
 
 def may_act(situation: Situation, incident: Incident) -> bool:
     """Whether an incident's remedy may be ordered: this is the signal that waited for it, or none waits (any more)."""
@@ -37,5 +39,5 @@ def overtake(situation: Situation, rule: str, incident: Incident, text: str) -> 
 
 def under_way(facts: Facts) -> Incident | None:
     """The incident that a retraining is mending right now, if any."""
-    mended = (known for known in facts.incidents if known.state == "remedying" and known.kind != "infrastructure")
+    mended = (known for known in facts.incidents if known.state == "remedying" and known.kind not in RELIEVED)
     return next(mended, None)

@@ -22,6 +22,7 @@ from shared.domain.signals import (
 )
 from shared.domain.signals import kind_of as signal_kind
 from shared.domain.values import encode
+from tests.scenarios.test_idle_compute import seen as compute_seen
 from tests.unit.domain.builders import (
     DEVELOPMENT,
     NOW,
@@ -84,6 +85,7 @@ ONE_OF_EACH = {
     "ComplianceChanged": (judged(), "compliance"),
     "ResourceChanged": (resource_changed(), "by_hand"),
     "EndpointObserved": (looked(NOW, {"version-1": 100}), "by_hand"),
+    "ComputeObserved": (compute_seen(), "compute_idle"),
     "ScheduleElapsed": (schedule_due(), "schedule"),
     "DataArrived": (arrived(), "data_arrived"),
     "DataDeleted": (arrived(kind=DataDeleted), "data_arrived"),

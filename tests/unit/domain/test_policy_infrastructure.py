@@ -35,7 +35,7 @@ def test_a_policy_that_listens_survives_being_written_and_read():
         ({"rules": ""}, "at least 1 character"),
         ({"rule": "x"}, "Extra inputs"),
         ({"to": "nobody"}, "'nobody' is unknown"),
-        ({"when": "full moon"}, "'endpoint_idle', 'infrastructure_alert'"),
+        ({"when": "full moon"}, "'compute_idle', 'infrastructure_alert'"),
     ],
 )
 def test_a_rule_that_could_not_work_is_a_fault(rule, text):

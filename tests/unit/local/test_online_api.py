@@ -79,7 +79,7 @@ class Azure:
         datastores, operations, endpoints = Datastores(folder / "storage", assets), Operations(), Endpoints()
         effects = Effects(self, self)
         parts = [
-            WorkspaceApi({DEV.key: DEV}, ["cpu"], "local"),
+            WorkspaceApi({DEV.key: DEV}, ["cpu"], "local", operations, effects),
             AssetApi(datastores, effects),
             EndpointApi(endpoints, operations, self.processes, effects, ["edge"], settle_seconds=0.02),
             DeploymentApi(endpoints, datastores, operations, self.processes, effects),
