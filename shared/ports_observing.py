@@ -3,6 +3,7 @@
 Owns the promise. Knows no SDK. Nothing here writes, and nothing waits for a long operation.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -31,6 +32,14 @@ class Computes(Protocol):
 
     async def computes(self, workspace: str) -> tuple[ComputeSeen, ...] | Failed:
         """All of them as they are now, or why they could not be seen. Raises nothing."""
+        ...
+
+
+class Throttling(Protocol):
+    """What Azure Resource Manager refused because there was too much of it."""
+
+    def take(self) -> Mapping[str, int]:
+        """How many requests of this process were answered 429 since the last time, by subscription."""
         ...
 
 

@@ -41,6 +41,7 @@ from shared.services.retention import Kept, Retention
 from shared.services.rounds import Rounds
 from shared.services.schedules import Schedules
 from shared.services.sweep import Sweeper
+from shared.services.throttling import ThrottleWatch
 from shared.settings import Settings, SettingsError, is_azure_storage, read_settings
 from shared.signing import ApprovalLinks
 
@@ -142,6 +143,7 @@ def _reconciling(shared: Shared, workspace: AzureMachineLearning) -> tuple[Calla
         ReadBack(store, clock, policies, ingest, shared.rounds(models.name), models).run,
         IdleWatch(store, clock, policies, hearing, ingest, shared.rounds("idle")).run,
         ComputeWatch(store, clock, policies, computes, ingest, shared.rounds("computes")).run,
+        ThrottleWatch(store, clock, policies, workspace.clients.throttling, ingest, shared.rounds("throttling")).run,
     )
 
 

@@ -21,6 +21,8 @@ from azure.core.pipeline.policies import DistributedTracingPolicy, RequestIdPoli
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
+from shared.adapters.arm_throttling import ArmThrottling
+
 Json = dict[str, Any]
 
 API_VERSION = (
@@ -33,7 +35,8 @@ PUBLIC_ARM = "https://management.azure.com"
 class ArmSession:
     """The pooled connection and the token cache of one cloud. Opens nothing until the first call."""
 
-    def __init__(self, credential: TokenCredential, endpoint: str) -> None:
+    def __init__(self, credential: TokenCredential, endpoint: str, throttling: ArmThrottling | None = None) -> None:
+        self._throttling = throttling or ArmThrottling()
         self.endpoint = endpoint.rstrip("/")
         policies = [
             RequestIdPolicy(),
@@ -55,6 +58,7 @@ class ArmSession:
             connection_timeout=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds),
             read_timeout=timeout_seconds,
         )
+        self._throttling.note(request.url, response.status_code)
         return response
 
 

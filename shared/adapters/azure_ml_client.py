@@ -13,6 +13,7 @@ from azure.core.credentials import TokenCredential
 
 from shared.adapters.arm_names import workspace_name
 from shared.adapters.arm_session import CONNECT_TIMEOUT_SECONDS, PUBLIC_ARM, ArmCalls, ArmSession
+from shared.adapters.arm_throttling import ArmThrottling
 from shared.domain.ids import derive
 from shared.domain.outcomes import Started
 
@@ -37,6 +38,7 @@ class AzureMlClients:
         self._credential_factory = credential_factory
         self._cloud = dict(cloud) if cloud is not None else None
         self.call_timeout_seconds = call_timeout_seconds
+        self.throttling = ArmThrottling()
         self._lock = threading.Lock()
         self._credential: TokenCredential | None = None
         self._session: ArmSession | None = None
@@ -52,7 +54,9 @@ class AzureMlClients:
         """Direct calls for one command, with a fresh time budget."""
         with self._lock:
             if self._session is None:
-                self._session = ArmSession(self._token_source(), self._address("resource_manager", PUBLIC_ARM))
+                self._session = ArmSession(
+                    self._token_source(), self._address("resource_manager", PUBLIC_ARM), self.throttling
+                )
             return ArmCalls(self._session, self.call_timeout_seconds)
 
     def data_plane_calls(self) -> ArmCalls:

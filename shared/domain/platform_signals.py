@@ -52,9 +52,9 @@ class AlertResolved(Heard, frozen=True, kw_only=True):
 
 
 class PlatformHealthChanged(Heard, frozen=True, kw_only=True):
-    """Azure says how it is: service issues and maintenance, or the health of single resources."""
+    """Azure says how it is: service issues and maintenance, the health of single resources, or that it throttles us."""
 
-    scope: Literal["service", "resource", "maintenance"]
+    scope: Literal["service", "resource", "maintenance", "throttling"]
     status: str
     title: str
     targets: tuple[str, ...] = ()

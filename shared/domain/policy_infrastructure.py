@@ -41,7 +41,7 @@ class InfrastructureAlert(Section):
     rules: str = Field(
         default="*",
         min_length=1,
-        description="glob of names of alert rules, in any case; changes of health are named service_health, resource_health and maintenance",
+        description="glob of names of alert rules, in any case; changes of health are named service_health, resource_health, maintenance and throttling",
     )
     attribute_within: Duration = timedelta(hours=1)
     then: Literal["rollback_or_notify", "notify", "scale_out", "restart"] = "notify"

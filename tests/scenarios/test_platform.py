@@ -160,6 +160,16 @@ def test_an_alert_about_the_new_version_the_endpoint_or_the_workspace_does(targe
     story_of_version_2().at("10m").push(alert_at("10m", "High latency", target)).expect(champion="1", percent=None)
 
 
+def test_throttling_by_resource_manager_is_told_once_and_its_end_too():
+    throttled = {"scope": "throttling", "tracking_id": "s1", "targets": (PRODUCTION,)}
+    story = story_of_version_1(listening({"rules": "throttling", "then": "notify", "to": "infrastructure"}))
+    story.push(health("Throttled", title="3 requests", **throttled)).expect(incidents=["open"])
+    story.at("15m").push(health("Throttled", title="9", dedup_key="again", occurred_at=after("15m"), **throttled))
+    assert [one.repeats for one in story.facts.incidents] == [1]
+    story.at("2h").push(health("Resolved", occurred_at=after("2h"), **throttled)).expect(incidents=["resolved"])
+    assert len(told(story, "infrastructure")) == 2
+
+
 def test_an_alert_that_keeps_firing_is_one_incident():
     story = story_of_version_1().push(*(alert_at(f"{hours}h") for hours in range(4))).expect(incidents=["open"])
     assert story.facts.incidents[0].repeats == 3

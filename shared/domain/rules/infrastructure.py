@@ -80,7 +80,7 @@ def on_alert(situation: Situation, signal: AlertFired) -> Ruling:
 def on_health(situation: Situation, signal: PlatformHealthChanged) -> Ruling:
     """Azure said how it is: a resource, or a service that the workload's resources need."""
     trouble = Trouble(
-        name="maintenance" if signal.scope == "maintenance" else f"{signal.scope}_health",
+        name=signal.scope if signal.scope in ("maintenance", "throttling") else f"{signal.scope}_health",
         issue=signal.tracking_id.lower(),  # one issue of a service is one incident, however often it is told
         targets=signal.targets,
         at=signal.occurred_at,
