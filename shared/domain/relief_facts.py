@@ -11,7 +11,7 @@ KEPT_MAX = 20  # remedies, and versions whose instances are known
 
 
 class Relief(Part, frozen=True, kw_only=True):
-    """The remedies of a workload's infrastructure. ``instances`` has the versions that do not run on as many as the policy says."""
+    """The remedies of a workload's infrastructure. ``instances``: on how many each version runs, by our orders."""
 
     ordered_at: tuple[datetime, ...] = ()
     instances: dict[str, int] = {}

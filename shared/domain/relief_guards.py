@@ -9,7 +9,6 @@ from datetime import timedelta
 from shared.domain.capacity import NO_LIMIT, instances_counted
 from shared.domain.decisions import Reason
 from shared.domain.durations import format_duration
-from shared.domain.effects import Relieving
 from shared.domain.facts import Incident
 from shared.domain.guards import Guard, Held, in_maintenance, observing, out_of_scope, paused, silenced, too_deep
 from shared.domain.lifecycle import VersionState
@@ -147,15 +146,18 @@ def holding_stop(situation: Situation, beginning: Beginning) -> Held:
     return (*asked, *_listed(unanswered(situation, beginning)))
 
 
-def pointless(situation: Situation, limits: Relief, command: Relieving | None) -> Reason | None:
-    """Why no remedy is taken at all: its limit is reached, or those before did not help."""
+def gave_up(situation: Situation, limits: Relief) -> Reason | None:
+    """So many remedies in a row did not help that a person has to look."""
     relief = situation.facts.relief
-    if relief.fruitless >= limits.give_up_after:
-        text = f"{relief.fruitless} remedies in a row did not help; a person has to look"
-        release = f"outerloop ask resume {situation.workload.name} --by YOU --why WHY"
-        return because("give_up", text, observed=relief.fruitless, limit=limits.give_up_after, release=release)
-    if command is not None:
+    if relief.fruitless < limits.give_up_after:
         return None
+    text = f"{relief.fruitless} remedies in a row did not help; a person has to look"
+    release = f"outerloop ask resume {situation.workload.name} --by YOU --why WHY"
+    return because("give_up", text, observed=relief.fruitless, limit=limits.give_up_after, release=release)
+
+
+def at_limit(limits: Relief) -> Reason:
+    """Why no instance is added any more."""
     release = "raise instances_max in the policy, or find what takes the load"
     text = f"the deployment runs on {limits.instances_max} instances, the most that the policy allows"
     return because("instances_max", text, limit=limits.instances_max, release=release)

@@ -127,6 +127,31 @@ def test_the_next_version_is_deployed_on_as_many_instances_as_its_champion_was_g
     assert ([one.instance_count for one in staging], [one.instance_count for one in production]) == ([1], [2])
 
 
+def test_a_version_that_took_over_more_instances_is_scaled_out_from_there():
+    story = over(busy(story_of(), "1h"), "80m").push(registered("2")).approve("2")
+    busy(story, "5h").expect(champion="2")
+    assert scaled(story) == [(1, 2), (2, 3)]
+
+
+def test_after_a_change_of_the_policy_what_serves_is_known_to_run_on_what_it_was_deployed_on():
+    story = story_of().push(registered("2")).approve("2").at("5h").expect(champion="2")
+    raw = story.policy.model_dump(mode="json", by_alias=True)["workloads"][0]["deployment"]
+    story.policy = listening(SCALES, OTHERS, deployment={**raw, "instance_count": 2})
+    busy(story, "6h")
+    assert scaled(story) == [(1, 2)]
+
+
+def test_the_next_remedy_waits_for_a_long_cooldown_before_it_is_taken_or_not_needed():
+    slow = {**SCALES, "relief": {**LIMITS, "cooldown": "3h"}}
+    story = busy(story_of(slow), "1h").at("91m").expect_reason("cooldown").expect(incidents=["open"])
+    assert scaled(story) == [(1, 2)]
+    story.at("4h").expect(incidents=["verifying"])
+    assert scaled(story) == [(1, 2), (2, 3)]
+    calm = over(busy(story_of(slow), "1h").at("91m"), "2h").at("20h").expect(incidents=["resolved"])
+    assert scaled(calm) == [(1, 2)]
+    assert not calm.holds
+
+
 @pytest.mark.rule("relief")
 def test_memory_that_runs_full_is_answered_by_new_instances():
     story = story_of().at("1h").push(alert_at("1h", "Memory is full", f"{ENDPOINT}/deployments/version-1"))

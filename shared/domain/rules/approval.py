@@ -116,9 +116,9 @@ def _count_yes(situation: Situation, signal: ApprovalAnswered, version: Version,
         return Ruling("hold", RULE, (reason, *closed), held, told, planned=(command,), holds=(hold,))
     approved = replace(version.after("approved", situation.now), awaiting=(command.id,), deployment=command.deployment)
     expiry = situation.wake("approval_expiry", asked.id, asked.expires_at)
-    return Ruling(
-        "act", RULE, (reason,), situation.facts.with_version(approved), commands=(command,), released=(expiry.id,)
-    )
+    facts = situation.facts.with_version(approved)
+    facts = replace(facts, relief=facts.relief.with_instances(version.version, command.instance_count))
+    return Ruling("act", RULE, (reason,), facts, commands=(command,), released=(expiry.id,))
 
 
 def on_expiry(situation: Situation, signal: HoldElapsed) -> Ruling:

@@ -13,6 +13,7 @@ from shared.domain.policy_batch import BatchCluster
 from shared.domain.policy_environments import Deployment, Environment
 from shared.domain.references import deployment_name, in_registry
 from shared.domain.rules import remedy
+from shared.domain.rules.quota import instances_in_production
 from shared.domain.rules.standby import remove_later
 from shared.domain.situation import Ruling, Situation
 from shared.domain.values import replace
@@ -23,6 +24,7 @@ RULE = "promotion"
 def deployment_of(situation: Situation, version: Version, environment: Environment, reason: str) -> DeployModel:
     """The order to deploy a version in an environment."""
     workload, name = situation.workload, deployment_name(version.version)
+    in_production = environment == workload.environments.production
     return situation.order(
         DeployModel,
         f"{environment.endpoint}/{name}",
@@ -37,17 +39,10 @@ def deployment_of(situation: Situation, version: Version, environment: Environme
         code=workload.deployment.code,
         scoring_script=workload.deployment.scoring_script,
         instance_type=_machine(workload.deployment, environment),
-        instance_count=_instances(situation, environment),
+        instance_count=instances_in_production(situation) if in_production else workload.deployment.instance_count,
         batch=_settings(workload.deployment.batch),
         compute=environment.compute,
     )
-
-
-def _instances(situation: Situation, environment: Environment) -> int:
-    """As many as the policy says; in production no fewer than the champion was given, since the load is the same."""
-    usual, facts = situation.workload.deployment.instance_count, situation.facts
-    in_production = environment == situation.workload.environments.production
-    return max(usual, facts.relief.instances.get(facts.champion, usual)) if in_production else usual
 
 
 def _machine(deployment: Deployment, environment: Environment) -> str:

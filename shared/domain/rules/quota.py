@@ -15,12 +15,13 @@ def short_of(situation: Situation) -> tuple[Reason, ...]:
     quota, deployment = situation.quota, situation.workload.deployment
     if quota is None:
         return ()
-    lacking = missing(quota, deployment.instance_count)
+    instances = instances_in_production(situation)
+    lacking = missing(quota, instances)
     if not lacking:
         return ()
-    counted = instances_counted(deployment.instance_count)
+    counted = instances_counted(instances)
     text = (
-        f"a deployment of {deployment.instance_count} x {deployment.instance_type} counts as {counted} instances "
+        f"a deployment of {instances} x {deployment.instance_type} counts as {counted} instances "
         f"(Azure reserves 20 % for upgrades), which are {counted * quota.cores} cores; of the {quota.limit} of "
         f"{quota.family} in {quota.location} {quota.free} are free. "
         f"Both deployments of a rollout need {2 * counted} instances, {2 * counted * quota.cores} cores"
@@ -28,6 +29,12 @@ def short_of(situation: Situation) -> tuple[Reason, ...]:
     release = f"raise the quota of {quota.family} in {quota.location} to {quota.used + counted * quota.cores} cores or more, or free {lacking}"
     needed = counted * quota.cores
     return (because("quota", text, observed=quota.free, limit=needed, release=release),)
+
+
+def instances_in_production(situation: Situation) -> int:
+    """On how many instances a version is deployed: as the policy says, and no fewer than the champion was given for the same load."""
+    usual, facts = situation.workload.deployment.instance_count, situation.facts
+    return max(usual, facts.relief.instances.get(facts.champion, usual))
 
 
 def was_told(situation: Situation) -> bool:

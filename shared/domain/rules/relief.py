@@ -42,10 +42,11 @@ def begin(
     limits, facts = rule.relieves, situation.facts
     if limits is None or incident is None or not is_about_champion(situation, incident.target):
         return _none(facts, reasons, because("not_serving", "it is not about what serves in production"))
+    if gave_up := relief_guards.gave_up(situation, limits):
+        return _none(facts, reasons, gave_up)
     command = _command(situation, rule, limits)
-    if refused := relief_guards.pointless(situation, limits, command):
-        return _none(facts, reasons, refused)
-    assert command is not None  # noqa: S101 - that is what pointless has said
+    if command is None:
+        return _none(facts, reasons, relief_guards.at_limit(limits))
     what = _in_words(situation, command)
     beginning = Beginning(
         what="relief",

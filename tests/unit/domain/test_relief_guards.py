@@ -140,14 +140,17 @@ def test_every_guard_that_holds_is_listed_in_order():
     assert codes(here(facts)) == ["paused", "platform_unwell", "cooldown"]
 
 
-@pytest.mark.parametrize(
-    ("fruitless", "command", "code"),
-    [(0, order(), None), (1, order(), None), (2, order(), "give_up"), (2, None, "give_up"), (0, None, "instances_max")],
-)
-def test_what_is_pointless_says_what_would_release_it(fruitless, command, code):
-    found = relief_guards.pointless(here(with_facts(relief=Relieved(fruitless=fruitless))), LIMITS, command)
-    assert (found.code if found else None) == code
-    assert found is None or found.release
+@pytest.mark.parametrize(("fruitless", "gave_up"), [(0, False), (1, False), (2, True), (3, True)])
+def test_after_so_many_in_vain_a_person_has_to_look(fruitless, gave_up):
+    found = relief_guards.gave_up(here(with_facts(relief=Relieved(fruitless=fruitless))), LIMITS)
+    assert (found is not None) is gave_up
+    assert found is None or found.release.startswith("outerloop ask resume flight-delay")
+
+
+def test_the_limit_of_instances_says_what_would_release_it():
+    found = relief_guards.at_limit(LIMITS)
+    assert (found.code, found.limit) == ("instances_max", 3)
+    assert "raise instances_max" in found.release
 
 
 def test_the_guide_shows_the_order_as_it_is():

@@ -3,9 +3,11 @@
 import pytest
 
 from shared.domain.capacity import Quota
+from shared.domain.facts import Incident
 from shared.domain.outcomes import Failed
 from shared.services.capacity import Unasked, asks_for_quota, with_quota
-from tests.unit.domain.builders import answered, awaiting, registered, serving, situation
+from tests.unit.domain.builders import NOW, answered, awaiting, elapsed, registered, serving, situation
+from tests.unit.domain.platform_builders import fired, listening
 
 FOUND = Quota(location="westeurope", family="standardDSv2Family", cores=4, used=8, limit=100)
 
@@ -34,6 +36,18 @@ def test_a_yes_to_a_version_that_waits_asks():
 )
 def test_nothing_else_does(signal, facts):
     assert not asks_for_quota(situation(signal, facts))
+
+
+@pytest.mark.parametrize(("then", "asks"), [("scale_out", True), ("restart", False), ("notify", False)])
+def test_an_alert_asks_where_more_instances_may_answer_it(then, asks):
+    bounds = {"relief": {"instances_max": 3}} if then == "scale_out" else {}
+    policy = listening({"then": then, **bounds})
+    assert asks_for_quota(situation(fired(), serving("1"), policy=policy)) is asks
+    troubled = serving("1").with_incident(
+        Incident(id="i", kind="infrastructure", state="verifying", opened_at=NOW, alert="high latency")
+    )
+    assert asks_for_quota(situation(elapsed("verify_deadline", "i"), troubled, policy=policy)) is asks
+    assert not asks_for_quota(situation(elapsed("verify_deadline", "other"), troubled, policy=policy))
 
 
 async def test_the_quota_is_that_of_the_instance_type_in_the_workspace_of_production():
