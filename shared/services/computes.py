@@ -40,11 +40,11 @@ class ComputeWatch:
 
     async def run(self) -> int:
         """Go on with the round that is due; how many instances are idle for too long, or in use again."""
-        policy = (await self._policies.current()).policy
-        watched = sorted((known.name, known) for known in policy.workloads if compute_rules(known.monitoring))
-        turn = await self._rounds.take() if watched else None
+        turn = await self._rounds.take()
         if turn is None:
             return 0
+        policy = (await self._policies.current()).policy
+        watched = sorted((known.name, known) for known in policy.workloads if compute_rules(known.monitoring))
         told, left = 0, [known for name, known in watched if name > turn.at.after]
         last = turn.at.after
         for workload in left[:WORKLOADS_MAX]:

@@ -193,6 +193,7 @@ def test_an_alert_about_another_deployment_the_workspace_or_staging_scales_nothi
 
 def test_a_change_of_health_is_no_reason_for_more_instances():
     story = story_of({**SCALES, "rules": "*"}).at("1h").push(health()).expect_reason("not_attributed")
+    assert "no change of health" in told(story, "infrastructure")[0].facts["what is done"]
     assert scaled(story) == []
 
 

@@ -19,8 +19,10 @@ def blame(situation: Situation, rule: InfrastructureAlert, at: datetime, targets
     """Whether the version that changed last is to go because of an alert that fired ``at``, and why (not)."""
     rollout, champion = situation.facts.rollout, situation.facts.champion
     version = situation.facts.versions.get(rollout.version if rollout else champion)
-    if rule.then != "rollback_or_notify":
-        return False, f"the policy says {rule.then}"
+    if rule.relieves:
+        return False, "its remedy answers alerts, and no change of health"
+    if rule.then == "notify":
+        return False, "the policy says notify"
     if version is None:
         return False, "no version of ours serves"
     if not any(_is_served_by(situation, version, target) for target in targets):
