@@ -18,7 +18,7 @@ import jsonschema
 import pytest
 from azure.eventhub.aio import EventHubConsumerClient
 
-from shared import runtime
+from shared import connections, runtime
 from shared.adapters.event_hub_out import EventHubOut, HubAddress
 from shared.domain.announcements import ReasonSaid
 from shared.domain.outcomes import Failed, Succeeded
@@ -193,7 +193,7 @@ async def test_the_key_of_the_topic_opens_it_and_another_does_not(azure, tmp_pat
             "OUTERLOOP_PUBLISH_TOPIC_KEY": key,
             "OUTERLOOP_PUBLISH_SOURCE": f"{SOURCE}/{tmp_path.name}",
         }
-        return runtime._targets(read_settings(values))
+        return connections.targets(read_settings(values))
 
     assert await targets(azure["topic_key"])["topic"].publish([said("a")]) == Succeeded()
     refused = await targets("d3Jvbmc=")["topic"].publish([said("b")])
