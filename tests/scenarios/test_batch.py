@@ -5,7 +5,8 @@ import pytest
 from shared.domain.outcomes import Failed, Succeeded
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.batch_builders import NEWEST, RESOLVED, batch_policy, measured, scored
-from tests.unit.domain.builders import asked, failure, registered, serving
+from tests.unit.domain.builders import after, asked, failure, registered, serving
+from tests.unit.domain.platform_builders import resource_changed
 
 BY_DEFAULT_1 = {"version-1": 100}
 RUN_FAILED = Failed(retryable=False, reason="job x is Failed: a column is missing", data={"status": "Failed"})
@@ -132,7 +133,19 @@ def test_a_rollback_that_fails_names_the_command_for_a_batch_endpoint():
     story.azure.next("RollBackTraffic", failure())
     story.push(asked("rollback")).expect_reason("rollback_failed")
     by_hand = story.commands("Notify")[-1].facts["do this now"]
-    assert by_hand == "az ml batch-endpoint update --name flight-delay --set defaults.deployment_name=version-1"
+    assert by_hand.startswith(
+        "az ml batch-endpoint update --name flight-delay --set defaults.deployment_name=version-1 "
+    )
+
+
+@pytest.mark.rule("deleted")
+def test_a_default_deleted_by_hand_is_told_with_the_command_that_sets_another():
+    story = approved(nightly()).at("1h")
+    endpoint = f"{story.policy.workloads[0].environments.production.workspace}/batchEndpoints/flight-delay"
+    deletion = resource_changed(f"{endpoint}/deployments/version-1", "deleted", occurred_at=after("1h"))
+    story.push(deletion).expect_reason("deleted_by_hand").expect(champion="2", standby="")
+    advice = story.commands("Notify")[-1].facts["do this now"]
+    assert "az ml batch-endpoint update --name flight-delay --set defaults.deployment_name=version-2 " in advice
 
 
 def test_the_default_before_is_removed_when_its_time_as_a_standby_is_over():
