@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.domain.commands import OVERDUE
 from shared.domain.outcomes import Failed, Succeeded
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.batch_builders import NEWEST, RESOLVED, batch_policy, measured, scored
@@ -10,6 +11,7 @@ from tests.unit.domain.platform_builders import resource_changed
 
 BY_DEFAULT_1 = {"version-1": 100}
 RUN_FAILED = Failed(retryable=False, reason="job x is Failed: a column is missing", data={"status": "Failed"})
+OVERDUE_RUN = Failed(retryable=False, reason="job x was not over, and was cancelled", data={"status": OVERDUE})
 NO_INPUT = Failed(retryable=False, reason="there is no data asset flights-nightly", data={"missing": "input"})
 
 
@@ -72,6 +74,18 @@ def test_a_candidate_that_cannot_score_the_input_is_rejected():
     story = nightly()
     story.azure.next("ScoreBatch", scored, RUN_FAILED)
     approved(story).expect(traffic=BY_DEFAULT_1, versions={"1": "serving", "2": "rejected"}).expect_reason("run_failed")
+
+
+def test_a_run_that_is_cancelled_at_its_deadline_is_tried_again_and_its_people_hear_of_it_at_once():
+    story = nightly(inconclusive_limit=1)
+    story.azure.next("ScoreBatch", scored, OVERDUE_RUN, scored, OVERDUE_RUN)
+    approved(story).expect(versions={"1": "serving", "2": "probing"}).expect_reason("run_without_end")
+    told = story.commands("Notify")[-1]
+    assert told.title == "flight-delay: the run of version 2 was not over by its deadline"
+    assert "promotion.comparison.deadline" in told.facts["change"]
+    before = len(story.commands("Notify"))
+    story.at("15m").expect(traffic=BY_DEFAULT_1, versions={"1": "serving", "2": "rejected"}).expect_reason("gave_up")
+    assert len(story.commands("Notify")) == before + 1
 
 
 @pytest.mark.rule("batch")
