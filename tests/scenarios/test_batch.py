@@ -169,6 +169,37 @@ def test_the_default_before_is_removed_when_its_time_as_a_standby_is_over():
     assert (removal.deployment, removal.endpoint_kind, removal.production) == ("version-1", "batch", True)
 
 
+def removed(story):
+    """The deployments of production whose removal was ordered."""
+    return [order.deployment for order in story.commands("RemoveDeployment") if order.production]
+
+
+@pytest.mark.rule("standby")
+def test_a_version_that_failed_its_comparison_is_kept_to_be_looked_into_and_then_removed():
+    story = nightly()
+    story.azure.next("CompareScores", measured(failed_share=0.3))
+    approved(story).at("23h")
+    assert removed(story) == []
+    story.at("24h").expect_reason("failed_ended").expect(champion="1", traffic=BY_DEFAULT_1)
+    assert removed(story) == ["version-2"]
+    assert story.commands("RemoveDeployment")[-1].endpoint_kind == "batch"
+
+
+@pytest.mark.rule("standby")
+def test_neither_the_default_nor_the_one_before_is_removed_with_what_failed():
+    story = approved(nightly()).at("1h")
+    story.azure.next("CompareScores", measured(failed_share=0.3))
+    approved(story, "3").at("30h").expect(
+        champion="2", standby="1", versions={"1": "standby", "2": "serving", "3": "rejected"}
+    )
+    assert removed(story) == ["version-3"]
+
+
+def test_what_was_gone_back_from_is_removed_and_the_default_of_then_stays():
+    story = approved(nightly()).at("1h").push(asked("rollback")).at("90h").expect(champion="1", standby="")
+    assert removed(story) == ["version-2"]
+
+
 def test_a_default_that_cannot_be_set_is_taken_back():
     story = nightly()
     story.azure.next("SetTraffic", failure("HTTP 409: busy"))
