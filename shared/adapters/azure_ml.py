@@ -94,7 +94,7 @@ class AzureMachineLearning:
             if not failures.is_transient(problem):
                 return outcome
             wait = max(failures.retry_after_seconds(problem) or 0.0, self._poll_seconds)
-            return Attempt(attempt.clients, attempt.arm, now + timedelta(seconds=wait)).started(operation)
+            return Attempt(attempt.clients, attempt.arm, now, now + timedelta(seconds=wait)).started(operation)
 
     def _read_reference(self, command: RecordReference) -> Mapping[str, str] | Failed:
         arm = self.clients.calls()
@@ -110,7 +110,7 @@ class AzureMachineLearning:
         return {key: value for key, value in tags.items() if key.startswith(REFERENCE_TAGS)}
 
     def _attempt(self, now: datetime) -> Attempt:
-        return Attempt(self.clients, self.clients.calls(), now + timedelta(seconds=self._poll_seconds))
+        return Attempt(self.clients, self.clients.calls(), now, now + timedelta(seconds=self._poll_seconds))
 
 
 def _begin(command: WorkspaceCommand, attempt: Attempt) -> Outcome:

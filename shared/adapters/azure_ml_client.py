@@ -120,10 +120,11 @@ class AzureMlClients:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one attempt at a command works with: its calls, and when a long operation is to be asked about again."""
+    """What one attempt at a command works with: its calls, its moment, and when a long operation is to be asked about again."""
 
     clients: AzureMlClients
     arm: ArmCalls
+    now: datetime
     again: datetime
 
     def started(self, operation: str) -> Started:

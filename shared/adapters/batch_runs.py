@@ -1,4 +1,4 @@
-"""Runs of batch endpoints: invoking one deployment on an input, and looking at the job that it becomes.
+"""Runs of batch endpoints: invoking one deployment on an input, looking at the job that it becomes, and ending one that is overdue.
 
 Owns the invocation's body, the run's name and its output folder, both made of the command's id: the invocation takes no token
 of ours, so before each the job of that name is looked for. Knows nothing of what the predictions mean; reads none of them.
@@ -14,9 +14,10 @@ from shared.adapters.arm_names import asset_name, complete_id, job_id
 from shared.adapters.arm_session import Json
 from shared.adapters.azure_ml_client import Attempt
 from shared.adapters.azure_ml_endpoints import place_of
+from shared.adapters.azure_ml_failures import classify, is_transient
 from shared.adapters.azure_ml_jobs import why
 from shared.adapters.mlflow_runs import read_run
-from shared.domain.commands import ScoreBatch
+from shared.domain.commands import OVERDUE, ScoreBatch
 from shared.domain.outcomes import Failed, Outcome, Succeeded
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
@@ -52,7 +53,7 @@ def begin_scoring(command: ScoreBatch, attempt: Attempt) -> Outcome:
 
 
 def look_scoring(command: ScoreBatch, operation: str, attempt: Attempt) -> Outcome:
-    """Completed with what it wrote and how long it took, failed with its error, or still under way."""
+    """Completed with what it wrote and how long it took, failed with its error, still under way, or cancelled as overdue."""
     job, _, given = operation.partition(" ")
     document = attempt.arm.get(job_id(command.workspace, job))
     match document["properties"]["status"]:
@@ -61,8 +62,25 @@ def look_scoring(command: ScoreBatch, operation: str, attempt: Attempt) -> Outco
         case "Failed" | "Canceled" as status:
             reason = f"job {job} is {status}: {why(command.workspace, job, document, attempt)}"
             return Failed(retryable=False, reason=reason, data={"job": job, "status": status})
+        case status if attempt.now >= command.until:
+            return _overdue(command, job, status, attempt)
         case _:
             return attempt.started(operation)
+
+
+def _overdue(command: ScoreBatch, job: str, status: str, attempt: Attempt) -> Failed:
+    """Nobody waits for the run any more, and it must not go on costing money. To cancel it again does no harm."""
+    late = f"job {job} was not over by its deadline, {command.until:%Y-%m-%d %H:%M} UTC"
+    data: dict[str, str | float] = {"job": job, "status": OVERDUE}
+    try:
+        if status != "CancelRequested":
+            attempt.arm.post(f"{job_id(command.workspace, job)}/cancel")
+    except HttpResponseError as problem:
+        if is_transient(problem):
+            raise  # asked again at the next look
+        reason = f"{late}, and could not be cancelled, so that it goes on: {classify(problem, command).reason}"
+        return Failed(retryable=False, reason=reason, data=data)
+    return Failed(retryable=False, reason=f"{late}, and was cancelled", data=data)
 
 
 def output_of(command: ScoreBatch) -> str:

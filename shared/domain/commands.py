@@ -158,10 +158,14 @@ class CheckEndpoint(EndpointCommand, frozen=True, kw_only=True):
     payload: str  # the name of a file beside the policy
 
 
+OVERDUE = "Overdue"  # what ``ScoreBatch`` says in ``status`` of a run that it cancelled at its deadline
+
+
 class ScoreBatch(EndpointCommand, frozen=True, kw_only=True):
     """Invoke one deployment of a batch endpoint on an input. The run has the command's id as its name and in its output folder.
 
-    The invocation takes no token of ours: a second attempt looks for that name first. ``until`` bounds the waiting.
+    The invocation takes no token of ours: a second attempt looks for that name first. A run that is not over at ``until`` is
+    cancelled.
     """
 
     deployment: str

@@ -38,6 +38,7 @@ LEASE_FOR = LEASE_CALLS * CALL_MAX  # a lease outlasts every call made under it
 TRIES_MAX = 8
 TRY_FOR = timedelta(minutes=30)  # an endpoint may be busy with somebody else's deployment for a while
 AGE_MAX = timedelta(hours=24)  # of an operation that never ends
+CANCEL_FOR = timedelta(minutes=15)  # so long it is tried to cancel a run that is overdue
 BACKOFF_MAX = timedelta(minutes=5)
 LEASE_RETRY = timedelta(seconds=2)
 PAUSE_LOOK = timedelta(seconds=5)
@@ -234,9 +235,9 @@ class Executor:
 def _given_up(row: CommandRow, now: datetime) -> bool:
     if isinstance(row.command, RollBackTraffic):
         return now >= row.command.until
-    if isinstance(row.command, ScoreBatch) and now >= row.command.until:
-        return True
     since = attempts.under_way_since(row)
+    if isinstance(row.command, ScoreBatch) and (since or now >= row.command.until):
+        return now >= row.command.until + (CANCEL_FOR if since else timedelta())
     if since:
         return now >= since + AGE_MAX
     return row.attempts >= TRIES_MAX and now >= row.created_at + TRY_FOR

@@ -16,6 +16,7 @@ import yaml
 
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.domain.commands import (
+    OVERDUE,
     BatchSettings,
     CompareScores,
     DeployModel,
@@ -46,6 +47,11 @@ def run(mini_batch):
     assert len(mini_batch) <= 2
     return [f"{pathlib.Path(path).stem},{factor * int(pathlib.Path(path).read_text())}" for path in mini_batch]
 """
+SLOW = """
+import time
+def run(mini_batch):
+    time.sleep(60)
+"""
 CRASH = """
 def run(mini_batch):
     raise ValueError("a column is missing")
@@ -68,7 +74,7 @@ def plant(folder: Path) -> Path:
     """The seed of a local Azure, and the files that it names: scripts, two models, and five files to score."""
     files = {
         "jobs": {"compare.py": COMPARE},
-        "scoring": {"score.py": SCORE, "crash.py": CRASH},
+        "scoring": {"score.py": SCORE, "crash.py": CRASH, "slow.py": SLOW},
         "night": {f"{number}.txt": str(number) for number in range(1, 6)},
         "one": {"model.txt": "10"},
         "two": {"model.txt": "11"},
@@ -152,6 +158,16 @@ async def settled(workspace, command):
         await asyncio.sleep(0.1)
         outcome = await workspace.look(command, outcome.operation, NOW)
     return outcome
+
+
+async def finished(local_azure, job):
+    """The end of a job, once the local Azure has told of it."""
+    for _ in range(SETTLE_SECONDS_MAX * 10):
+        ended = [entry for entry in journal(local_azure, "job_finished") if entry["target"].endswith(job)]
+        if ended:
+            return ended
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"job {job} did not end")
 
 
 def order(kind, number, **fields):
@@ -261,6 +277,19 @@ async def test_a_script_that_fails_on_too_many_files_fails_the_run_in_its_own_wo
     assert isinstance(outcome, Failed)
     assert outcome.data["status"] == "Failed"
     assert "more than the error threshold 0" in outcome.reason
+
+
+async def test_a_run_past_its_deadline_is_cancelled_and_a_second_look_cancels_nothing(local_azure, workspace, deployed):
+    slow = deploy(16, "6", model_ref="azureml:nightly:1", scoring_script="slow.py")
+    assert isinstance(await settled(workspace, slow), Succeeded)
+    run = score(24, "6")
+    begun = await workspace.begin(run, NOW)
+    assert isinstance(await workspace.look(run, begun.operation, NOW), Started)
+    outcome = await workspace.look(run, begun.operation, run.until)
+    assert (outcome.data, "and was cancelled" in outcome.reason) == ({"job": run.id, "status": OVERDUE}, True)
+    (ended,) = await finished(local_azure, run.id)
+    assert ended["detail"]["status"] == "Canceled"
+    assert "is Canceled" in (await workspace.look(run, begun.operation, run.until)).reason
 
 
 @pytest.mark.parametrize("data", ["azureml:nowhere@latest", "azureml:night:99"])

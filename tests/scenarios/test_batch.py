@@ -2,13 +2,16 @@
 
 import pytest
 
+from shared.domain.commands import OVERDUE
 from shared.domain.outcomes import Failed, Succeeded
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.batch_builders import NEWEST, RESOLVED, batch_policy, measured, scored
-from tests.unit.domain.builders import asked, failure, registered, serving
+from tests.unit.domain.builders import after, asked, failure, registered, serving
+from tests.unit.domain.platform_builders import resource_changed
 
 BY_DEFAULT_1 = {"version-1": 100}
 RUN_FAILED = Failed(retryable=False, reason="job x is Failed: a column is missing", data={"status": "Failed"})
+OVERDUE_RUN = Failed(retryable=False, reason="job x was not over, and was cancelled", data={"status": OVERDUE})
 NO_INPUT = Failed(retryable=False, reason="there is no data asset flights-nightly", data={"missing": "input"})
 
 
@@ -73,6 +76,18 @@ def test_a_candidate_that_cannot_score_the_input_is_rejected():
     approved(story).expect(traffic=BY_DEFAULT_1, versions={"1": "serving", "2": "rejected"}).expect_reason("run_failed")
 
 
+def test_a_run_that_is_cancelled_at_its_deadline_is_tried_again_and_its_people_hear_of_it_at_once():
+    story = nightly(inconclusive_limit=1)
+    story.azure.next("ScoreBatch", scored, OVERDUE_RUN, scored, OVERDUE_RUN)
+    approved(story).expect(versions={"1": "serving", "2": "probing"}).expect_reason("run_without_end")
+    told = story.commands("Notify")[-1]
+    assert told.title == "flight-delay: the run of version 2 was not over by its deadline"
+    assert "promotion.comparison.deadline" in told.facts["change"]
+    before = len(story.commands("Notify"))
+    story.at("15m").expect(traffic=BY_DEFAULT_1, versions={"1": "serving", "2": "rejected"}).expect_reason("gave_up")
+    assert len(story.commands("Notify")) == before + 1
+
+
 @pytest.mark.rule("batch")
 def test_a_run_of_the_champion_that_fails_is_no_verdict_on_the_candidate():
     story = nightly()
@@ -132,7 +147,19 @@ def test_a_rollback_that_fails_names_the_command_for_a_batch_endpoint():
     story.azure.next("RollBackTraffic", failure())
     story.push(asked("rollback")).expect_reason("rollback_failed")
     by_hand = story.commands("Notify")[-1].facts["do this now"]
-    assert by_hand == "az ml batch-endpoint update --name flight-delay --set defaults.deployment_name=version-1"
+    assert by_hand.startswith(
+        "az ml batch-endpoint update --name flight-delay --set defaults.deployment_name=version-1 "
+    )
+
+
+@pytest.mark.rule("deleted")
+def test_a_default_deleted_by_hand_is_told_with_the_command_that_sets_another():
+    story = approved(nightly()).at("1h")
+    endpoint = f"{story.policy.workloads[0].environments.production.workspace}/batchEndpoints/flight-delay"
+    deletion = resource_changed(f"{endpoint}/deployments/version-1", "deleted", occurred_at=after("1h"))
+    story.push(deletion).expect_reason("deleted_by_hand").expect(champion="2", standby="")
+    advice = story.commands("Notify")[-1].facts["do this now"]
+    assert "az ml batch-endpoint update --name flight-delay --set defaults.deployment_name=version-2 " in advice
 
 
 def test_the_default_before_is_removed_when_its_time_as_a_standby_is_over():
@@ -140,6 +167,37 @@ def test_the_default_before_is_removed_when_its_time_as_a_standby_is_over():
     story.at("72h").expect(standby="", versions={"1": "retired", "2": "serving"})
     removal = story.commands("RemoveDeployment")[-1]
     assert (removal.deployment, removal.endpoint_kind, removal.production) == ("version-1", "batch", True)
+
+
+def removed(story):
+    """The deployments of production whose removal was ordered."""
+    return [order.deployment for order in story.commands("RemoveDeployment") if order.production]
+
+
+@pytest.mark.rule("standby")
+def test_a_version_that_failed_its_comparison_is_kept_to_be_looked_into_and_then_removed():
+    story = nightly()
+    story.azure.next("CompareScores", measured(failed_share=0.3))
+    approved(story).at("23h")
+    assert removed(story) == []
+    story.at("24h").expect_reason("failed_ended").expect(champion="1", traffic=BY_DEFAULT_1)
+    assert removed(story) == ["version-2"]
+    assert story.commands("RemoveDeployment")[-1].endpoint_kind == "batch"
+
+
+@pytest.mark.rule("standby")
+def test_neither_the_default_nor_the_one_before_is_removed_with_what_failed():
+    story = approved(nightly()).at("1h")
+    story.azure.next("CompareScores", measured(failed_share=0.3))
+    approved(story, "3").at("30h").expect(
+        champion="2", standby="1", versions={"1": "standby", "2": "serving", "3": "rejected"}
+    )
+    assert removed(story) == ["version-3"]
+
+
+def test_what_was_gone_back_from_is_removed_and_the_default_of_then_stays():
+    story = approved(nightly()).at("1h").push(asked("rollback")).at("90h").expect(champion="1", standby="")
+    assert removed(story) == ["version-2"]
 
 
 def test_a_default_that_cannot_be_set_is_taken_back():

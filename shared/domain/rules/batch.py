@@ -5,6 +5,8 @@ is until a comparison is good, and the one before is kept as the warm standby. T
 cold, so that the candidate is not blamed for machines that had to start.
 """
 
+import dataclasses
+
 from shared.domain import guards
 from shared.domain.commands import CompareScores, ScoreBatch, SetTraffic
 from shared.domain.comparison_facts import Comparison, ScoredRun
@@ -13,7 +15,7 @@ from shared.domain.facts import CheckResult, Rollout, Version
 from shared.domain.outcomes import Final, Succeeded
 from shared.domain.policy_batch import ComparisonRun
 from shared.domain.rules import rollback
-from shared.domain.rules.batch_verdict import judge_comparison, judge_run
+from shared.domain.rules.batch_verdict import is_overdue, judge_comparison, judge_run
 from shared.domain.rules.candidate import reject
 from shared.domain.rules.ending import complete, give_up
 from shared.domain.rules.steps import traffic_for
@@ -120,12 +122,23 @@ def _on_scored(situation: Situation, version: Version, outcome: Final) -> Ruling
     who = f"version {compared.champion}, the champion," if champions else f"version {version.version}"
     if not isinstance(outcome, Succeeded):
         verdict, reason = judge_run(outcome, who, champions=champions)
-        return _without(situation, version, verdict, reason)
+        ruling = _without(situation, version, verdict, reason)
+        return _with_notice(situation, ruling, who) if is_overdue(outcome) and ruling.verdict == "hold" else ruling
     run = ScoredRun(output=str(outcome.data.get("output", "")), seconds=float(outcome.data.get("seconds", 0.0)))
     compared = replace(compared, data=str(outcome.data.get("data", "")))
     compared = replace(compared, champion_run=run) if champions else replace(compared, candidate_run=run)
     scored = because("scored", f"{who} scored {compared.data} in {run.seconds:.0f} s", observed=run.seconds)
     return _next_run(situation, replace(version, comparison=compared), scored)
+
+
+def _with_notice(situation: Situation, ruling: Ruling, who: str) -> Ruling:
+    """A run that was cancelled has cost what its deadline allows, and the next one may: its people hear of it at once."""
+    title = f"{situation.workload.name}: the run of {who.strip(',')} was not over by its deadline"
+    shown = {reason.code: reason.text for reason in ruling.reasons}
+    shown["change"] = "promotion.comparison.deadline, the cluster, or the input"
+    return dataclasses.replace(
+        ruling, commands=(*ruling.commands, situation.tell(situation.workload.owner, title, shown, 1))
+    )
 
 
 def _on_compared(situation: Situation, signal: CommandFinished, version: Version) -> Ruling:

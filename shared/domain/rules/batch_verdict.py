@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.domain.commands import OVERDUE
 from shared.domain.comparison_facts import Comparison
 from shared.domain.decisions import Reason
 from shared.domain.outcomes import Failed, Final, Skipped, Succeeded
@@ -43,6 +44,11 @@ def judge_run(outcome: Failed | Skipped, who: str, *, champions: bool) -> tuple[
     if data.get("status") == "Failed":
         return "fail", because("run_failed", f"{who} could not score the input: {outcome.reason}")
     return "inconclusive", because("run_without_end", f"the run of {who} came to no end of its own: {outcome.reason}")
+
+
+def is_overdue(outcome: Final) -> bool:
+    """Whether the run was cancelled, since it was not over by its deadline."""
+    return isinstance(outcome, Failed) and outcome.data.get("status") == OVERDUE
 
 
 def judge_comparison(outcome: Final, compared: Comparison, rules: ComparisonRun) -> Compared:

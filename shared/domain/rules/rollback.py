@@ -5,6 +5,7 @@ Owns the order of a rollback and the page to a person when it fails. When one is
 
 from datetime import timedelta
 
+from shared.domain.az_commands import set_traffic
 from shared.domain.commands import RollBackTraffic
 from shared.domain.decisions import Reason
 from shared.domain.facts import Facts
@@ -75,10 +76,7 @@ def on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
         reason = because("rolled_back", "the traffic is back; what waited for that is evaluated again")
         return Ruling("suppress", RULE, (reason,), situation.facts, holds=situation.again(is_version))
     production = situation.workload.environments.production
-    by_hand = f"az ml online-endpoint update --name {production.endpoint} --traffic {_by_hand(situation.facts)}"
-    if production.kind == "batch":
-        default = deployment_name(situation.facts.champion) if situation.facts.champion else "null"
-        by_hand = f"az ml batch-endpoint update --name {production.endpoint} --set defaults.deployment_name={default}"
+    by_hand = set_traffic(production, _by_hand(situation.facts))
     facts = {"why": signal.outcome.reason, "do this now": by_hand, "workspace": production.workspace}
     told = situation.tell(
         situation.workload.owner, f"{situation.workload.name}: the rollback FAILED, act by hand", facts
@@ -87,9 +85,9 @@ def on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
     return Ruling("escalate", RULE, (reason,), situation.facts, commands=(told,))
 
 
-def _by_hand(facts: Facts) -> str:
+def _by_hand(facts: Facts) -> dict[str, int]:
     """The traffic that a person has to set: all to the champion, or none to the version that was rolled back last."""
     if facts.champion:
-        return f"{deployment_name(facts.champion)}=100"
+        return {deployment_name(facts.champion): 100}
     away = [version for version in facts.versions.values() if version.state == "rolled_back"]
-    return " ".join(f"{deployment_name(v.version)}=0" for v in sorted(away, key=lambda v: v.since)[-1:])
+    return {deployment_name(v.version): 0 for v in sorted(away, key=lambda v: v.since)[-1:]}

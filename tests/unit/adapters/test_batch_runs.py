@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.commands import ScoreBatch
+from shared.domain.commands import OVERDUE, ScoreBatch
 from shared.domain.outcomes import Failed, Started, Succeeded, Unknown
 from tests.unit.adapters.orders import AT_ENDPOINT, NOW, WORKSPACE
 from tests.unit.adapters.scripted_azure import Answer, refusal
@@ -144,3 +144,49 @@ async def test_a_look_that_azure_does_not_answer_says_nothing_of_the_run(ready, 
     outcome = await workspace.look(score(), operation, NOW)
     assert isinstance(outcome, Started)
     assert outcome.operation == operation
+
+
+CANCEL = f"{JOB}/cancel"
+LATE = NOW + timedelta(hours=6)
+
+
+async def test_a_run_that_is_not_over_by_its_deadline_is_cancelled(ready, workspace):
+    ready.on("GET", JOB, job("Running"))
+    ready.on("POST", CANCEL, Answer(202))
+    outcome = await workspace.look(score(), f"{NAME} azureml:night:7", LATE)
+    reason = f"job {NAME} was not over by its deadline, 2026-03-01 18:00 UTC, and was cancelled"
+    assert outcome == Failed(retryable=False, reason=reason, data={"job": NAME, "status": OVERDUE})
+    assert [asked.path.endswith(CANCEL) for asked in ready.writes()] == [True]
+
+
+async def test_a_run_is_left_alone_until_its_deadline(ready, workspace):
+    ready.on("GET", JOB, job("Running"))
+    assert isinstance(await workspace.look(score(), NAME, LATE - timedelta(seconds=1)), Started)
+    assert ready.writes() == []
+
+
+async def test_a_run_that_ended_late_counts_as_it_ended(ready, workspace):
+    ready.on("GET", JOB, job("Completed"))
+    assert isinstance(await workspace.look(score(), f"{NAME} azureml:night:7", LATE), Succeeded)
+    assert ready.writes() == []
+
+
+async def test_a_run_that_is_being_cancelled_is_not_cancelled_again(ready, workspace):
+    ready.on("GET", JOB, job("CancelRequested"))
+    assert (await workspace.look(score(), NAME, LATE)).data["status"] == OVERDUE
+    assert ready.writes() == []
+
+
+@pytest.mark.parametrize("status", [409, 429, 503])
+async def test_a_run_that_cannot_be_cancelled_just_now_is_asked_about_again(ready, workspace, status):
+    ready.on("GET", JOB, job("Running"))
+    ready.on("POST", CANCEL, refusal(status, "Nope", "not now"))
+    assert isinstance(await workspace.look(score(), NAME, LATE), Started)
+
+
+async def test_a_run_that_may_not_be_cancelled_is_said_to_go_on(ready, workspace):
+    ready.on("GET", JOB, job("Running"))
+    ready.on("POST", CANCEL, refusal(403, "AuthorizationFailed", "no"))
+    outcome = await workspace.look(score(), NAME, LATE)
+    assert (outcome.retryable, outcome.data["status"]) == (False, OVERDUE)
+    assert "could not be cancelled, so that it goes on: not permitted" in outcome.reason

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from shared.adapters.sqlite_store import SqliteStore
-from shared.domain.commands import ScoreBatch
-from shared.domain.outcomes import Started, Succeeded, Unknown
+from shared.domain.commands import OVERDUE, ScoreBatch
+from shared.domain.outcomes import Failed, Started, Succeeded, Unknown
+from shared.domain.values import replace
+from shared.services.execute import CANCEL_FOR
 from tests.unit.services.fakes import NOON, World
 from tests.unit.services.signals import AT_ENDPOINT, deploy
 
@@ -30,15 +32,38 @@ def under_way(world):
     return Started(operation="run-1", look_again_at=world.clock.now() + timedelta(seconds=60))
 
 
-async def test_a_run_that_outlasts_its_deadline_is_given_up(world):
+async def looked_at_for(world, minutes):
+    """Begun, and under way at every look for so long."""
     await world.order(score())
-    for _ in range(3):
+    for _ in range(minutes + 1):
         world.workspace.answers("ScoreBatch", under_way(world))
         await world.run(score())
         world.clock.pass_seconds(60)
-    row = await world.row(score())
+    return await world.row(score())
+
+
+async def test_a_run_that_outlasts_its_deadline_is_looked_at_until_it_is_cancelled(world):
+    assert (await looked_at_for(world, 10)).state == "started"
+    overdue = Failed(retryable=False, reason="it was cancelled", data={"status": OVERDUE})
+    world.workspace.answers("ScoreBatch", overdue)
+    assert await world.run(score()) == overdue
+    assert (await world.row(score())).state == "finished"
+
+
+async def test_a_run_that_cannot_be_cancelled_either_is_given_up(world):
+    row = await looked_at_for(world, (DEADLINE + CANCEL_FOR) // timedelta(minutes=1))
     assert row.state == "finished"
     assert "still under way" in row.outcome.reason
+
+
+async def test_a_run_may_take_longer_than_a_day_when_its_deadline_says_so(world):
+    long = replace(score(), until=NOON + timedelta(days=2))
+    await world.order(long)
+    world.workspace.answers("ScoreBatch", *[Started(operation="run-1", look_again_at=NOON)] * 3)
+    for hours in (1, 24, 1):
+        await world.run(long)
+        world.clock.pass_seconds(hours * 3600)
+    assert (await world.row(long)).state == "started"
 
 
 async def test_a_run_within_its_deadline_is_followed_to_its_end(world):

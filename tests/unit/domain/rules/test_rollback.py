@@ -6,8 +6,10 @@ from shared.domain.evaluate import evaluate
 from shared.domain.facts import Facts
 from shared.domain.outcomes import Skipped
 from shared.domain.rules.rollback import DEADLINE, order
+from tests.unit.domain.batch_builders import batch_policy
 from tests.unit.domain.builders import (
     NOW,
+    POLICY,
     asked,
     codes,
     failure,
@@ -21,8 +23,8 @@ from tests.unit.domain.builders import (
 )
 
 
-def decide(signal, facts):
-    return evaluate(situation(signal, facts))
+def decide(signal, facts, policy=POLICY):
+    return evaluate(situation(signal, facts, policy=policy))
 
 
 @pytest.mark.parametrize(
@@ -51,13 +53,25 @@ def test_a_rollback_that_failed_is_escalated_with_the_exact_command():
     done = decide(finished("c", "RollBackTraffic", failure("409")), serving("1"))
     assert (done.decision.verdict, kinds(done)) == ("escalate", ["Notify"])
     assert done.decision.reasons[0].release == (
-        "az ml online-endpoint update --name flight-delay --traffic version-1=100"
+        'az ml online-endpoint update --name flight-delay --traffic "version-1=100" '
+        "--resource-group mlops --workspace-name flights-prod"
     )
 
 
 def test_a_rollback_of_a_first_version_that_failed_names_what_is_to_take_no_traffic():
     done = decide(finished("c", "RollBackTraffic", failure("409")), known(version("1", "rolled_back")))
-    assert done.decision.reasons[0].release == "az ml online-endpoint update --name flight-delay --traffic version-1=0"
+    release = done.decision.reasons[0].release
+    assert release.startswith(
+        'az ml online-endpoint update --name flight-delay --traffic "version-1=0" --resource-group'
+    )
+
+
+def test_a_rollback_of_a_first_batch_version_that_failed_says_how_to_leave_no_default():
+    facts, policy = known(version("1", "rolled_back")), batch_policy()
+    done = decide(finished("c", "RollBackTraffic", failure("409")), facts, policy=policy)
+    production = policy.workload("flight-delay").environments.production
+    resource = f"{production.workspace}/batchEndpoints/flight-delay"
+    assert done.decision.reasons[0].release == f"az resource update --ids {resource} --remove properties.defaults"
 
 
 def test_a_write_that_came_in_behind_the_rollback_is_taken_back():
