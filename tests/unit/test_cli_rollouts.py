@@ -129,4 +129,4 @@ def test_a_plan_says_who_will_say_what_was_served(tmp_path):
     told = CliRunner().invoke(app, arguments, env={"COLUMNS": "160"})
     assert "judged by: metrics, Azure Monitor's metrics, 5m after it happened" in told.stdout
     shown = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
-    assert (shown["source"], shown["late_by"]) == ("metrics", "5m")
+    assert (shown["source"], shown["late_by"]) == ("metrics", "PT300S")
