@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_marked import AzureMlMarkedModels
+from shared.adapters.azure_monitor_logs import AzureMonitorLogs
+from shared.adapters.azure_monitor_metrics import AzureMonitorMetrics
 from shared.adapters.azure_pipelines import AzurePipelines
 from shared.adapters.ci_dispatcher import CiDispatcher
 from shared.adapters.endpoint_probe import EndpointProber
@@ -21,6 +23,7 @@ from shared.adapters.smtp_mail import SmtpMail, SmtpServer
 from shared.adapters.synapse_pipelines import SynapsePipelines
 from shared.adapters.teams import TeamsWebhooks
 from shared.ports import Clock
+from shared.ports_measuring import TrafficMeter
 from shared.ports_publishing import Publisher
 from shared.services.effects import Hands
 from shared.settings import Settings
@@ -94,6 +97,14 @@ def targets(settings: Settings) -> dict[str, Publisher]:
         address = HubAddress(settings.publish_hub, settings.publish_hub_connection, settings.publish_hub_namespace)
         targets["hub"] = EventHubOut(address, source, _credential, POST_TIMEOUT_SECONDS)
     return targets
+
+
+def meters(settings: Settings, answer_seconds: float) -> dict[str, TrafficMeter]:
+    """Who measured what an endpoint served, by the name that a policy's ``analysis.source`` has for them."""
+    return {
+        "metrics": AzureMonitorMetrics(settings.metrics_url, _credential, answer_seconds),
+        "logs": AzureMonitorLogs(settings.logs_url, _credential, answer_seconds),
+    }
 
 
 def _credential() -> "TokenCredential":

@@ -21,7 +21,7 @@ from shared.adapters.policy_folder import PolicyFolder
 from shared.adapters.sqlite_queue import SqliteQueue
 from shared.adapters.sqlite_store import SqliteStore
 from shared.adapters.system_clock import SystemClock
-from shared.connections import azure_machine_learning, hands, targets
+from shared.connections import azure_machine_learning, hands, meters, targets
 from shared.ports import Clock, CommandQueue, PolicySource, Store
 from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
@@ -81,7 +81,8 @@ async def build(settings: Settings) -> Application:
     workspace = azure_machine_learning(settings)
     datasets = AzureMlDatasets(workspace.clients, DATA_TIMEOUT_SECONDS)
     quotas = AzureMlQuotas(workspace.clients, DATA_TIMEOUT_SECONDS)
-    decider = Decider(store, queue, clock, policies, aggregator, announcer, datasets, quotas)
+    measured = meters(settings, DATA_TIMEOUT_SECONDS)
+    decider = Decider(store, queue, clock, policies, aggregator, announcer, datasets, quotas, measured)
     ingest = Ingest(store, clock, policies, decider)
     links = ApprovalLinks(settings.signing_key, settings.public_url)
     executor = Executor(

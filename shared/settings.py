@@ -14,6 +14,8 @@ TEAMS = f"{PREFIX}TEAMS_"
 FAST_EVENT_HUB_CONVERTER = f"{PREFIX}FAST_EVENT_HUB_CONVERTER"
 PUBLIC_GITHUB = "https://api.github.com"
 PUBLIC_AZURE_DEVOPS = "https://dev.azure.com"
+PUBLIC_METRICS = "https://{region}.metrics.monitor.azure.com"
+PUBLIC_LOGS = "https://api.loganalytics.io"
 PUBLIC_SYNAPSE = "https://{workspace}.dev.azuresynapse.net"
 LEDGER_DAYS_MIN = 30
 CALL_SECONDS_MAX = 60.0  # what is reserved for a call is reckoned with none longer
@@ -57,6 +59,8 @@ class Settings:
     github_token: str = field(default="", repr=False)
     azure_devops_url: str = PUBLIC_AZURE_DEVOPS
     synapse_url: str = PUBLIC_SYNAPSE
+    metrics_url: str = PUBLIC_METRICS
+    logs_url: str = PUBLIC_LOGS
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -100,6 +104,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         github_url=_over_tls(values, "GITHUB_URL", PUBLIC_GITHUB),
         github_token=_text(values, "GITHUB_TOKEN"),
         synapse_url=_over_tls(values, "SYNAPSE_URL", PUBLIC_SYNAPSE),
+        metrics_url=_over_tls(values, "METRICS_URL", PUBLIC_METRICS),
+        logs_url=_over_tls(values, "LOGS_URL", PUBLIC_LOGS),
         azure_devops_url=_over_tls(values, "AZURE_DEVOPS_URL", PUBLIC_AZURE_DEVOPS),
     )
 

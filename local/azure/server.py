@@ -40,6 +40,8 @@ from local.azure.job_runner import Connection, JobRunner
 from local.azure.jobs import Jobs
 from local.azure.journal import Journal
 from local.azure.listeners import Listener, bind_loopback, port_of
+from local.azure.logs_api import LogsApi
+from local.azure.metrics_api import MetricsApi
 from local.azure.mlflow_api import MlflowApi
 from local.azure.operations import Operations
 from local.azure.pace import Paced
@@ -48,6 +50,7 @@ from local.azure.references import parse_scope
 from local.azure.registry import RegistryApi
 from local.azure.router import ScoringRouter
 from local.azure.seed import Planter, Seed, registry_scope
+from local.azure.served import ServedTraffic
 from local.azure.sinks import SmtpSink, TeamsSink
 from local.azure.topic import Topic
 from local.azure.tracking import Tracking
@@ -129,7 +132,13 @@ class LocalAzure:
     def _compose_scoring(self) -> None:
         hub = self._seed.hubs[0]
         self._traffic_log = TrafficLog(lambda body, key: self._event_hubs.publish(hub, body, key))
-        self._router = ScoringRouter(self._endpoints, self._deployments, self._traffic_log.emit, self._seed.location)
+        self._served = ServedTraffic()
+        self._router = ScoringRouter(self._endpoints, self._deployments, self._log, self._seed.location)
+
+    def _log(self, record: dict[str, Any]) -> None:
+        """One request: the diagnostic setting sends it to the hub, and Azure Monitor keeps it."""
+        self._traffic_log.emit(record)
+        self._served.emit(record)
 
     def _arm(self) -> Arm:
         effects, tracking = Effects(self._journal, self._event_grid), Tracking()
@@ -150,6 +159,8 @@ class LocalAzure:
             BatchInvocations(self._batch_endpoints, self._jobs, self._datastores, tracking, self._runner),
             QuotaApi(self._endpoints),
             AutoscaleApi(),
+            MetricsApi(self._served),
+            LogsApi(self._served),
             RegistryApi(registries, self._datastores, operations, effects),
             self._alerts,
             operations,

@@ -97,6 +97,7 @@ def _print(made: RolloutPlan) -> None:
         f"in all: {takes} when every step passes as soon as it can, {_long(made.deadline)} at the latest; "
         f"each bake of {_long(made.bake)} is looked at every {_long(made.look_every)}, and what fails goes back then"
     )
+    print_line(_judged_by(made))
     print_line(f"both versions: {made.instances} instance(s) of {made.instance_type} each, side by side")
     for line in _costs(made):
         print_line(line)
@@ -108,6 +109,13 @@ def _traffic(made: RolloutPlan) -> str:
             "how much traffic there is, is not known: no request was counted in the last day; give --requests-per-hour"
         )
     return f"at {made.requests_an_hour:.6g} requests an hour to the endpoint"
+
+
+def _judged_by(made: RolloutPlan) -> str:
+    if made.source == "windows":
+        return "judged by: windows, our own telemetry"
+    asked = "Azure Monitor's metrics" if made.source == "metrics" else "the traffic log in Log Analytics"
+    return f"judged by: {made.source}, {asked}, {_long(made.late_by)} after it happened; so each bake has that much less to tell"
 
 
 def _row(step: PlannedStep) -> tuple[str, ...]:

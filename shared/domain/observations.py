@@ -99,6 +99,8 @@ class TrafficSample(Part, frozen=True, kw_only=True):
 
     ``latency_p95_ms`` is the sample's 95th percentile; ``_lower`` and ``_upper`` are bounds of the true one that hold at
     every look, from order statistics, which assume nothing about the shape of the distribution (``sequences``).
+    Percentiles that somebody else computed have no such bounds (``latency_bounded``), and may tell of some of the requests
+    only (``latency_requests``; None: of all).
     """
 
     requests: int = 0
@@ -107,3 +109,10 @@ class TrafficSample(Part, frozen=True, kw_only=True):
     latency_p95_ms: float = 0.0
     latency_p95_ms_lower: float = 0.0
     latency_p95_ms_upper: float = 0.0
+    latency_bounded: bool = True
+    latency_requests: int | None = None
+
+    @property
+    def latency_of(self) -> int:
+        """Of how many requests the latencies tell."""
+        return self.requests if self.latency_requests is None else self.latency_requests

@@ -24,6 +24,7 @@ from shared.domain.policy_images import Images
 from shared.domain.policy_index import Address, PolicyIndex
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security, unfit_reliefs
 from shared.domain.policy_kinds import unfit_kinds
+from shared.domain.policy_measured import unfit_source
 from shared.domain.policy_monitoring import Monitored, rules_in_the_way, unfit_rules
 from shared.domain.policy_performance import Fairness, LabelledRule
 from shared.domain.policy_promotion import ImageCheck, Promotion
@@ -96,6 +97,7 @@ class Workload(Section):
                 *rules_in_the_way(self.monitoring),
                 *unfit_kinds(self.environments, self.deployment, self.promotion),
                 *unfit_reliefs(self.monitoring, self.environments.production.kind, self.deployment.instance_count),
+                *unfit_source(self.environments.production, self.promotion.rollout),
                 *self._awaits_files_in_vain(),
                 *self._scans_nothing(),
             ]

@@ -72,9 +72,20 @@ class Collector(Section):
 
 
 class Production(Environment):
-    """The workspace and the endpoint that serve in production, and where what they scored is collected."""
+    """The workspace and the endpoint that serve in production, and where what they scored and served can be read."""
 
     collector: Collector | None = None
+    region: str = Field(
+        default="",
+        pattern=r"^([a-z0-9]+)?$",
+        description="of an analysis by metrics: where the workspace is, such as westeurope; Azure Monitor answers by region",
+    )
+    log_analytics: str = Field(
+        default="",
+        pattern=r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$",
+        description="of an analysis by logs: the Workspace ID (a GUID) of the Log Analytics workspace that the endpoint's "
+        "diagnostic setting sends AmlOnlineEndpointTrafficLog to",
+    )
 
     def collects(self, storage: str, container: str, path: str) -> bool:
         """Whether a file lies where the collector writes."""

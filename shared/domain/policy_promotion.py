@@ -26,6 +26,7 @@ from shared.domain.policy_texts import Duration
 GIVEN = 5  # the mark, the model, its version, and the name and the environment of the deployment
 LOOKS_MAX = 100  # at one bake
 LOOK_MIN, LOOK_MAX = timedelta(minutes=1), timedelta(minutes=10)  # by default
+LATE: dict[str, timedelta] = {"windows": timedelta(), "metrics": timedelta(minutes=5), "logs": timedelta(minutes=10)}
 BOUNDS = 4  # that a step is judged by: errors and latency, of the candidate and of the champion
 
 
@@ -101,6 +102,16 @@ class Approval(Section):
 class Analysis(Section):
     """When a step of a rollout is good, bad, or not yet known."""
 
+    source: Literal["windows", "metrics", "logs"] = Field(
+        default="windows",
+        description="who says what was served: our own windows of telemetry; Azure Monitor's metrics of the endpoint "
+        "(environments.production.region); or its traffic log in Log Analytics (environments.production.log_analytics)",
+    )
+    late: Duration | None = Field(
+        default=None,
+        description="of metrics and logs: only minutes that ended so long ago are looked at, since younger ones may not be "
+        "complete; by default 5m for metrics and 10m for logs",
+    )
     latency_p95_vs_champion_max: float = Field(default=1.2, gt=0)
     latency_p95_ms_max: float = Field(default=1000.0, gt=0)
     error_rate_max: float = Field(default=0.01, ge=0, lt=1)
@@ -121,6 +132,11 @@ class Analysis(Section):
     inconclusive_limit: int = Field(default=3, ge=0)
     no_data_limit: int = Field(default=4, ge=0)
     error_limit: int = Field(default=4, ge=0, description="bakes at whose end the measurements could not be read")
+
+    @property
+    def late_by(self) -> timedelta:
+        """How long ago a minute has to have ended to be looked at."""
+        return LATE[self.source] if self.late is None else self.late
 
     @property
     def bakes_max(self) -> int:

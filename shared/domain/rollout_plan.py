@@ -52,6 +52,8 @@ class RolloutPlan:
     rollout_cost: Money | None
     warm_standby: timedelta
     standby_cost: Money | None
+    source: str = "windows"  # who says what was served
+    late_by: timedelta = timedelta()  # how much later than it happened
 
 
 def plan(workload: Workload, requests_an_hour: float | None) -> RolloutPlan:
@@ -76,6 +78,8 @@ def plan(workload: Workload, requests_an_hour: float | None) -> RolloutPlan:
         rollout_cost=_cost(deployment.hourly, takes),
         warm_standby=rollout.warm_standby,
         standby_cost=_cost(deployment.hourly, rollout.warm_standby),
+        source=rollout.analysis.source,
+        late_by=rollout.analysis.late_by,
     )
 
 

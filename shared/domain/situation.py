@@ -107,7 +107,8 @@ class Situation(Setting):
     """One signal for one workload.
 
     ``traffic`` holds, by deployment name in production, what was served since the current step of the rollout began;
-    ``traffic_unknown`` says why that could not be read. ``quota`` is that of the instance type, when a deployment is near.
+    ``traffic_unknown`` says why that could not be read, ``traffic_from`` by whom it was measured when that is not ourselves,
+    and over which minutes. ``quota`` is that of the instance type, when a deployment is near.
     ``labelled_rows`` are those of the newest labelled data, where the policy asks for them; else, or when they are not
     known, None: ``rows_unknown`` then says why they could not be read. ``upstream`` holds, by subject, the facts of origins
     on whose features the workload drifts.
@@ -116,6 +117,7 @@ class Situation(Setting):
     workload: Workload
     traffic: Mapping[str, TrafficSample] = field(default_factory=dict)
     traffic_unknown: str = ""
+    traffic_from: str = ""
     quota: Quota | None = None
     labelled_rows: int | None = None
     rows_unknown: str = ""

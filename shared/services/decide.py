@@ -12,10 +12,8 @@ from shared.domain import evaluate, evaluate_shared, requirements, routing
 from shared.domain.decisions import Decision, Evaluation
 from shared.domain.facts import Facts
 from shared.domain.ids import decision_id
-from shared.domain.observations import DeploymentRef, TrafficSample
 from shared.domain.outcomes import Failed
 from shared.domain.records import SignalRow
-from shared.domain.references import deployment_name
 from shared.domain.signals import HoldElapsed, Signal
 from shared.domain.situation import Setting, Situation, failed, put_off, refused, unmatched
 from shared.domain.values import replace
@@ -33,9 +31,11 @@ from shared.ports import (
     StoreUnavailableError,
     TooLargeError,
 )
+from shared.ports_measuring import TrafficMeter
 from shared.services.aggregate import Aggregator
 from shared.services.announce import Announcer
 from shared.services.capacity import Unasked, asks_for_quota, with_quota
+from shared.services.measuring import Measuring
 from shared.services.outbox import send_all
 
 log = logging.getLogger(__name__)
@@ -56,10 +56,12 @@ class Decider:
         announcer: Announcer,
         datasets: Datasets,
         quotas: Quotas | None = None,
+        meters: Mapping[str, TrafficMeter] | None = None,
     ) -> None:
         self._store, self._queue, self._clock = store, queue, clock
-        self._policies, self._aggregator, self._announcer = policies, aggregator, announcer
+        self._policies, self._announcer = policies, announcer
         self._datasets, self._quotas = datasets, quotas or Unasked()
+        self._measuring = Measuring(aggregator, meters)
 
     def routed(self, loaded: LoadedPolicy, row: SignalRow) -> SignalRow:
         """A new row with its route, so that both are stored at once; without, should a rule of routing fail on it.
@@ -207,7 +209,7 @@ class Decider:
                 row = await self._store.signal(held.dedup_key)
                 situation = dataclasses.replace(situation, original=row.signal if row else None)
             elif signal.purpose == "bake":
-                situation = await self._with_traffic(situation)
+                situation = await self._measuring.with_traffic(situation)
         situation = dataclasses.replace(situation, upstream=await self._upstream(situation))
         if asks_for_quota(situation):
             situation = await with_quota(situation, self._quotas)
@@ -233,30 +235,3 @@ class Decider:
         if isinstance(rows, Failed):
             return dataclasses.replace(situation, rows_unknown=f"{data} could not be read ({rows.reason})")
         return dataclasses.replace(situation, labelled_rows=rows)
-
-    async def _with_traffic(self, situation: Situation) -> Situation:
-        """The situation that knows what both versions served, or why nobody does. Raises StoreUnavailableError."""
-        try:
-            return dataclasses.replace(situation, traffic=await self._traffic(situation))
-        except StoreUnavailableError:
-            raise  # nothing can be decided either: the signal stays undecided, and comes again
-        except Exception as error:
-            log.exception("what was served could not be read for %s", situation.subject)
-            return dataclasses.replace(situation, traffic_unknown=f"{type(error).__name__}: {error}")
-
-    async def _traffic(self, situation: Situation) -> Mapping[str, TrafficSample]:
-        rollout = situation.facts.rollout
-        if rollout is None or rollout.step_started_at is None:
-            return {}
-        production = situation.workload.environments.production
-        versions = [version for version in (rollout.version, rollout.champion) if version]
-        refs = [
-            DeploymentRef(
-                workspace=production.workspace.lower(),
-                endpoint=production.endpoint.lower(),
-                deployment=deployment_name(version),
-            )
-            for version in versions
-        ]
-        chance = situation.workload.promotion.rollout.chance
-        return await self._aggregator.traffic_since(refs, rollout.step_started_at, situation.now, chance)

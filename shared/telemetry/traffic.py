@@ -12,6 +12,7 @@ import numpy as np
 from shared.domain.observations import DeploymentRef, RequestServed, TrafficSample
 from shared.telemetry.latency import BINS, DURATION_MS_MAX, count_latencies, quantile_bounds_ms, quantile_ms
 from shared.telemetry.partials import ENDED_NONE, ENDS, TrafficPartial
+from shared.telemetry.profiles import Counts
 
 THROTTLED, MODEL_FAILED = 429, 424
 
@@ -71,6 +72,26 @@ def summarise(partials: Iterable[TrafficPartial], chance: float) -> TrafficSampl
         counts += partial.latency_counts
         requests += partial.requests
         failed += partial.failed
+    return _sample(counts, requests, failed, chance)
+
+
+def sample_of_bins(bins: Iterable[tuple[int | None, int, int]], chance: float) -> TrafficSample:
+    """As ``summarise``, of requests and failures by latency bin that somebody else counted; None: of no known latency.
+
+    Raises ValueError for a bin that there is not, and for counts that cannot be.
+    """
+    counts, requests, failed = np.zeros(BINS, dtype=np.int64), 0, 0
+    for number, of, bad in bins:
+        if not 0 <= bad <= of or not 0 <= (number or 0) < BINS:
+            raise ValueError(f"{of} requests in latency bin {number}, {bad} of them failed")
+        if number is not None:
+            counts[number] += of
+        requests += of
+        failed += bad
+    return _sample(counts, requests, failed, chance)
+
+
+def _sample(counts: Counts, requests: int, failed: int, chance: float) -> TrafficSample:
     lower, upper = quantile_bounds_ms(counts, 0.95, chance)
     return TrafficSample(
         requests=requests,

@@ -44,10 +44,11 @@ class Fault:
     is_cut: bool = False  # the same, in the middle of the answer
     change: Callable[[Any], Any] | None = None  # the answer's document becomes another one
     skipped: int = 0
+    error: dict[str, Any] | None = None  # what a refusal says, instead of that the wire says so
 
     def refusal(self) -> tuple[int, bytes, dict[str, str]]:
-        error = {"error": {"code": f"Fault{self.status}", "message": "the wire says so"}}
-        return self.status, json.dumps(error).encode(), {"content-type": "application/json", **self.headers}
+        error = self.error or {"code": f"Fault{self.status}", "message": "the wire says so"}
+        return self.status, json.dumps({"error": error}).encode(), {"content-type": "application/json", **self.headers}
 
 
 class FaultyWire:

@@ -49,6 +49,7 @@ class ScriptedAzure:
         self.mirror: dict[str, int] = {}
         self.samples: dict[str, TrafficSample] = {}
         self.quota: Any = None  # of the instance type; None: nobody could read it
+        self.measured_by = ""  # who says what was served, when that is not our own windows
         self.unreadable = ""  # why nobody can read what was served
         self.orders: list[Command] = []
         self.labelled_rows: int | None = None  # that the newest labelled data say they hold
@@ -291,6 +292,7 @@ class Timeline:
             original=self._signals.get(held.dedup_key) if held else None,
             traffic=self._traffic(),
             traffic_unknown=self.azure.unreadable,
+            traffic_from=self.azure.measured_by,
             quota=self.azure.quota,
             labelled_rows=self.azure.labelled_rows,
             upstream=self.origins,

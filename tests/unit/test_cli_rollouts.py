@@ -5,6 +5,7 @@ import json
 from datetime import timedelta
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from shared.adapters.system_clock import SystemClock
@@ -112,3 +113,20 @@ def test_its_help_teaches():
     text = CliRunner().invoke(app, ["rollout", "plan", "--help"]).stdout
     assert "min_requests" in text
     assert "outerloop rollout plan flight-delay --requests-per-hour 1200" in text
+
+
+def test_a_plan_says_who_will_say_what_was_served(tmp_path):
+    ours = by_file("flight-delay", "--requests-per-hour", "1200")
+    assert "judged by: windows, our own telemetry" in ours.stdout
+    text = POLICY.read_text(encoding="utf-8")
+    theirs = tmp_path / "policy.yaml"
+    policy = yaml.safe_load(text)
+    workload = next(one for one in policy["workloads"] if one["name"] == "flight-delay")
+    workload["promotion"]["rollout"]["analysis"]["source"] = "metrics"
+    workload["environments"]["production"]["region"] = "westeurope"
+    theirs.write_text(yaml.safe_dump(policy), encoding="utf-8")
+    arguments = ["rollout", "plan", "flight-delay", "--policy", str(theirs)]
+    told = CliRunner().invoke(app, arguments, env={"COLUMNS": "160"})
+    assert "judged by: metrics, Azure Monitor's metrics, 5m after it happened" in told.stdout
+    shown = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    assert (shown["source"], shown["late_by"]) == ("metrics", "PT300S")

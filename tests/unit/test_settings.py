@@ -147,7 +147,16 @@ def test_azure_devops_is_the_public_one_unless_another_is_named():
     assert read_settings(other).azure_devops_url == "https://devops.contoso.com"
 
 
-@pytest.mark.parametrize("name", ["OUTERLOOP_GITHUB_URL", "OUTERLOOP_AZURE_DEVOPS_URL", "OUTERLOOP_SYNAPSE_URL"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OUTERLOOP_GITHUB_URL",
+        "OUTERLOOP_AZURE_DEVOPS_URL",
+        "OUTERLOOP_SYNAPSE_URL",
+        "OUTERLOOP_METRICS_URL",
+        "OUTERLOOP_LOGS_URL",
+    ],
+)
 @pytest.mark.parametrize("url", ["http://ci.contoso.com/api/v3", "ci.contoso.com", "ftp://ci.contoso.com"])
 def test_a_token_is_sent_over_tls_only(name, url):
     with pytest.raises(SettingsError, match=f"{name} .* write an address with https://"):

@@ -2,7 +2,8 @@
 
 Owns the verdicts of a rollout step. A value fails only when its bound exceeds the limit, and the bounds hold at every look
 (``sequences``), so a step may be looked at as often as one likes. It passes only with enough requests and the measured
-values within the limits; between the two it is inconclusive. Knows nothing of rollouts, steps or what is done about a verdict.
+values within the limits; between the two it is inconclusive. A percentile without bounds can pass, and can never fail. Knows nothing of rollouts,
+steps or what is done about a verdict.
 """
 
 from dataclasses import dataclass
@@ -89,28 +90,50 @@ def _errors_vs_champion(
 
 
 def _latency(candidate: TrafficSample, champion: TrafficSample | None, limits: Analysis) -> Judgement:
+    untold = _untold_latency(candidate, champion, limits)
+    if untold:
+        return untold
     if champion is None or champion.requests == 0:
         return _absolute_latency(candidate, limits)
     ratio = candidate.latency_p95_ms / max(champion.latency_p95_ms, 0.001)
     text = (
         f"p95 latency {candidate.latency_p95_ms:.0f} ms against the champion's {champion.latency_p95_ms:.0f} ms "
-        f"({ratio:.2f} times, limit {limits.latency_p95_vs_champion_max:g})"
+        f"({ratio:.2f} times, limit {limits.latency_p95_vs_champion_max:g}){_proof(candidate)}"
     )
     reason = because(
         "latency_p95_vs_champion", text, observed=round(ratio, 3), limit=limits.latency_p95_vs_champion_max
     )
     surely = candidate.latency_p95_ms_lower / max(champion.latency_p95_ms_upper, 0.001)
-    if surely > limits.latency_p95_vs_champion_max:
+    if candidate.latency_bounded and surely > limits.latency_p95_vs_champion_max:
         return Judgement("fail", (reason,))
     return Judgement("pass" if ratio <= limits.latency_p95_vs_champion_max else "inconclusive", (reason,))
 
 
 def _absolute_latency(candidate: TrafficSample, limits: Analysis) -> Judgement:
-    text = f"p95 latency {candidate.latency_p95_ms:.0f} ms (limit {limits.latency_p95_ms_max:g} ms)"
+    text = f"p95 latency {candidate.latency_p95_ms:.0f} ms (limit {limits.latency_p95_ms_max:g} ms){_proof(candidate)}"
     reason = because("latency_p95", text, observed=round(candidate.latency_p95_ms, 1), limit=limits.latency_p95_ms_max)
-    if candidate.latency_p95_ms_lower > limits.latency_p95_ms_max:
+    if candidate.latency_bounded and candidate.latency_p95_ms_lower > limits.latency_p95_ms_max:
         return Judgement("fail", (reason,))
     return Judgement("pass" if candidate.latency_p95_ms <= limits.latency_p95_ms_max else "inconclusive", (reason,))
+
+
+def _untold_latency(candidate: TrafficSample, champion: TrafficSample | None, limits: Analysis) -> Judgement | None:
+    """Of a source that tells the latency of some requests only: too few of them say nothing."""
+    for who, sample in (("candidate", candidate), ("champion", champion)):
+        if sample is None or sample.latency_requests is None or sample.requests == 0:
+            continue
+        if sample.latency_of < limits.min_requests:
+            text = (
+                f"the p95 latency of the {who} is told of {sample.latency_of} of its {sample.requests} requests "
+                f"(at least {limits.min_requests} needed): those of minutes with enough of them for a percentile"
+            )
+            reason = because("latency_sample", text, observed=sample.latency_of, limit=limits.min_requests)
+            return Judgement("inconclusive", (reason,))
+    return None
+
+
+def _proof(sample: TrafficSample) -> str:
+    return "" if sample.latency_bounded else "; percentiles without bounds prove nothing, so it cannot fail by them"
 
 
 def _sample(candidate: TrafficSample, limits: Analysis) -> Judgement:

@@ -101,4 +101,7 @@ def _judged(situation: Situation, rollout: Rollout) -> Judgement:
     rule = situation.workload.promotion.rollout
     candidate = situation.traffic.get(deployment_name(rollout.version), TrafficSample())
     champion = situation.traffic.get(deployment_name(rollout.champion))
-    return judge_step(candidate, champion, rule.analysis, rule.chance)
+    judged = judge_step(candidate, champion, rule.analysis, rule.chance)
+    if not situation.traffic_from:
+        return judged
+    return Judgement(judged.verdict, (*judged.reasons, because("measured_by", situation.traffic_from)))

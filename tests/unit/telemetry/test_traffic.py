@@ -15,7 +15,7 @@ from shared.telemetry.latency import (
     quantile_ms,
 )
 from shared.telemetry.partials import ENDS
-from shared.telemetry.traffic import count_requests, end_of, summarise
+from shared.telemetry.traffic import count_requests, end_of, sample_of_bins, summarise
 from tests.unit.telemetry.telemetry_builders import BLUE, NOON, served, steady
 
 CHANCE = 0.05 / 12
@@ -160,3 +160,23 @@ def test_what_throttling_held_up_is_counted_in_whole_microseconds():
     ]
     counted = dict(zip(ENDS, count_requests(BLUE, NOON, "1m", slow).ended, strict=True))
     assert (counted["delayed"], counted["delay_sum_us"]) == (3, 3_750 + 86_400_000_000)
+
+
+def test_bins_that_somebody_else_counted_are_summed_up_as_our_own():
+    partial = partial_of([float(ms) for ms in range(1, 101)])
+    bins = [(number, int(count), 0) for number, count in enumerate(partial.latency_counts) if count]
+    theirs = sample_of_bins([*bins[:-1], (bins[-1][0], bins[-1][1], 1)], 0.05)
+    ours = summarise([partial], 0.05)
+    assert (theirs.requests, theirs.failed) == (100, 1)
+    assert (theirs.latency_p95_ms, theirs.latency_p95_ms_lower) == (ours.latency_p95_ms, ours.latency_p95_ms_lower)
+
+
+def test_a_request_of_no_known_latency_counts_all_the_same():
+    assert sample_of_bins([(None, 3, 2)], 0.05).failed == 2
+    assert sample_of_bins([(None, 3, 2)], 0.05).latency_p95_ms == 0
+
+
+@pytest.mark.parametrize("impossible", [(-1, 1, 0), (256, 1, 0), (0, 1, 2), (0, -1, 0), (0, 1, -1)])
+def test_counts_that_cannot_be_are_refused(impossible):
+    with pytest.raises(ValueError, match="latency bin"):
+        sample_of_bins([impossible], 0.05)

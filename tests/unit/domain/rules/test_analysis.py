@@ -35,6 +35,48 @@ def test_a_healthy_candidate_passes():
     assert (judged.verdict, codes(judged)) == ("pass", ["error_rate", "latency_p95_vs_champion", "sample"])
 
 
+def by_minutes(p95, of=900, requests=900, failed=0):
+    """As Azure Monitor's metrics tell it."""
+    return TrafficSample(
+        requests=requests, failed=failed, latency_p95_ms=p95, latency_bounded=False, latency_requests=of
+    )
+
+
+@pytest.mark.parametrize(("p95", "expected"), [(79, "pass"), (81, "inconclusive"), (60_000, "inconclusive")])
+def test_a_percentile_without_bounds_can_pass_and_can_never_fail(p95, expected):
+    assert verdict(by_minutes(p95), by_minutes(40)) == expected
+    assert verdict(by_minutes(p95 * 12), None) == ("pass" if p95 * 12 <= 1000 else "inconclusive")
+
+
+def test_why_it_cannot_fail_is_said():
+    (reason,) = judge_step(by_minutes(500), by_minutes(40), LIMITS, CHANCE).reasons
+    assert (reason.code, reason.observed) == ("latency_p95_vs_champion", 12.5)
+    assert "cannot fail by them" in reason.text
+
+
+def test_errors_without_bounds_of_latency_fail_as_ever():
+    judged = judge_step(by_minutes(40, requests=400, failed=120), by_minutes(40), LIMITS, CHANCE)
+    assert (judged.verdict, codes(judged)) == ("fail", ["error_rate"])
+
+
+@pytest.mark.parametrize(
+    ("candidate", "champion", "who"),
+    [
+        (by_minutes(1, of=19), by_minutes(40), "candidate"),
+        (by_minutes(40), by_minutes(1, of=0), "champion"),
+        (by_minutes(1, of=0), None, "candidate"),
+    ],
+)
+def test_latency_that_is_told_of_too_few_requests_is_no_pass(candidate, champion, who):
+    judged = judge_step(candidate, champion, LIMITS, CHANCE)
+    assert (judged.verdict, codes(judged)) == ("inconclusive", ["latency_sample"])
+    assert f"of the {who}" in judged.reasons[0].text
+
+
+def test_a_champion_that_served_nothing_is_not_missed():
+    assert verdict(by_minutes(40), by_minutes(0, of=0, requests=0)) == "pass"
+
+
 def test_no_request_is_no_data_and_not_a_pass():
     assert verdict(TrafficSample()) == "no_data"
 
