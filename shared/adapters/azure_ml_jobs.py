@@ -22,6 +22,7 @@ JobCommand = Retrain | RunEvaluation | CompareScores
 
 COMPUTE_TAG = "outerloop.compute"  # a component may name its cluster by this tag; without it the job runs serverless
 SERVERLESS = "serverless"
+CAME_OF_TAG = "outerloop.came_of"
 OPTIONAL_GROUP = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 INPUT_PLACE = re.compile(r"\$\{\{\s*inputs\.(\w+)\s*\}\}")
 MODEL_TYPES = frozenset({"custom_model", "mlflow_model", "triton_model"})
@@ -117,34 +118,47 @@ def _job(command: JobCommand, component: Any) -> Any:
         "name": command.id,
         "display_name": f"{command.workload}: {component.name}",
         "experiment_name": _experiment(command),
-        "tags": {FENCE_TAG: command.id, WORKLOAD_TAG: command.workload},
+        "tags": _tags(command),
         "inputs": _inputs(command, component.inputs),
         "outputs": _outputs(command, component),
     }
+    compute = _compute(command, component)
     match component.type:
         case "command":
-            return _command_job(common, component)
+            return _command_job(common, component, compute)
         case "pipeline" if not isinstance(command, Retrain):
             raise MalformedNameError(
                 f"component {component.name} is a pipeline, whose metrics are those of its steps: an evaluation has to be a command"
             )
         case "pipeline":
-            return _pipeline_job(common, component)
+            return _pipeline_job(common, component, compute)
         case other:
             raise MalformedNameError(
                 f"component {component.name} is a {other}: write one that is a command or a pipeline"
             )
 
 
-def _pipeline_job(common: Mapping[str, Any], component: Any) -> Any:
+def _tags(command: JobCommand) -> dict[str, str]:
+    """Whose job it is, and of which version what it trains came."""
+    came_of = {CAME_OF_TAG: command.came_of} if isinstance(command, Retrain) and command.came_of else {}
+    return {FENCE_TAG: command.id, WORKLOAD_TAG: command.workload, **came_of}
+
+
+def _compute(command: JobCommand, component: Any) -> str | None:
+    """The cluster that the policy names, or the component; else None."""
+    wanted = command.compute if isinstance(command, Retrain) else ""
+    return wanted or (component.tags or {}).get(COMPUTE_TAG)
+
+
+def _pipeline_job(common: Mapping[str, Any], component: Any, compute: str | None) -> Any:
     """Its steps have computes of their own; those that have none run on the component's cluster, or serverless."""
     from azure.ai.ml.entities import PipelineJob, PipelineJobSettings  # noqa: PLC0415 - heavy, only where a job is built
 
-    compute = (component.tags or {}).get(COMPUTE_TAG) or SERVERLESS
-    return PipelineJob(component=component.id, settings=PipelineJobSettings(default_compute=compute), **common)
+    settings = PipelineJobSettings(default_compute=compute or SERVERLESS)
+    return PipelineJob(component=component.id, settings=settings, **common)
 
 
-def _command_job(common: Mapping[str, Any], component: Any) -> Any:
+def _command_job(common: Mapping[str, Any], component: Any, compute: str | None) -> Any:
     from azure.ai.ml import command as command_job  # noqa: PLC0415 - as above
 
     return command_job(
@@ -153,7 +167,7 @@ def _command_job(common: Mapping[str, Any], component: Any) -> Any:
         code=component.code,
         environment=component.environment,
         distribution=component.distribution,
-        compute=(component.tags or {}).get(COMPUTE_TAG),
+        compute=compute,
         **_resources(component),
     )
 
@@ -238,5 +252,6 @@ def _outputs(command: JobCommand, component: Any) -> dict[str, Any]:
         if len(models) != 1:
             found = f"{len(models)} model outputs"
             raise MalformedNameError(f"component {component.name} has {found}: which one is {command.model}?")
-        outputs[models[0]] = Output(type=outputs[models[0]].type, name=command.model)
+        named = {"version": command.version} if command.version else {}
+        outputs[models[0]] = Output(type=outputs[models[0]].type, name=command.model, **named)
     return outputs

@@ -200,7 +200,7 @@ class RunEvaluation(Command, frozen=True, kw_only=True):
 class Retrain(Command, frozen=True, kw_only=True):
     """Start the training job on the newest labelled data. Its name is the command's id, so a repeat finds it.
 
-    The component's model output is registered as ``model``.
+    The component's model output is registered as ``model``, under the workspace's next version unless ``version`` names one.
     """
 
     workspace: str
@@ -209,6 +209,9 @@ class Retrain(Command, frozen=True, kw_only=True):
     experiment: str
     model: str
     inputs: dict[str, str] = {}
+    version: str = ""
+    came_of: str = ""  # the model version that is trained anew, as the job's tag says
+    compute: str = ""  # a cluster of the workspace; else what the component asks for
 
 
 class RefreshData(Command, frozen=True, kw_only=True):

@@ -56,6 +56,7 @@ from shared.domain.rules import (
     schedule,
     security,
     silencing,
+    staging_training,
     standby,
     work_item,
 )
@@ -226,7 +227,7 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
             return in_force(situation, signal)
         case "RollBackTraffic":
             return rollback.on_finished(situation, signal)
-        case "Retrain" | "DispatchTraining":
+        case "Retrain" | "DispatchTraining" if not staging_training.awaited(situation.facts, signal.command_id):
             return remedy.on_retrained(situation, signal)
         case "ScaleDeployment" | "RestartDeployment" | "StopCompute":
             mended = idle_compute.on_stopped if signal.command_kind == "StopCompute" else relief.on_done

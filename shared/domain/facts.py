@@ -12,6 +12,7 @@ from shared.domain.budget_facts import BudgetFreeze, BudgetPeriod
 from shared.domain.comparison_facts import Comparison
 from shared.domain.image_facts import Image
 from shared.domain.lifecycle import VersionEvent, VersionState, move
+from shared.domain.references import in_registry, in_workspace
 from shared.domain.relief_facts import Relief
 from shared.domain.silences import Silence
 from shared.domain.telemetry_signals import WindowVerdict
@@ -82,6 +83,19 @@ class Version(Part, frozen=True, kw_only=True):
     deployment: str = ""  # in production
     environment: str = ""  # in the registry, once it was shared: the same in staging and in production
     comparison: Comparison | None = None  # of a batch workload, with the champion on the same input
+    retrained_as: str = ""  # the model that it was registered as in staging, under the same number: that is what serves
+    retraining: str = ""  # what came of training it anew in staging, in words
+
+    @property
+    def served_model(self) -> str:
+        """The model whose version of this number is in the registry, and serves."""
+        return self.retrained_as or self.model
+
+    def readable(self, registry: str) -> str:
+        """How a job in development names what serves: what was retrained in staging is in the registry only."""
+        if self.retrained_as:
+            return in_registry(registry, self.retrained_as, self.version)
+        return in_workspace(self.model, self.version)
 
     def after(self, event: VersionEvent, now: datetime) -> "Version":
         """This version after an event. Raises IllegalMoveError."""
@@ -238,6 +252,7 @@ class Facts(Value, frozen=True, kw_only=True, tag="WorkloadFacts"):
     incidents: tuple[Incident, ...] = ()
     windows: dict[str, tuple[WindowSeen, ...]] = {}  # by version
     retrained_at: tuple[datetime, ...] = ()
+    retrained_in_staging_at: tuple[datetime, ...] = ()  # these count towards limits, and begin no cooldown
     fruitless: int = 0  # remedies in a row that did not help
     relief: Relief = Relief()  # what was done for deployments in trouble
     arrivals: Arrivals = Arrivals()  # since the last retraining was ordered

@@ -130,7 +130,8 @@ def cooling_down(situation: Situation) -> Reason | None:
 def over_limit(situation: Situation) -> tuple[Reason, ...]:
     """Each limit of retraining that is used up."""
     limits = situation.workload.limits.retrains or situation.policy.defaults.limits.retrains
-    found = ((limit, limit.free_at(situation.facts.retrained_at, situation.now)) for limit in limits)
+    past = (*situation.facts.retrained_at, *situation.facts.retrained_in_staging_at)
+    found = ((limit, limit.free_at(past, situation.now)) for limit in limits)
     return tuple(
         because("limit", f"retraining is limited to {limit}", limit=str(limit), until=until)
         for limit, until in found
@@ -243,8 +244,10 @@ GUARDS: tuple[Guard, ...] = (
     Guard("silence", "retraining", "a person wants quiet", lambda here, it: _listed(silenced(here, *it.names))),
     Guard("maintenance", "both", "a maintenance window is open", lambda here, _: _listed(in_maintenance(here))),
     Guard("cooldown", "retraining", "the last one is too recent", lambda here, _: _listed(cooling_down(here))),
-    Guard("limits", "retraining", "so many in that time are used up", lambda here, _: over_limit(here)),
-    Guard("budget", "retraining", "a budget is used up", lambda here, _: frozen(here)),
+    Guard(
+        "limits", "both", "so many trainings in that time are used up", lambda h, it: over_limit(h) if it.trains else ()
+    ),
+    Guard("budget", "both", "it trains, and a budget is used up", lambda h, it: frozen(h) if it.trains else ()),
     Guard("upstream", "retraining", "many models drift on what they share", upstream),
     Guard("requirements", "retraining", "too few new rows or files are there", lambda here, _: unmet(here)),
     Guard("requirements", "retraining", "remedies in a row did not help", lambda here, _: _listed(hopeless(here))),

@@ -59,7 +59,7 @@ def stale(command: AnyCommand, facts: Facts) -> str:
             return "" if measured or _awaited(command, facts) else "nobody waits for this evaluation any more"
         case Retrain() | DispatchTraining() | RefreshData():
             wanted = any(known.remedy == command.id and known.state == "remedying" for known in facts.incidents)
-            return "" if wanted else "the incident that asked for this training is closed"
+            return "" if wanted or _awaited(command, facts) else "what asked for this training wants it no more"
         case ScaleDeployment() | RestartDeployment():
             return _relieves_nobody(command, facts)
         case StopCompute():

@@ -13,7 +13,6 @@ from pydantic import Field, model_validator
 
 from shared.domain.globs import Globs
 from shared.domain.maintenance import MaintenanceWindow
-from shared.domain.money import Money
 from shared.domain.policy_absence import TelemetryAbsent
 from shared.domain.policy_budgets import BudgetRule, personas_named, shared_scopes
 from shared.domain.policy_drift import DataDrift, DataQuality, PredictionDrift
@@ -28,9 +27,10 @@ from shared.domain.policy_measured import unfit_source
 from shared.domain.policy_monitoring import Monitored, rules_in_the_way, unfit_rules
 from shared.domain.policy_performance import Fairness, LabelledRule
 from shared.domain.policy_promotion import ImageCheck, Promotion
-from shared.domain.policy_reserves import unfit_reserves
+from shared.domain.policy_reserves import Price, unfit_reserves
 from shared.domain.policy_retraining import Retraining
 from shared.domain.policy_section import FaultAtError, Section, refuse
+from shared.domain.policy_staging import prices_of, unfit_staging_training
 from shared.domain.policy_telemetry import TelemetrySettings
 from shared.domain.policy_texts import LimitText, Name
 from shared.domain.policy_triggers import NewData, Schedule
@@ -98,6 +98,7 @@ class Workload(Section):
                 *unfit_kinds(self.environments, self.deployment, self.promotion),
                 *unfit_reliefs(self.monitoring, self.environments.production.kind, self.deployment.instance_count),
                 *unfit_source(self.environments.production, self.promotion.rollout),
+                *unfit_staging_training(self.task, self.environments, self.promotion),
                 *self._awaits_files_in_vain(),
                 *self._scans_nothing(),
             ]
@@ -278,11 +279,9 @@ class Policy(Section):
         )
         return self
 
-    def _prices(self) -> Iterator[tuple[int, str, Money | None]]:
-        """The number of each workload that is retrained, where that is done, and what it costs."""
-        for number, workload in enumerate(self.workloads):
-            if workload.retrain:
-                yield number, workload.environments.development.workspace, workload.retrain.estimated_cost
+    def _prices(self) -> Iterator[Price]:
+        for number, one in enumerate(self.workloads):
+            yield from prices_of(number, one.environments, one.retrain, one.promotion)
 
     def _unknown_personas(self) -> Iterator[FaultAtError]:
         named = [

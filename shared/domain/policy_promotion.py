@@ -20,6 +20,7 @@ from shared.domain.policy_batch import ComparisonRun
 from shared.domain.policy_ci import PIPELINES, PipelineChoice
 from shared.domain.policy_faults import out_of_bounds
 from shared.domain.policy_infrastructure import Severity
+from shared.domain.policy_retraining import StagingTraining
 from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_texts import Duration
 
@@ -87,6 +88,10 @@ class Staging(Section):
     """What a candidate has to show before a person is asked."""
 
     checks: tuple[Check, ...] = Field(min_length=1)
+    retrain: StagingTraining | None = Field(
+        default=None,
+        description="train each candidate anew on production data before the checks; off when it is left out",
+    )
 
 
 class Approval(Section):

@@ -4,11 +4,21 @@ Owns which budget pays for a workspace. Knows nothing of what is committed alrea
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from shared.domain.money import Money
 from shared.domain.policy_budgets import BudgetRule
 from shared.domain.policy_index import BUDGET_SEGMENT, plain_id
 from shared.domain.policy_section import FaultAtError
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one training costs: where the policy says so, in which workspace it runs, and the estimate, if there is one."""
+
+    place: tuple[str | int, ...]
+    workspace: str
+    cost: Money | None
 
 
 def paying(budgets: Iterable[BudgetRule], workspace: str) -> tuple[BudgetRule, ...]:
@@ -21,16 +31,14 @@ def _holds(scope: str, workspace: str) -> bool:
     return f"{plain_id(workspace)}/".startswith(f"{place}/")
 
 
-def unfit_reserves(
-    budgets: Sequence[BudgetRule], prices: Iterable[tuple[int, str, Money | None]]
-) -> Iterator[FaultAtError]:
-    """What is wrong with prices of retraining, each with the number of its workload and the workspace in which it is done."""
+def unfit_reserves(budgets: Sequence[BudgetRule], prices: Iterable[Price]) -> Iterator[FaultAtError]:
+    """What is wrong with the prices of trainings, each at its place."""
     reserving = [rule for rule in budgets if rule.reserve]
-    for number, workspace, cost in prices:
-        for rule in paying(reserving, workspace):
-            unfit = _unfit(rule.scope, rule.reserve, cost) if rule.reserve else ""
+    for price in prices:
+        for rule in paying(reserving, price.workspace):
+            unfit = _unfit(rule.scope, rule.reserve, price.cost) if rule.reserve else ""
             if unfit:
-                yield FaultAtError(unfit, "workloads", number, "retrain", *(("estimated_cost",) if cost else ()))
+                yield FaultAtError(unfit, *price.place, *(("estimated_cost",) if price.cost else ()))
 
 
 def _unfit(scope: str, reserve: Money, cost: Money | None) -> str:

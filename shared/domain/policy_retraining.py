@@ -4,12 +4,14 @@ Owns that section's grammar. Judges no signal (``rules.remedy``).
 """
 
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from shared.domain.ci_runs import SynapseRun
 from shared.domain.policy_ci import PIPELINES, PipelineChoice, Texts
-from shared.domain.policy_section import FaultAtError, Section
+from shared.domain.policy_faults import out_of_bounds
+from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_texts import Duration, MoneyText
 from shared.domain.policy_triggers import Requirements
 
@@ -21,6 +23,35 @@ class AzureMlTraining(Section):
     data: str
     experiment: str = "retrain"
     inputs: dict[str, str] = {}
+
+
+class StagingTraining(AzureMlTraining):
+    """A candidate is trained anew in the staging workspace, on what production knows, before it is tested there.
+
+    What comes of it takes the candidate's place: same number, another model name. Component and data are the staging
+    workspace's, or a registry's. Left out: candidates are tested as they were registered.
+    """
+
+    experiment: str = "retrain-in-staging"
+    compute: str = Field(
+        default="", description="a cluster of the staging workspace; by default what the component asks for"
+    )
+    metrics: dict[str, float] = Field(
+        default={}, description="what the training has to log, each metric with _min or _max behind it"
+    )
+    otherwise: Literal["reject", "as_registered"] = Field(
+        default="reject",
+        description="when the training fails or its metrics fall short; as_registered: the candidate goes on as it is",
+    )
+    estimated_cost: MoneyText | None = Field(
+        default=None, description="of one such training: what a budget's reserve: is charged with"
+    )
+    override_reason: str = Field(default="", description="why a vision model is retrained in staging")
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> "StagingTraining":
+        refuse(out_of_bounds(self.metrics))
+        return self
 
 
 class Trainer(PipelineChoice):

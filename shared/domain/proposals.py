@@ -10,7 +10,7 @@ from typing import Literal
 
 from shared.domain.approvals import digest_of
 from shared.domain.ci_runs import CiRun, SynapseRun
-from shared.domain.commands import Command, RequestApproval, kind_of
+from shared.domain.commands import Command, RequestApproval, Training, kind_of
 from shared.domain.decisions import Hold, Reason
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import ApprovalAsked, Facts, Proposal
@@ -37,6 +37,11 @@ class Beginning:
     plan: tuple[AnyCommand, ...] = ()
     author: str = ""
     names: tuple[str, ...] = ()
+
+    @property
+    def trains(self) -> bool:
+        """Whether anything is trained: that is limited, and costs."""
+        return self.what == "retraining" or any(isinstance(command, Training) for command in self.plan)
 
 
 @dataclass(frozen=True, slots=True)

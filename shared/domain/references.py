@@ -20,6 +20,14 @@ def deployment_name(version: str) -> str:
     return f"version-{derive('deployment', version)[:12]}"
 
 
+def retrained_in_staging(model: str) -> str:
+    """The model that versions retrained in staging are registered as, each under the number of the version it came of.
+
+    Versions are numbers that no two workspaces share, so the name has to differ: see decision 0013.
+    """
+    return f"{model}-retrained-in-staging"
+
+
 def in_workspace(model: str, version: str) -> str:
     """A model version of the workspace that the reader is in."""
     return f"azureml:{model}:{version}"

@@ -101,15 +101,22 @@ class Reserve:
 Account = Fleet | Reserve
 
 
-def accounts(policy: Policy, workload: str) -> tuple[tuple[Account, ...], Money | None]:
-    """The limits that a retraining of a workload counts against, and its estimated cost."""
+def accounts(policy: Policy, workload: str, workspace: str = "") -> tuple[tuple[Account, ...], Money | None]:
+    """The limits that a training of a workload counts against, and its estimated cost. It runs in a workspace: in
+    development unless told otherwise.
+    """
     limits = policy.defaults.limits.fleet_retrains
     fleet = (Fleet(limits),) if limits else ()
     known = next((one for one in policy.workloads if one.name == workload), None)
-    cost = known.retrain.estimated_cost if known and known.retrain else None
-    if known is None or cost is None:
+    if known is None:
         return fleet, None
-    rules = paying(policy.budgets, known.environments.development.workspace)
+    where, in_staging = known.environments, known.promotion.staging.retrain
+    stages = in_staging and workspace.lower() == where.staging.workspace.lower()
+    training, place = (in_staging, where.staging) if stages else (known.retrain, where.development)
+    cost = training.estimated_cost if training else None
+    if cost is None:
+        return fleet, None
+    rules = paying(policy.budgets, place.workspace)
     return (*fleet, *(Reserve(rule, rule.reserve) for rule in rules if rule.reserve)), cost
 
 

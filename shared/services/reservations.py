@@ -42,7 +42,7 @@ async def reserve(store: Store, policy: Policy, command: Training, now: datetime
 
     Refused: every limit without room is named, and until when. Too many others at once: ``CONTENDED``, to be tried again.
     """
-    counted, cost = accounts(policy, command.workload)
+    counted, cost = accounts(policy, command.workload, command.workspace)
     for _ in range(TRIES_MAX):
         opened = [(account, await store.document(account.name)) for account in counted]
         known = [(account, stored.etag, _decoded(stored.value)) for account, stored in opened]

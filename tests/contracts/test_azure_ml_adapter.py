@@ -304,6 +304,25 @@ async def test_a_model_is_shared_once_and_then_present(local_azure, workspace, t
     assert len(journal(local_azure, "model_shared")) == 1
 
 
+async def test_what_is_trained_anew_in_staging_has_the_candidates_number_and_is_tested_from_the_registry(
+    workspace, trained
+):
+    model, data = "flight-delay-retrained-in-staging", "azureml:flights-labelled@latest"
+    asked = {"component": "azureml:flight_train@latest", "data": data, "experiment": "staging", "model": model}
+    command = order(Retrain, 70, **asked, version="7", came_of="flight-delay:7", compute="cpu")
+    anew = await settled(workspace, command)
+    assert anew == Succeeded(data={"auc": 0.74, "job": f"{70:024x}", "model_version": "7"})
+    job = workspace.clients.calls().get(f"{WORKSPACE}/jobs/{command.id}")
+    assert job["properties"]["tags"]["outerloop.came_of"] == "flight-delay:7"
+    assert job["properties"]["computeId"] == f"{WORKSPACE}/computes/cpu"
+    shared = await settled(workspace, order(ShareModel, 71, registry="contoso", model=model, version="7"))
+    reference = shared.data["model_ref"]
+    assert reference == f"azureml://registries/contoso/models/{model}/versions/7"
+    told = {"component": "azureml:flight_evaluate:1", "champion_ref": "azureml:flight-delay:1", "on": "holdout"}
+    outcome = await settled(workspace, order(RunEvaluation, 72, model_ref=reference, data=data, **told))
+    assert outcome == Succeeded(data={"auc": 0.72, "arguments": 5.0, "job": f"{72:024x}"})
+
+
 async def test_the_environment_of_a_label_is_shared_once_at_the_version_it_names_now(local_azure, workspace, serving):
     command = order(ShareEnvironment, 15, registry="contoso", environment="azureml:flight-env@latest")
     shared = await settled(workspace, command)

@@ -29,6 +29,7 @@ def evidence_of(situation: Situation, version: Version) -> dict[str, str]:
         "model": f"{version.model} version {version.version}",
         "replaces": f"version {champion}" if champion else "nothing: it is the first version",
         "author": version.author or "unknown",
+        **({"retrained in staging": version.retraining} if version.retraining else {}),
         **{f"check: {check.name}": check.detail for check in version.checks},
         "plan": plan_for(situation.workload, champion),
         "policy": situation.policy_digest[:12],

@@ -92,7 +92,7 @@ def _we_removed(facts: Facts, deployment: str) -> bool:
 
 
 def _all_known(facts: Facts, models: tuple[str, ...]) -> bool:
-    ours = {f"{known.model}:{known.version}" for known in facts.versions.values() if known.deployment}
+    ours = {f"{known.served_model}:{known.version}" for known in facts.versions.values() if known.deployment}
     return bool(models) and set(models) <= ours
 
 

@@ -4,7 +4,14 @@ Owns those orders. Knows nothing of when they are due: that is ``promotion``, ``
 """
 
 from shared.domain.ci_runs import DEPLOYMENT_INPUT, ENVIRONMENT_INPUT, MODEL_INPUT, VERSION_INPUT
-from shared.domain.commands import BatchSettings, DeployModel, DispatchPromotion, RemoveDeployment
+from shared.domain.commands import (
+    BatchSettings,
+    DeployModel,
+    DispatchPromotion,
+    RecordReference,
+    RemoveDeployment,
+    ShareModel,
+)
 from shared.domain.decisions import Reason
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Version
@@ -33,7 +40,7 @@ def deployment_of(situation: Situation, version: Version, environment: Environme
         endpoint=environment.endpoint,
         endpoint_kind=environment.kind,
         deployment=name,
-        model_ref=in_registry(workload.registry, version.model, version.version),
+        model_ref=in_registry(workload.registry, version.served_model, version.version),
         version=version.version,
         environment=version.environment or workload.deployment.environment,
         code=workload.deployment.code,
@@ -43,6 +50,23 @@ def deployment_of(situation: Situation, version: Version, environment: Environme
         batch=_settings(workload.deployment.batch),
         compute=environment.compute,
     )
+
+
+def sharing(situation: Situation, version: Version) -> tuple[ShareModel | RecordReference, ...]:
+    """The orders that bring what will serve into the registry, and keep the profile of what it was trained on."""
+    workload, model = situation.workload, version.served_model
+    environments = workload.environments
+    workspace = (environments.staging if version.retrained_as else environments.development).workspace
+    target, number = f"{model}:{version.version}", version.version
+    compared = "its telemetry will be compared with its training data"
+    reference = situation.order(RecordReference, target, compared, workspace=workspace, model=model, version=number)
+    if workload.promotion.run({}):
+        return (reference,)  # a pipeline shares it, too
+    why, registry = f"version {number} is a candidate", workload.registry
+    share = situation.order(
+        ShareModel, target, why, workspace=workspace, registry=registry, model=model, version=number
+    )
+    return share, reference
 
 
 def _machine(deployment: Deployment, environment: Environment) -> str:

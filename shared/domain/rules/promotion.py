@@ -7,18 +7,14 @@ import dataclasses
 
 from shared.domain import guards, proposals
 from shared.domain.ci_runs import where
-from shared.domain.commands import (
-    RecordReference,
-    ShareEnvironment,
-    ShareModel,
-)
+from shared.domain.commands import ShareEnvironment
 from shared.domain.decisions import Reason
 from shared.domain.facts import Facts, Rollout, Version
 from shared.domain.outcomes import Succeeded
 from shared.domain.proposals import Beginning
 from shared.domain.routing import concerned
-from shared.domain.rules import remedy, staging, superseding
-from shared.domain.rules.candidate import deployment_of, promotion_by_pipeline, reject
+from shared.domain.rules import remedy, staging, staging_training, superseding
+from shared.domain.rules.candidate import deployment_of, promotion_by_pipeline, reject, sharing
 from shared.domain.signals import CommandFinished, ModelRegistered
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -67,7 +63,9 @@ def _beginning(situation: Situation, version: Version) -> Beginning:
     checks = situation.workload.promotion.staging.checks
     run = situation.workload.promotion.run({})
     by = f" by {where(run)}" if run else ""
-    then = f"then it is deployed to staging{by} and checked ({len(checks)} checks), and production asks again"
+    training = situation.workload.promotion.staging.retrain
+    first = f"it is trained anew there on {training.data}, " if training else ""
+    then = f"{first}then it is deployed to staging{by} and checked ({len(checks)} checks), and production asks again"
     return Beginning(
         what="promotion",
         about=_about(version),
@@ -140,30 +138,14 @@ def _about(version: Version) -> str:
 
 
 def _start(situation: Situation, version: Version) -> Ruling:
-    workload = situation.workload
-    target = f"{version.model}:{version.version}"
-    share = situation.order(
-        ShareModel,
-        target,
-        f"version {version.version} is a candidate",
-        workspace=workload.environments.development.workspace,
-        registry=workload.registry,
-        model=version.model,
-        version=version.version,
-    )
-    reference = situation.order(
-        RecordReference,
-        target,
-        "its telemetry will be compared with its training data",
-        workspace=workload.environments.development.workspace,
-        model=version.model,
-        version=version.version,
-    )
-    shared = () if workload.promotion.run({}) else (share,)  # a pipeline shares it, too
-    orders = (*shared, reference, *_environment(situation, version))
+    training = staging_training.order(situation, version)
+    first = (training,) if training else sharing(situation, version)
+    orders = (*first, *_environment(situation, version))
     moved = replace(version.after("promotion_started", situation.now), awaiting=tuple(order.id for order in orders))
+    facts = situation.facts.with_version(moved)
+    facts = staging_training.counted(situation, facts) if training else facts
     reason = because("registered", f"version {version.version} of {version.model} was registered in development")
-    return Ruling("act", RULE, (reason,), situation.facts.with_version(moved), commands=orders)
+    return Ruling("act", RULE, (reason,), facts, commands=orders)
 
 
 def _environment(situation: Situation, version: Version) -> tuple[ShareEnvironment, ...]:
@@ -183,6 +165,8 @@ def _environment(situation: Situation, version: Version) -> tuple[ShareEnvironme
 
 def on_finished(situation: Situation, signal: CommandFinished, version: Version) -> Ruling:
     """Take the next step when everything that this version waits for has finished well, else reject it."""
+    if signal.command_kind == "Retrain":
+        return staging_training.on_trained(situation, signal, version)
     if version.state == "staging" and not isinstance(signal.outcome, Succeeded):
         return reject(
             situation, version, "staging_failed", because("failed", f"{signal.command_kind}: {signal.outcome.reason}")

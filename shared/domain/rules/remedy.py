@@ -14,7 +14,6 @@ from shared.domain.limits import COUNT_MAX
 from shared.domain.outcomes import Refusal, Skipped, Succeeded
 from shared.domain.policy_retraining import Retraining
 from shared.domain.proposals import Asking, Beginning
-from shared.domain.references import in_workspace
 from shared.domain.rules import repeats, training
 from shared.domain.signals import CommandFinished, HoldElapsed, OperatorAsked
 from shared.domain.situation import Ruling, Situation, because, ignore
@@ -237,8 +236,8 @@ def _comparison(situation: Situation, facts: Facts, incident: Incident) -> RunEv
         f"did version {new.version} help? It is compared with version {old.version} on rows later than both saw",
         workspace=situation.workload.environments.development.workspace,
         component=retraining.verify.component,
-        model_ref=in_workspace(new.model, new.version),
-        champion_ref=in_workspace(old.model, old.version),
+        model_ref=new.readable(situation.workload.registry),
+        champion_ref=old.readable(situation.workload.registry),
         data=retraining.verify.data,
         on="later",
     )

@@ -8,7 +8,7 @@ from shared.domain.commands import CheckEndpoint, RunEvaluation
 from shared.domain.facts import CheckResult, Version
 from shared.domain.outcomes import Succeeded
 from shared.domain.policy_promotion import Check, EndpointCheck, ImageCheck, JobCheck
-from shared.domain.references import deployment_name, in_workspace
+from shared.domain.references import deployment_name
 from shared.domain.rules import approval
 from shared.domain.rules.candidate import reject
 from shared.domain.rules.checks import Judged, judge_endpoint, judge_images, judge_metrics
@@ -82,8 +82,8 @@ def _evaluation(situation: Situation, version: Version, rule: JobCheck, ordinal:
         ordinal,
         workspace=situation.workload.environments.development.workspace,
         component=rule.component,
-        model_ref=in_workspace(version.model, version.version),
-        champion_ref=in_workspace(champion.model, champion.version) if champion else "",
+        model_ref=version.readable(situation.workload.registry),
+        champion_ref=champion.readable(situation.workload.registry) if champion else "",
         data=rule.data,
         on="holdout",
     )

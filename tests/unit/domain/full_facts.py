@@ -24,12 +24,14 @@ from shared.domain.facts import (
 )
 from shared.domain.image_facts import FINDINGS_KEPT_MAX, IMAGES_KEPT_MAX, Finding, Image
 from shared.domain.policy_monitoring import WINDOW_RULES_MAX
+from shared.domain.references import retrained_in_staging
 from shared.domain.rules.compliance import JUDGED_KEPT_MAX
 from shared.domain.rules.promotion import WAITING_MAX
 from shared.domain.rules.reaction import DETAIL_MAX as TOLD_DETAIL_MAX
 from shared.domain.rules.remedy import DETAIL_MAX, RETRAINS_KEPT_MAX
 from shared.domain.rules.silencing import KEPT_MAX as SILENCES_MAX
 from shared.domain.rules.silencing import TEXT_MAX as SILENCE_TEXT_MAX
+from shared.domain.rules.staging_training import TEXT_MAX as RETRAINING_MAX
 from shared.domain.rules.target_incidents import DETAIL_MAX as TARGET_DETAIL_MAX
 from shared.domain.rules.target_incidents import OPEN_MAX
 from shared.domain.silences import Silence
@@ -87,6 +89,8 @@ def _version(number: int, state: Any) -> Version:
         approval=_asked(f"version {number}", **evidence),
         deployment=f"version-{number}",
         comparison=_comparison(number),
+        retrained_as=retrained_in_staging("flight-delay-in-new-york"),
+        retraining=_prose(("retraining", number), RETRAINING_MAX),
     )
 
 
@@ -201,6 +205,7 @@ def full_facts() -> Facts:
         incidents=incidents,
         windows={number: _windows(number) for number in list(versions)[-WATCHED_MAX:]},
         retrained_at=tuple(NOW + timedelta(seconds=n) for n in range(RETRAINS_KEPT_MAX)),
+        retrained_in_staging_at=tuple(NOW + timedelta(minutes=n) for n in range(RETRAINS_KEPT_MAX)),
         arrivals=Arrivals(count=FILES_KEPT_MAX, size_bytes=10**12, newest=NOW, files=files),
         held={_id("hold", one): HeldSignal(dedup_key=_id("key", one), about=one) for one in about},
         proposals={

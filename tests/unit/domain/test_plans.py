@@ -3,6 +3,7 @@ import pytest
 from shared.domain.evaluate import evaluate
 from shared.domain.facts import Facts
 from shared.domain.plans import stale, waits
+from shared.domain.rules import staging_training
 from shared.domain.values import replace
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import (
@@ -18,6 +19,8 @@ from tests.unit.domain.builders import (
     version,
 )
 from tests.unit.services.signals import promote
+
+WITH_TRAINING = {"staging": {"retrain": {"component": "azureml:train@latest", "data": "azureml:recent@latest"}}}
 
 
 def decided(signal, facts, **fields):
@@ -80,7 +83,15 @@ def test_a_question_that_was_answered_is_not_asked_again():
 def test_a_training_whose_incident_was_closed_must_not_begin():
     done = decided(asked("retrain"), serving("1"))
     over = replace(done.facts, incidents=(incident("closed", remedy=ordered(done, "Retrain").id),))
-    assert "is closed" in stale(ordered(done, "Retrain"), over)
+    assert "wants it no more" in stale(ordered(done, "Retrain"), over)
+
+
+def test_a_training_in_staging_begins_as_long_as_its_candidate_waits_for_it():
+    order = staging_training.order(
+        situation(registered("2"), policy=policy_with(promotion=WITH_TRAINING)), version("2")
+    )
+    assert stale(order, known(version("2", "staging", awaiting=(order.id,)))) == ""
+    assert "wants it no more" in stale(order, known(version("2", "rejected")))
 
 
 def test_a_deployment_that_came_back_into_use_is_not_removed_from_production():

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.domain.money import parse_money
-from shared.domain.policy_reserves import paying, unfit_reserves
+from shared.domain.policy_reserves import Price, paying, unfit_reserves
 from shared.parsing.policy_file import PolicyError, read_policy
 from tests.unit.domain.builders import DEVELOPMENT, GROUP, POLICY_TEXT, PRODUCTION, budgeted
 
@@ -28,7 +28,7 @@ def test_and_by_no_other(scope):
 
 def test_a_budget_without_a_reserve_pays_for_nothing_in_advance():
     assert paying(budgeted().budgets, DEVELOPMENT) == ()
-    assert not [*unfit_reserves(budgeted().budgets, [(0, DEVELOPMENT, None)])]
+    assert not [*unfit_reserves(budgeted().budgets, [Price(("workloads", 0), DEVELOPMENT, None)])]
 
 
 def fault(cost="", reserve="1000 EUR"):
