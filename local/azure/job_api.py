@@ -150,7 +150,8 @@ def _outputs(job: Job, datastores: Datastores, version: str) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, output in (job.properties.get("outputs") or {}).items():
         address = datastores.address(job.scope, f"azureml/{job.name}/{name}/")
-        shown[name] = {**output, "uri": output.get("uri") or address}
+        known = {key: value for key, value in output.items() if key != "assetVersion"}
+        shown[name] = {**known, "uri": output.get("uri") or address}
         if name in job.registered and _SHOWS_VERSIONS[0] <= version <= _SHOWS_VERSIONS[1]:
             shown[name]["assetVersion"] = job.registered[name]
     default = datastores.address(job.scope, f"ExperimentRun/dcid.{job.name}")
