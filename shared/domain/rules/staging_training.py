@@ -19,7 +19,7 @@ from shared.domain.situation import Ruling, Situation, because
 from shared.domain.values import replace
 
 RULE = "promotion"
-TEXT_MAX = 300  # characters of what came of it: it stays with every version that is kept
+TEXT_MAX = 200  # characters of what came of it: it stays with every version that is kept
 
 
 def order(situation: Situation, version: Version) -> Retrain | None:
@@ -51,7 +51,8 @@ def counted(situation: Situation, facts: Facts) -> Facts:
 
 def awaited(facts: Facts, command: str) -> bool:
     """Whether a training is one that a candidate goes through, rather than the remedy of an incident."""
-    return any(command in version.awaiting for version in facts.versions.values())
+    mends = any(incident.remedy == command for incident in facts.incidents)
+    return not mends and any(command in version.awaiting for version in facts.versions.values())
 
 
 def on_trained(situation: Situation, signal: CommandFinished, version: Version) -> Ruling:
