@@ -13,6 +13,7 @@ from shared.adapters.azure_ml_marked import AzureMlMarkedModels
 from shared.adapters.azure_monitor_logs import AzureMonitorLogs
 from shared.adapters.azure_monitor_metrics import AzureMonitorMetrics
 from shared.adapters.azure_pipelines import AzurePipelines
+from shared.adapters.batch_training import BatchTraining
 from shared.adapters.ci_dispatcher import CiDispatcher
 from shared.adapters.endpoint_probe import EndpointProber
 from shared.adapters.event_grid_topic import EventGridTopic
@@ -67,19 +68,20 @@ def hands(settings: Settings, clock: Clock, links: ApprovalLinks, workspace: Azu
         prober,
         messenger,
         files,
-        _dispatcher(settings),
+        _dispatcher(settings, workspace),
         AzureMlMarkedModels(workspace.clients),
         timedelta(seconds=CALL_MAX_CALLS * settings.call_seconds),
     )
 
 
-def _dispatcher(settings: Settings) -> CiDispatcher:
+def _dispatcher(settings: Settings, workspace: AzureMachineLearning) -> CiDispatcher:
     """The systems that run pipelines. One order may take several calls, which together end within ``Hands.call_max``."""
     seconds = min(POST_TIMEOUT_SECONDS, settings.call_seconds / DISPATCH_CALLS)
     url, token, poll = settings.github_url, settings.github_token, settings.poll_seconds
     github = GithubActions(url, token, seconds, poll) if token else None
     synapse = SynapsePipelines(settings.synapse_url, _credential, seconds, poll)
-    return CiDispatcher(github, azure_pipelines(settings, seconds), synapse)
+    batch = BatchTraining(workspace.clients, poll)
+    return CiDispatcher(github, azure_pipelines(settings, seconds), synapse, batch)
 
 
 def azure_pipelines(settings: Settings, timeout_seconds: float = POST_TIMEOUT_SECONDS) -> AzurePipelines:

@@ -10,12 +10,13 @@ import re
 
 from azure.core.exceptions import HttpResponseError
 
-from shared.adapters.arm_names import asset_name, complete_id, job_id
+from shared.adapters.arm_names import complete_id, job_id
 from shared.adapters.arm_session import Json
 from shared.adapters.azure_ml_client import Attempt
 from shared.adapters.azure_ml_endpoints import place_of
 from shared.adapters.azure_ml_failures import classify, is_transient
 from shared.adapters.azure_ml_jobs import why
+from shared.adapters.batch_inputs import bound
 from shared.adapters.mlflow_runs import read_run
 from shared.domain.commands import OVERDUE, ScoreBatch
 from shared.domain.outcomes import Failed, Outcome, Succeeded
@@ -25,8 +26,6 @@ INPUT, OUTPUT = (
     "data",
     "score",
 )  # a scoring script sees neither name; Azure ML calls the output of model deployments "score"
-INPUT_TYPES = {"uri_folder": "UriFolder", "uri_file": "UriFile", "mltable": "MLTable"}
-LATEST = "latest"
 _ASSET_VERSION = re.compile(r"/data/(?P<name>[^/]+)/versions/(?P<version>[^/]+)/?$", re.IGNORECASE)
 
 
@@ -34,7 +33,7 @@ def begin_scoring(command: ScoreBatch, attempt: Attempt) -> Outcome:
     """Invoke the deployment; the run is there already: look at that one instead."""
     if attempt.arm.find(job_id(command.workspace, command.id)) is not None:
         return look_scoring(command, command.id, attempt)
-    found = _input(command, attempt)
+    found = bound(command.workspace, command.data, attempt)
     if isinstance(found, Failed):
         return found
     given, wire = found
@@ -104,44 +103,3 @@ def _scored(command: ScoreBatch, document: Json) -> str:
         if version:
             return f"azureml:{version['name']}:{version['version']}"
     return "" if "@" in command.data and not complete_id(command.data) else command.data
-
-
-def _input(command: ScoreBatch, attempt: Attempt) -> tuple[str, Json] | Failed:
-    """What is scored, by its version, and the same as the invocation takes it: an asset by its id, a folder by its address."""
-    if command.data.startswith(("azureml://", "https://")):
-        return command.data, {"jobInputType": "UriFolder", "uri": command.data}
-    asset = _version(command, attempt)
-    if isinstance(asset, Failed):
-        return asset
-    name = asset_name(command.data).name
-    given = f"azureml:{name}:{asset['name']}"
-    kind = str(asset["properties"].get("dataType") or "uri_folder")
-    where = f"{command.workspace.rstrip('/')}/data/{name}/versions/{asset['name']}"
-    return given, {"jobInputType": INPUT_TYPES.get(kind, "UriFolder"), "uri": where}
-
-
-def _version(command: ScoreBatch, attempt: Attempt) -> Json | Failed:
-    """The document of the version that is meant, the newest when that is asked for."""
-    wanted, versions = (
-        asset_name(command.data),
-        f"{command.workspace.rstrip('/')}/data/{asset_name(command.data).name}/versions",
-    )
-    if wanted.label not in {None, LATEST}:
-        reason = f"{command.data}: of labels only @{LATEST} can be resolved; name a version"
-        return Failed(retryable=False, reason=reason)
-    if wanted.version is not None:
-        found = attempt.arm.find(f"{versions}/{wanted.version}")
-        return found if found is not None else _missing(command)
-    try:
-        page = attempt.arm.get(versions, **{"$orderBy": "createdtime desc", "$top": "1"})
-    except HttpResponseError as problem:
-        if problem.status_code != 404:
-            raise
-        return _missing(command)
-    newest: list[Json] = page.get("value") or []
-    return newest[0] if newest else _missing(command)
-
-
-def _missing(command: ScoreBatch) -> Failed:
-    reason = f"the workspace has no data asset {command.data}"
-    return Failed(retryable=False, reason=reason, data={"missing": "input"})

@@ -8,10 +8,18 @@ from datetime import datetime
 from typing import assert_never
 
 from shared.adapters.azure_pipelines import AzurePipelines
+from shared.adapters.batch_training import BatchTraining
 from shared.adapters.github_actions import GithubActions
 from shared.adapters.github_failures import TOKEN_SETTING
 from shared.adapters.synapse_pipelines import SynapsePipelines
-from shared.domain.ci_runs import AzurePipelineRun, GithubDispatchRun, GithubWorkflowRun, SynapseRun, where
+from shared.domain.ci_runs import (
+    AzurePipelineRun,
+    BatchEndpointRun,
+    GithubDispatchRun,
+    GithubWorkflowRun,
+    SynapseRun,
+    where,
+)
 from shared.domain.effects import Dispatch
 from shared.domain.outcomes import Failed, Outcome, Unknown
 from shared.ports_dispatch import Earlier
@@ -20,8 +28,14 @@ from shared.ports_dispatch import Earlier
 class CiDispatcher:
     """Those systems that the settings name; None for one that they do not."""
 
-    def __init__(self, github: GithubActions | None, pipelines: AzurePipelines, synapse: SynapsePipelines) -> None:
-        self._github, self._pipelines, self._synapse = github, pipelines, synapse
+    def __init__(
+        self,
+        github: GithubActions | None,
+        pipelines: AzurePipelines,
+        synapse: SynapsePipelines,
+        batch: BatchTraining,
+    ) -> None:
+        self._github, self._pipelines, self._synapse, self._batch = github, pipelines, synapse, batch
 
     async def begin(self, command: Dispatch, now: datetime, earlier: Earlier) -> Outcome:
         """Start the run where the policy says. Raises nothing: every failure is an outcome."""
@@ -34,6 +48,8 @@ class CiDispatcher:
                 return await _answered(self._pipelines.begin(command.start, command.id, now, earlier))
             case SynapseRun():
                 return await _answered(self._synapse.begin(command.start, command.id, now, earlier))
+            case BatchEndpointRun():
+                return await self._batch.begin(command.start, command.id, now, earlier)
             case _:
                 assert_never(command.start)
 
@@ -48,6 +64,8 @@ class CiDispatcher:
                 return await _answered(self._pipelines.look(command.start, operation, now))
             case SynapseRun():
                 return await _answered(self._synapse.look(command.start, operation, now))
+            case BatchEndpointRun():
+                return await self._batch.look(command.start, operation, now)
             case _:
                 assert_never(command.start)
 

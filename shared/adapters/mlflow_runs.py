@@ -7,6 +7,7 @@ Wire format: mlflow.org REST API 2.0 ``runs/get`` below the workspace's ``mlFlow
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError
@@ -18,12 +19,13 @@ from shared.adapters.arm_session import ArmCalls, Json
 class Run:
     """One run. ``metrics`` are the last values logged; those that are not finite are left out: they are no evidence.
 
-    ``seconds`` is from its start to its end; None while it has no end.
+    ``seconds`` is from its start to its end; None while it has no end, at ``ended_at``.
     """
 
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     seconds: float | None = None
+    ended_at: datetime | None = None
 
 
 def read_run(arm: ArmCalls, workspace: str, run: str) -> Run:
@@ -39,12 +41,18 @@ def read_run(arm: ArmCalls, workspace: str, run: str) -> Run:
         metrics={key: value for key, value in metrics.items() if math.isfinite(value)},
         tags={tag["key"]: str(tag["value"]) for tag in data.get("tags") or []},
         seconds=_seconds(answer["run"].get("info") or {}),
+        ended_at=_ended(answer["run"].get("info") or {}),
     )
 
 
 def _seconds(info: Json) -> float | None:
     start, end = info.get("start_time"), info.get("end_time")  # milliseconds since 1970, as numbers or as text
     return (int(end) - int(start)) / 1000 if start and end else None
+
+
+def _ended(info: Json) -> datetime | None:
+    end = info.get("end_time")
+    return datetime.fromtimestamp(int(end) / 1000, UTC) if end else None
 
 
 def failure_of(arm: ArmCalls, workspace: str, run: str) -> str:

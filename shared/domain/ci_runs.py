@@ -58,10 +58,26 @@ class SynapseRun(Value, frozen=True, kw_only=True):
     parameters: dict[str, str] = {}
 
 
+class BatchEndpointRun(Value, frozen=True, kw_only=True):
+    """One job of a batch endpoint whose deployment is a pipeline component; without ``deployment``, of the endpoint's default.
+
+    ``data`` is bound to the input ``data_input``, at the version that its label names at the order.
+    """
+
+    workspace: str
+    endpoint: str
+    deployment: str = ""
+    data: str
+    data_input: str
+    inputs: dict[str, str] = {}
+    experiment: str
+
+
 CiRun = GithubWorkflowRun | GithubDispatchRun | AzurePipelineRun
+TrainingRun = CiRun | BatchEndpointRun
 
 
-def where(run: CiRun | SynapseRun) -> str:
+def where(run: TrainingRun | SynapseRun) -> str:
     """What is started, in words."""
     match run:
         case GithubWorkflowRun():
@@ -70,6 +86,8 @@ def where(run: CiRun | SynapseRun) -> str:
             return f"repository_dispatch {run.event_type} of {run.repository}"
         case AzurePipelineRun():
             return f"pipeline {run.pipeline} of {run.organization}/{run.project} at {run.ref}"
+        case BatchEndpointRun():
+            return f"{run.deployment or 'the default deployment'} of batch endpoint {run.endpoint}"
         case SynapseRun():
             return f"pipeline {run.pipeline} of the Synapse workspace {run.synapse}"
 

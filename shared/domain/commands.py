@@ -8,7 +8,7 @@ Resource ids are full ARM ids; endpoint and deployment are names inside a worksp
 from datetime import datetime
 from typing import Literal
 
-from shared.domain.ci_runs import CiRun, SynapseRun
+from shared.domain.ci_runs import CiRun, SynapseRun, TrainingRun
 from shared.domain.values import Part, Value
 
 EndpointKind = Literal["managed_online", "kubernetes_online", "batch"]
@@ -226,7 +226,7 @@ class DispatchTraining(Command, frozen=True, kw_only=True):
     A version of ``model`` that carries this mark as the tag ``outerloop.command`` in ``workspace`` is what came of it.
     """
 
-    start: CiRun
+    start: TrainingRun
     workspace: str
     model: str
 

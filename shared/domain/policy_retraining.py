@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from shared.domain.ci_runs import SynapseRun
+from shared.domain.ci_runs import BatchEndpointRun, SynapseRun, TrainingRun
+from shared.domain.policy_batch import BatchInput
 from shared.domain.policy_ci import PIPELINES, PipelineChoice, Texts
 from shared.domain.policy_faults import out_of_bounds
 from shared.domain.policy_section import FaultAtError, Section, refuse
@@ -54,26 +55,69 @@ class StagingTraining(AzureMlTraining):
         return self
 
 
+class BatchEndpointTraining(Section):
+    """Training by a batch endpoint whose deployment is a pipeline component with the string input ``outerloop_command``."""
+
+    endpoint: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{2,31}$", description="of the development workspace")
+    deployment: str = Field(
+        default="",
+        pattern=r"^([A-Za-z][A-Za-z0-9-]{2,31})?$",
+        description="by default the endpoint's default deployment",
+    )
+    data: BatchInput = Field(
+        description="a data asset (azureml:NAME@latest or azureml:NAME:VERSION), or the address of a folder"
+    )
+    data_input: str = Field(
+        default="data", pattern=r"^[A-Za-z_]\w*$", description="the pipeline's input that the data are bound to"
+    )
+    inputs: Texts = Field(default={}, description="literal inputs of the pipeline; all are written as texts")
+    experiment: str = "retrain"
+
+    @model_validator(mode="after")
+    def _binds_the_data_once(self) -> "BatchEndpointTraining":
+        if self.data_input in self.inputs:
+            raise FaultAtError(f"{self.data_input} is what the data are bound to (data_input)", "inputs")
+        return self
+
+
 class Trainer(PipelineChoice):
     """Who trains: exactly one of these."""
 
     azure_ml: AzureMlTraining | None = None
+    batch_endpoint: BatchEndpointTraining | None = None
     labelled_data: str = Field(
         default="",
-        description="the data asset that a pipeline trains on, whose tag rows tells how many labelled rows there are; azure_ml says it as data",
+        description="the data asset that a pipeline trains on, whose tag rows tells how many labelled rows there are; azure_ml and batch_endpoint say it as data",
     )
 
     @model_validator(mode="after")
     def _is_one(self) -> "Trainer":
-        self.exactly_one_of("azure_ml", *PIPELINES)
-        if self.azure_ml and self.labelled_data:
-            raise FaultAtError("azure_ml says it as data", "labelled_data")
+        self.exactly_one_of("azure_ml", "batch_endpoint", *PIPELINES)
+        own = "azure_ml" if self.azure_ml else "batch_endpoint" if self.batch_endpoint else ""
+        if own and self.labelled_data:
+            raise FaultAtError(f"{own} says it as data", "labelled_data")
         return self
+
+    def dispatched(self, workspace: str) -> TrainingRun | None:
+        """What is started in the development workspace or elsewhere; None when a component of Azure ML trains."""
+        endpoint = self.batch_endpoint
+        if endpoint is None:
+            return self.run()
+        return BatchEndpointRun(
+            workspace=workspace,
+            endpoint=endpoint.endpoint,
+            deployment=endpoint.deployment,
+            data=endpoint.data,
+            data_input=endpoint.data_input,
+            inputs=dict(endpoint.inputs),
+            experiment=endpoint.experiment,
+        )
 
     @property
     def data(self) -> str:
         """The data asset whose labelled rows are counted; empty when the policy names none."""
-        return self.azure_ml.data if self.azure_ml else self.labelled_data
+        own = self.azure_ml or self.batch_endpoint
+        return own.data if own else self.labelled_data
 
 
 class SynapsePipeline(Section):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.domain.approvals import digest_of
-from shared.domain.ci_runs import CiRun, SynapseRun
+from shared.domain.ci_runs import SynapseRun, TrainingRun
 from shared.domain.commands import Command, RequestApproval, Training, kind_of
 from shared.domain.decisions import Hold, Reason
 from shared.domain.effects import AnyCommand
@@ -86,7 +86,7 @@ def _in_words(command: AnyCommand) -> str:
 def _value(value: object) -> str:
     if isinstance(value, Mapping):
         return " ".join(f"{name}={value[name]}" for name in sorted(value))
-    if isinstance(value, CiRun | SynapseRun):
+    if isinstance(value, TrainingRun | SynapseRun):
         inner = {name: getattr(value, name) for name in value.__struct_fields__}
         return " ".join(f"{name} {_value(one)}" for name, one in inner.items() if one)
     return str(value)

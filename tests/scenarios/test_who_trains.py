@@ -101,6 +101,14 @@ def test_who_changes_the_trainer_changes_the_next_order_and_not_the_one_under_wa
     story.at("13h").push(asked("retrain")).expect_ordered("DispatchTraining").expect_ordered("Retrain", 0)
 
 
+def test_a_batch_endpoint_trains_the_version_that_takes_over():
+    endpoint = {"endpoint": "train-flights", "deployment": "monthly", "data": "azureml:flights-labelled@latest"}
+    story = drifted(policy_with(retrain={"with": {"azure_ml": None, "batch_endpoint": endpoint}}))
+    assert (training(story).start.deployment, story.commands("Retrain")) == ("monthly", [])
+    story.finish(training(story), MADE_2).expect_reason("trained")
+    story.push(registered("2")).approve("2").at("2h").expect(champion="2", incidents=["verifying"])
+
+
 # The newest data first
 
 REFRESH = {"synapse": {"workspace": "flights", "pipeline": "Refresh flights", "parameters": {"month": "3"}}}

@@ -16,7 +16,7 @@ def order(situation: Situation, retraining: Retraining, incident: Incident) -> T
     workload, trainer = situation.workload, retraining.trainer
     why = f"remedy of incident {incident.id}: {incident.detail}"
     workspace, model = workload.environments.development.workspace, model_of(situation)
-    run = trainer.run()
+    run = trainer.dispatched(workspace)
     if run:
         return situation.order(DispatchTraining, workload.name, why, start=run, workspace=workspace, model=model)
     component = trainer.azure_ml

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.adapters.azure_ml_client import AzureMlClients
 from shared.adapters.azure_pipelines import AzurePipelines
+from shared.adapters.batch_training import BatchTraining
 from shared.adapters.ci_dispatcher import CiDispatcher
 from shared.adapters.github_actions import GithubActions
 from shared.adapters.synapse_pipelines import SynapsePipelines
@@ -27,7 +29,8 @@ DISPATCHES = "/repos/contoso/flights/actions/workflows/retrain.yml/dispatches"
 
 def dispatcher_of(url, github):
     pipelines = AzurePipelines(url, scripted.StaticCredential, 1.0, 15.0)
-    return CiDispatcher(github, pipelines, SynapsePipelines(url, scripted.StaticCredential, 1.0, 15.0))
+    batch = BatchTraining(AzureMlClients(scripted.StaticCredential, scripted.cloud_of(url), 5.0), 15.0)
+    return CiDispatcher(github, pipelines, SynapsePipelines(url, scripted.StaticCredential, 1.0, 15.0), batch)
 
 
 @pytest.fixture

@@ -45,6 +45,20 @@ def test_a_pipeline_may_train_instead_of_azure_ml():
     assert event.run() == event.github_dispatch.run({})
 
 
+BATCH = {"endpoint": "train-flights", "data": "azureml:flights-labelled@latest"}
+
+
+def test_a_batch_endpoint_may_train_and_says_which_data_it_trains_on():
+    trainer = trained_by(batch_endpoint=BATCH)
+    assert (trainer.azure_ml, trainer.run(), trainer.data) == (None, None, "azureml:flights-labelled@latest")
+    assert trainer.dispatched("dev").workspace == "dev"
+
+
+def test_what_a_pipeline_is_dispatched_to_is_its_own_run():
+    trainer = trained_by(github_workflow=WORKFLOW)
+    assert trainer.dispatched("dev") == trainer.run()
+
+
 def test_azure_ml_says_which_data_it_trains_on_and_runs_no_pipeline():
     trainer = policy_with().workloads[0].retrain.trainer
     assert (trainer.data, trainer.run()) == (trainer.azure_ml.data, None)
@@ -57,6 +71,11 @@ def test_azure_ml_says_which_data_it_trains_on_and_runs_no_pipeline():
         ({}, "none of them is"),
         ({"azure_ml": {"component": "c", "data": "d"}, "github_workflow": WORKFLOW}, "azure_ml and github_workflow is"),
         ({"azure_ml": {"component": "c", "data": "d"}, "labelled_data": "d"}, "azure_ml says it as data"),
+        ({"batch_endpoint": BATCH, "labelled_data": "d"}, "batch_endpoint says it as data"),
+        ({"batch_endpoint": BATCH, "github_workflow": WORKFLOW}, "batch_endpoint and github_workflow is"),
+        ({"batch_endpoint": {**BATCH, "inputs": {"data": "x"}}}, "is what the data are bound to"),
+        ({"batch_endpoint": {**BATCH, "inputs": {"outerloop_command": "x"}}}, "are given by the loop"),
+        ({"batch_endpoint": {**BATCH, "data": "flights"}}, "batch_endpoint"),
     ],
 )
 def test_exactly_one_trains(trainer, fault):

@@ -49,6 +49,18 @@ def test_the_pipeline_of_the_policy_is_ordered_with_the_champions_model():
     assert event.start == GithubDispatchRun(**EVENT)
 
 
+def test_a_batch_endpoint_of_the_development_workspace_is_ordered_with_the_newest_data():
+    policy = by(batch_endpoint={"endpoint": "train-flights", "data": "azureml:flights@latest", "inputs": {"size": "m"}})
+    order = ordered(decide(asked("retrain"), policy=policy), "DispatchTraining")
+    assert (order.start.endpoint, order.start.deployment, order.start.workspace) == (
+        "train-flights",
+        "",
+        order.workspace,
+    )
+    assert (order.start.data, order.start.data_input) == ("azureml:flights@latest", "data")
+    assert (order.start.inputs, order.start.experiment, order.model) == ({"size": "m"}, "retrain", "flight-delay")
+
+
 def test_without_a_champion_the_model_has_the_workloads_name():
     assert ordered(decide(asked("retrain"), known()), "DispatchTraining").model == "flight-delay"
 
