@@ -15,6 +15,7 @@ from local.azure.effects import Effects
 from local.azure.endpoints import Deployment, Endpoint, Endpoints
 from local.azure.errors import ArmError, not_found
 from local.azure.operations import Operations
+from local.azure.pipeline_jobs import spec_of
 from local.azure.references import Scope
 
 ENDPOINT = "{scope}/batchEndpoints/{endpoint}"
@@ -148,6 +149,9 @@ class BatchApi:
         """The properties, when everything that they name exists."""
         given = (request.body.get("properties") or {}).items()
         properties = {key: value for key, value in given if value is not None and key not in _COMPUTED}
+        if component := pipeline_of(properties):
+            spec_of(component, request.scope, self._datastores)
+            return properties
         code, model = properties.get("codeConfiguration") or {}, properties.get("model") or {}
         if not code.get("codeId") or not isinstance(model, dict) or model.get("referenceType") != "Id":
             raise ArmError(
@@ -164,8 +168,13 @@ class BatchApi:
         try:
             await asyncio.sleep(self._settle_seconds)
             deployment.state = "Succeeded"
-            model = deployment.document["properties"]["model"]["assetId"]
-            self._effects.record(effect, deployment_id(endpoint, deployment, scope), model=model)
+            properties = deployment.document["properties"]
+            made = (
+                {"component": pipeline_of(properties)}
+                if pipeline_of(properties)
+                else {"model": properties["model"]["assetId"]}
+            )
+            self._effects.record(effect, deployment_id(endpoint, deployment, scope), **made)
         finally:
             endpoint.release()
 
@@ -200,6 +209,14 @@ def find_batch_endpoint(endpoints: Endpoints, request: ArmRequest) -> Endpoint:
     if not found:
         raise not_found("BatchEndpoint", request.names["endpoint"])
     return found
+
+
+def pipeline_of(properties: dict[str, Any]) -> str:
+    """The pipeline component that a deployment is; empty for one of a model."""
+    configuration = properties.get("deploymentConfiguration") or {}
+    if configuration.get("deploymentConfigurationType") != "PipelineComponent":
+        return ""
+    return str((configuration.get("componentId") or {}).get("assetId") or "")
 
 
 def default_of(endpoint: Endpoint) -> str:
@@ -254,7 +271,7 @@ def _default(body: dict[str, Any]) -> str | None:
 
 def _kept(body: dict[str, Any]) -> dict[str, Any]:
     mode = (body.get("properties") or {}).get("authMode")
-    if mode != "AADToken":
+    if str(mode).lower() != "aadtoken":  # azure-ai-ml writes aadToken
         raise ArmError(400, "BadRequest", f"A batch endpoint authenticates by AADToken, not by {mode}.")
     given = (body.get("properties") or {}).items()
     properties = {key: value for key, value in given if value is not None and key == "description"}

@@ -1,4 +1,4 @@
-"""The data plane of batch endpoints: an invocation becomes a job that scores files, and where it is followed.
+"""The data plane of batch endpoints: an invocation becomes a job that scores files or runs a pipeline, and where it is followed.
 
 Owns the scoring address: who may call it, which deployment is meant, and the job's document and command line. The process that
 scores is ``batch_driver``; the job runs as every other does.
@@ -11,13 +11,14 @@ import uuid
 from typing import Any, Protocol
 
 from local.azure.arm import ArmAnswer, ArmRequest, ArmRoute
-from local.azure.batch_api import default_of, endpoint_id, find_batch_endpoint
+from local.azure.batch_api import default_of, endpoint_id, find_batch_endpoint, pipeline_of
 from local.azure.datastores import Datastores
 from local.azure.deployments import CHECKOUT, EMITTER
 from local.azure.documents import envelope
 from local.azure.endpoints import Deployment, Endpoint, Endpoints
 from local.azure.errors import ArmError
 from local.azure.jobs import Job, Jobs
+from local.azure.pipeline_jobs import literal_defaults, spec_of, steps_of
 from local.azure.tracking import Run, Tracking
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
@@ -67,7 +68,9 @@ class BatchInvocations:
         name = str(asked.get("name") or f"batchjob-{uuid.uuid4()}")
         if self._jobs.find(request.scope.key, name):
             raise ArmError(409, "Conflict", f"A job named {name} already exists.")
-        job = self._job(request, endpoint, deployment, asked, name)
+        job = (self._pipeline if pipeline_of(deployment.document["properties"]) else self._job)(
+            request, endpoint, deployment, asked, name
+        )
         self._jobs.add(job)
         self._runner.submit(job)
         return ArmAnswer(_document(job, endpoint), 201)
@@ -90,20 +93,47 @@ class BatchInvocations:
         if len(inputs) != 1:
             raise ArmError(400, "BadRequest", f"A model deployment takes one input, not {len(inputs)}.")
         output = _any_case(next(iter((asked.get("outputdata") or {}).values()), {}))
-        public = {
-            "jobType": "Pipeline",
-            "displayName": name,
-            "inputs": inputs,
-            "outputs": {"score": {"jobOutputType": "uri_folder", "uri": output.get("uri"), "mode": "ReadWriteMount"}},
-            "tags": {},
-            "properties": {"azureml.endpointname": endpoint.name, "azureml.deploymentname": deployment.name},
-        }
-        experiment = endpoint.name
+        outputs = {"score": {"jobOutputType": "uri_folder", "uri": output.get("uri"), "mode": "ReadWriteMount"}}
+        job = Job(
+            request.scope,
+            name,
+            _public(name, endpoint, deployment, inputs, outputs),
+            self._run(request, name, endpoint.name),
+        )
+        job.driver = self._driver(request, deployment, next(iter(inputs)))
+        return job
+
+    def _pipeline(
+        self, request: ArmRequest, endpoint: Endpoint, deployment: Deployment, asked: dict[str, Any], name: str
+    ) -> Job:
+        spec = spec_of(pipeline_of(deployment.document["properties"]), request.scope, self._datastores)
+        given = {key: self._given(request, entry) for key, entry in (asked.get("inputdata") or {}).items()}
+        declared = spec.get("inputs") or {}
+        if unknown := sorted(set(given) - set(declared)):
+            raise ArmError(400, "BadRequest", f"The pipeline component has no input {', '.join(unknown)}.")
+        inputs = {**literal_defaults(spec), **given}
+        if missing := sorted(key for key in declared if key not in inputs and not declared[key].get("optional")):
+            raise ArmError(400, "BadRequest", f"The pipeline component needs its input {', '.join(missing)}.")
+        outputs = {key: {"jobOutputType": entry["type"]} for key, entry in (spec.get("outputs") or {}).items()}
+        experiment = _any_case(asked.get("properties") or {}).get("experimentname") or endpoint.name
+        public = _public(name, endpoint, deployment, inputs, outputs)
+        job = Job(request.scope, name, public, self._run(request, name, str(experiment)))
+        job.steps = steps_of(job, spec, self._datastores, self._tracking)
+        return job
+
+    def _run(self, request: ArmRequest, name: str, experiment: str) -> Run:
         folder = self._datastores.folder(request.scope) / "ExperimentRun" / f"dcid.{name}"
         key = self._tracking.experiment_id(request.scope.key, experiment)
         run = Run(name, key, experiment, folder.resolve().as_uri(), tags={"mlflow.runName": name})
         self._tracking.create(request.scope.key, run)
-        return Job(request.scope, name, public, run, driver=self._driver(request, deployment, next(iter(inputs))))
+        return run
+
+    def _given(self, request: ArmRequest, entry: dict[str, Any]) -> dict[str, Any]:
+        """An input of a pipeline: a literal, or data."""
+        literal = _any_case(entry)
+        if str(literal.get("jobinputtype") or "").lower() == "literal":
+            return {"jobInputType": "literal", "value": str(literal.get("value"))}
+        return self._input(request, entry)
 
     def _input(self, request: ArmRequest, entry: dict[str, Any]) -> dict[str, Any]:
         given = _any_case(entry)
@@ -135,6 +165,19 @@ class BatchInvocations:
     async def _look(self, request: ArmRequest) -> ArmAnswer:
         endpoint = find_batch_endpoint(self._endpoints, request)
         return ArmAnswer(_document(self._jobs.get(request.scope.key, request.names["job"]), endpoint))
+
+
+def _public(
+    name: str, endpoint: Endpoint, deployment: Deployment, inputs: dict[str, Any], outputs: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "jobType": "Pipeline",
+        "displayName": name,
+        "inputs": inputs,
+        "outputs": outputs,
+        "tags": {},
+        "properties": {"azureml.endpointname": endpoint.name, "azureml.deploymentname": deployment.name},
+    }
 
 
 def _document(job: Job, endpoint: Endpoint) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from local.azure.documents import envelope, page
 from local.azure.effects import Effects
 from local.azure.errors import ArmError
 from local.azure.jobs import Job, Jobs, check_same
+from local.azure.pipeline_jobs import literal_defaults, spec_of, steps_of
 from local.azure.references import parse_reference
 from local.azure.tracking import Run, Tracking
 
@@ -68,12 +69,17 @@ class JobApi:
         return ArmAnswer(job_document(job, self._datastores, request), 201)
 
     def _create(self, request: ArmRequest, wanted: dict[str, Any]) -> Job:
-        if wanted.get("jobType", "").lower() != "command":
-            raise ArmError(400, "UserError", f"Only command jobs run here, not {wanted.get('jobType')!r}")
-        if missing := [key for key in ("command", "environmentId") if not wanted.get(key)]:
-            raise ArmError(400, "ValidationError", f"A command job needs its {' and its '.join(missing)}.")
+        needed = {"command": ("command", "environmentId"), "pipeline": ("componentId",)}
+        kind = wanted.get("jobType", "").lower()
+        if kind not in needed:
+            raise ArmError(400, "UserError", f"Only command and pipeline jobs run here, not {wanted.get('jobType')!r}")
+        if missing := [key for key in needed[kind] if not wanted.get(key)]:
+            raise ArmError(400, "ValidationError", f"A {kind} job needs its {' and its '.join(missing)} here.")
         self._check(request, wanted)
         job = Job(request.scope, request.names["name"], wanted, self._new_run(request, wanted))
+        if kind == "pipeline":
+            spec = spec_of(wanted["componentId"], request.scope, self._datastores)
+            job.steps = steps_of(job, spec, self._datastores, self._tracking)
         self._tracking.create(request.scope.key, job.run)
         self._jobs.add(job)
         return job
@@ -101,11 +107,8 @@ class JobApi:
         component_id = properties.get("componentId")
         if not component_id:
             return properties
-        reference = parse_reference(component_id)
-        if not reference:
-            raise ArmError(400, "UserError", f"Not a component: {component_id}")
-        spec = self._assets.resolve(reference, request.scope, "components").properties["componentSpec"]
-        return {**properties, "inputs": {**_defaults(spec), **(properties.get("inputs") or {})}}
+        spec = spec_of(component_id, request.scope, self._datastores)
+        return {**properties, "inputs": {**literal_defaults(spec), **(properties.get("inputs") or {})}}
 
     async def _get(self, request: ArmRequest) -> ArmAnswer:
         job = self._jobs.get(request.scope.key, request.names["name"])
@@ -117,8 +120,9 @@ class JobApi:
         return ArmAnswer({"runId": job.name, "status": job.status, **error})
 
     async def _list(self, request: ArmRequest) -> ArmAnswer:
-        found = [job_document(job, self._datastores, request) for job in self._jobs.of(request.scope.key)]
-        return ArmAnswer(page(found[::-1]))
+        kind = request.query.get("jobType", "").lower()
+        jobs = [job for job in self._jobs.of(request.scope.key) if kind in ("", job.properties["jobType"].lower())]
+        return ArmAnswer(page([job_document(job, self._datastores, request) for job in jobs[::-1]]))
 
     async def _cancel(self, request: ArmRequest) -> ArmAnswer:
         job = self._jobs.get(request.scope.key, request.names["name"])
@@ -173,12 +177,6 @@ def _is_empty(entry: dict[str, Any] | None) -> bool:
 
 def _input_kind(entry: dict[str, Any]) -> str:
     return "models" if "model" in str(entry.get("jobInputType")) else "data"
-
-
-def _defaults(spec: dict[str, Any]) -> dict[str, Any]:
-    inputs = spec.get("inputs") or {}
-    found = {name: entry["default"] for name, entry in inputs.items() if isinstance(entry, dict) and "default" in entry}
-    return {name: {"jobInputType": "literal", "value": str(value)} for name, value in found.items()}
 
 
 def _uri(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Runs command jobs as real processes, one at a time, and does what Azure does when their status changes.
+"""Runs command jobs and the steps of pipelines as real processes, one at a time, and does what Azure does when their status changes.
 
 Owns the process, its folders and environment, the status, the events, and the registration of named outputs.
 It does not judge what a job computes. At most one job runs at once: the machine is small.
@@ -68,9 +68,10 @@ class JobRunner:
 
     def cancel(self, job: Job) -> None:
         """Take a job out of the queue, or end its process."""
-        job.status = "CancelRequested"
-        if self._process and self._process[0] is job:
-            _kill(self._process[1])
+        for one in (job, *(step for step in job.steps if not step.ended)):
+            one.status = "CancelRequested"
+            if self._process and self._process[0] is one:
+                _kill(self._process[1])
 
     def log(self, job: Job) -> str:
         """What the job printed so far."""
@@ -98,7 +99,22 @@ class JobRunner:
             self._register_outputs(job, registry)
         self._end(job, status, effects)
 
+    async def _attempt_steps(self, job: Job) -> str:
+        """The steps of a pipeline, up to the first that does not end well."""
+        for step in job.steps:
+            if job.status == "CancelRequested":
+                return "Canceled"
+            step.status, step.run.status, step.run.start_time = "Running", "RUNNING", now_ms()
+            step.status = await self._attempt(step)
+            step.run.finish(_RUN_STATUS[step.status])
+            if step.status != "Completed":
+                job.error = f"Step {step.properties['displayName']} is {step.status}. {step.error}"
+                return step.status
+        return "Completed"
+
     async def _attempt(self, job: Job) -> str:
+        if job.steps:
+            return await self._attempt_steps(job)
         try:
             code = await self._execute(job, self._plan(job))
         except (ArmError, CommandError, OSError) as error:

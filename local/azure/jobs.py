@@ -20,7 +20,8 @@ _IDENTITY = ("jobType", "command", "componentId", "codeId", "environmentId", "co
 class Job:
     """One job. ``properties`` is what was asked for; ``registered`` maps outputs to the versions they became.
 
-    ``driver`` is what a job that names no command runs on this machine instead: it is shown to nobody.
+    ``driver`` is what a job that names no command runs on this machine instead, and ``steps`` what a pipeline runs, one after
+    another: they are shown to nobody.
     """
 
     scope: Scope
@@ -32,6 +33,7 @@ class Job:
     created: str = field(default_factory=timestamp)
     registered: dict[str, str] = field(default_factory=dict)
     driver: dict[str, Any] = field(default_factory=dict)
+    steps: list["Job"] = field(default_factory=list)
 
     @property
     def id(self) -> str:

@@ -153,6 +153,10 @@ class Planter:
     def _add_component(self, file: ComponentFile) -> None:
         document = yaml.safe_load(file.path.read_text(encoding="utf-8"))
         name, version = str(document["name"]), str(document.get("version", "1"))
+        if document.get("type") == "pipeline":
+            for scope in self._scopes(file.workspace):
+                self._add(scope, "components", name, version, {"componentSpec": pipeline_spec(document, scope)}, None)
+            return
         code = self._own_code(file, name, version, document.get("code"))
         for scope in self._scopes(file.workspace):
             # Azure resolves a label when the component is created; the component then names a version for good.
@@ -202,6 +206,23 @@ def component_spec(document: dict[str, Any], scope: Scope, code: str | None) -> 
     if code:
         spec["code"] = _arm_reference(scope, "codes", code)
     return spec
+
+
+def pipeline_spec(document: dict[str, Any], scope: Scope) -> dict[str, Any]:
+    """A pipeline component as the REST API keeps it: every step names its component by ARM id, bindings are literals."""
+    steps = {
+        name: {
+            "type": "command",
+            "componentId": _arm_reference(scope, "components", str(step["component"])),
+            "inputs": {
+                key: {"job_input_type": "literal", "value": text} for key, text in (step.get("inputs") or {}).items()
+            },
+            "outputs": {key: {"type": "literal", "value": text} for key, text in (step.get("outputs") or {}).items()},
+        }
+        for name, step in document["jobs"].items()
+    }
+    spec = {key: value for key, value in document.items() if key not in {"$schema", "version", "jobs"}}
+    return {**spec, "version": str(document.get("version", "1")), "is_deterministic": False, "jobs": steps}
 
 
 def _arm_reference(scope: Scope, kind: str, text: str) -> str:

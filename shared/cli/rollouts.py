@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from shared.cli.batch_rollouts import print_plan
+from shared.cli.durations import long
 from shared.cli.output import print_json, print_line, print_table
 from shared.cli.policies import AsJson, Overlay, read_files
 from shared.cli.problems import CommandError, plainly
 from shared.cli.session import policy_of, with_application
-from shared.domain.durations import format_duration
+from shared.domain import batch_plan
+from shared.domain.batch_plan import BatchPlan
 from shared.domain.rollout_plan import PlannedStep, RolloutPlan, plan
 from shared.domain.routing import subject_of
 
 if TYPE_CHECKING:
+    from shared.domain.facts import Facts
     from shared.domain.policy import Policy, Workload
     from shared.runtime import Application
 
@@ -48,6 +52,8 @@ def planned(
     bake, or a smaller ``min_requests``. ``deadline`` is when a step that never passes goes back.
     Costs need ``deployment: {price_per_hour: ...}`` in the policy.
 
+    Of a batch workload: the two runs and their comparison, how long they may take and took last time, and their cost.
+
     \b
     Examples:
       outerloop rollout plan flight-delay
@@ -55,17 +61,36 @@ def planned(
       outerloop rollout plan flight-delay --policy policy.yaml --requests-per-hour 40 --json
     """  # noqa: D301
 
-    async def look(app: "Application") -> RolloutPlan:
+    async def look(app: "Application") -> RolloutPlan | BatchPlan:
         found = _workload(await policy_of(app), workload)
+        if found.scores_in_batches:
+            return _batch(found, requests, (await app.store.facts(subject_of(found.name))).value)
         served = await _served_an_hour(app, found) if requests is None else requests
         return plan(found, served)
 
     with plainly():
-        made = plan(_workload(read_files(policy, overlay), workload), requests) if policy else with_application(look)
+        made = (
+            _by_file(_workload(read_files(policy, overlay), workload), requests) if policy else with_application(look)
+        )
     if as_json:
         print_json(made)
+    elif isinstance(made, BatchPlan):
+        print_plan(made)
     else:
         _print(made)
+
+
+def _by_file(workload: "Workload", requests: float | None) -> RolloutPlan | BatchPlan:
+    return _batch(workload, requests, None) if workload.scores_in_batches else plan(workload, requests)
+
+
+def _batch(workload: "Workload", requests: float | None, facts: "Facts | None") -> BatchPlan:
+    rules = workload.promotion.comparison
+    if requests is not None or rules is None:
+        raise CommandError(
+            f"{workload.name} scores in batches: nothing depends on requests; leave --requests-per-hour out"
+        )
+    return batch_plan.plan(workload, rules, facts)
 
 
 def _workload(policy: "Policy", name: str) -> "Workload":
@@ -92,10 +117,10 @@ def _print(made: RolloutPlan) -> None:
     print_line(_traffic(made))
     columns = ("step", "traffic", "needs requests", "served in a bake", "takes", "deadline")
     print_table(columns, [(place, *_row(step)) for place, step in enumerate(made.steps, 1)])
-    takes = _long(made.takes) if made.takes else "not known"
+    takes = long(made.takes) if made.takes else "not known"
     print_line(
-        f"in all: {takes} when every step passes as soon as it can, {_long(made.deadline)} at the latest; "
-        f"each bake of {_long(made.bake)} is looked at every {_long(made.look_every)}, and what fails goes back then"
+        f"in all: {takes} when every step passes as soon as it can, {long(made.deadline)} at the latest; "
+        f"each bake of {long(made.bake)} is looked at every {long(made.look_every)}, and what fails goes back then"
     )
     print_line(_judged_by(made))
     print_line(f"both versions: {made.instances} instance(s) of {made.instance_type} each, side by side")
@@ -115,25 +140,19 @@ def _judged_by(made: RolloutPlan) -> str:
     if made.source == "windows":
         return "judged by: windows, our own telemetry"
     asked = "Azure Monitor's metrics" if made.source == "metrics" else "the traffic log in Log Analytics"
-    return f"judged by: {made.source}, {asked}, {_long(made.late_by)} after it happened; so each bake has that much less to tell"
+    return f"judged by: {made.source}, {asked}, {long(made.late_by)} after it happened; so each bake has that much less to tell"
 
 
 def _row(step: PlannedStep) -> tuple[str, ...]:
     served = "?" if step.requests_a_bake is None else f"{step.requests_a_bake:.0f}"
-    takes = _long(step.takes) if step.takes else ("GIVES UP" if step.gives_up else "?")
+    takes = long(step.takes) if step.takes else ("GIVES UP" if step.gives_up else "?")
     share = f"{step.percent} %{' mirrored' if step.mirrored else ''}"
-    return share, str(step.requests_needed), served, takes, _long(step.deadline)
+    return share, str(step.requests_needed), served, takes, long(step.deadline)
 
 
 def _costs(made: RolloutPlan) -> list[str]:
     if made.hourly is None:
         return ["cost: not known; set deployment: {price_per_hour: ...}, the price of one instance, in the policy"]
     rollout = f", {made.rollout_cost} for this rollout" if made.rollout_cost else ""
-    standby = f"{made.standby_cost} for {_long(made.warm_standby)} of warm standby"
+    standby = f"{made.standby_cost} for {long(made.warm_standby)} of warm standby"
     return [f"cost: {made.hourly} an hour for the second deployment{rollout}; then {standby}"]
-
-
-def _long(duration: timedelta) -> str:
-    """A duration as it is read: ``19h30m``, and not ``1170m``."""
-    hours, rest = divmod(duration, timedelta(hours=1))
-    return f"{hours}h{format_duration(rest)}" if hours and rest else format_duration(duration)

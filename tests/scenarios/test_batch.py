@@ -5,8 +5,8 @@ import pytest
 from shared.domain.commands import OVERDUE
 from shared.domain.outcomes import Failed, Succeeded
 from tests.scenarios.timeline import Timeline
-from tests.unit.domain.batch_builders import NEWEST, RESOLVED, batch_policy, measured, scored
-from tests.unit.domain.builders import after, asked, failure, registered, serving
+from tests.unit.domain.batch_builders import NEWEST, RESOLVED, WORKLOAD, batch_policy, measured, scored
+from tests.unit.domain.builders import after, asked, failure, policy_with, registered, serving
 from tests.unit.domain.platform_builders import resource_changed
 
 BY_DEFAULT_1 = {"version-1": 100}
@@ -167,6 +167,15 @@ def test_the_default_before_is_removed_when_its_time_as_a_standby_is_over():
     story.at("72h").expect(standby="", versions={"1": "retired", "2": "serving"})
     removal = story.commands("RemoveDeployment")[-1]
     assert (removal.deployment, removal.endpoint_kind, removal.production) == ("version-1", "batch", True)
+
+
+def test_a_default_that_is_kept_costs_nothing_while_nobody_invokes_it():
+    deployment = {**WORKLOAD["deployment"], "price_per_hour": "3 EUR"}
+    story = Timeline(policy_with(**{**WORKLOAD, "deployment": deployment}), serving("1"))
+    approved(story).expect(champion="2")
+    told = story.commands("Notify")[-1].facts["back to version 1"]
+    assert "until" in told
+    assert "EUR" not in told
 
 
 def removed(story):

@@ -15,6 +15,8 @@ from shared.ports import Stored
 from shared.services.aggregate import deployment_ref
 from shared.telemetry.fold import WindowState, encode_window
 from shared.telemetry.traffic import count_requests
+from tests.unit.domain.batch_builders import WORKLOAD as WORKLOAD_CHANGES
+from tests.unit.domain.builders import raw_policy
 from tests.unit.filled_store import POLICY, WORKLOAD, FilledStore, opened
 
 
@@ -113,6 +115,41 @@ def test_its_help_teaches():
     text = CliRunner().invoke(app, ["rollout", "plan", "--help"]).stdout
     assert "min_requests" in text
     assert "outerloop rollout plan flight-delay --requests-per-hour 1200" in text
+
+
+@pytest.fixture
+def batch_file(tmp_path):
+    """The example's policy, with batch endpoints."""
+    place = tmp_path / "policy.yaml"
+    place.write_text(yaml.safe_dump(raw_policy(WORKLOAD_CHANGES)), encoding="utf-8")
+    return place
+
+
+def of_batch(place, *arguments):
+    return CliRunner().invoke(
+        app, ["rollout", "plan", WORKLOAD, "--policy", str(place), *arguments], env={"COLUMNS": "160"}
+    )
+
+
+def test_of_a_batch_workload_people_read_the_comparison_and_no_steps(batch_file):
+    done = of_batch(batch_file)
+    assert done.exit_code == 0, done.output
+    assert "becomes the default of the batch endpoint flight-delay" in done.stdout
+    assert "the champion scores the input" in done.stdout
+    assert "given up after 4 comparison(s), 24h45m at the latest" in done.stdout
+    assert "it costs nothing while nobody invokes it" in done.stdout
+    assert " %" not in done.stdout
+
+
+def test_of_a_batch_workload_machines_read_the_same(batch_file):
+    made = json.loads(of_batch(batch_file, "--json").stdout)
+    assert (made["endpoint"], made["champion"], len(made["stages"])) == ("flight-delay", None, 5)
+
+
+def test_a_batch_workload_has_no_requests_to_plan_by(batch_file):
+    done = of_batch(batch_file, "--requests-per-hour", "5")
+    assert done.exit_code == 1
+    assert "leave --requests-per-hour out" in done.stderr
 
 
 def test_a_plan_says_who_will_say_what_was_served(tmp_path):

@@ -21,6 +21,8 @@ RULE = "rollout"
 def stays_warm(situation: Situation, until: datetime) -> str:
     """How long the replaced version can take the traffic back with one write, and what that costs."""
     rollout, price = situation.workload.promotion.rollout, situation.workload.deployment.hourly
+    if situation.workload.scores_in_batches:
+        price = None  # a batch deployment keeps no instances: its runs start them
     text = f"within {format_duration(rollout.warm_standby)}, until {until:%Y-%m-%d %H:%M} UTC"
     return f"{text}; it costs {price} an hour" if price else text
 

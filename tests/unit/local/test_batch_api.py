@@ -126,6 +126,11 @@ async def test_a_new_endpoint_has_no_default_and_says_where_to_invoke_it(azure):
     assert properties["scoringUri"].startswith("https://local/batch/")
 
 
+async def test_a_token_is_written_as_azures_own_client_writes_it(azure):
+    answer = await azure.done("PUT", ENDPOINT, {**NEW, "properties": {**NEW["properties"], "authMode": "aadToken"}})
+    assert answer.status_code == 201
+
+
 async def test_a_batch_endpoint_has_no_keys(azure):
     answer = await azure.ask("PUT", ENDPOINT, {"properties": {"authMode": "Key"}})
     assert answer.status_code == 400

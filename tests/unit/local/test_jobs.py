@@ -263,3 +263,40 @@ async def test_a_cancelled_runner_leaves_no_process_behind(compute: Compute, tmp
     await asyncio.sleep(0.6)
 
     assert not mark.exists()
+
+
+def of_steps(compute: Compute, *commands: str) -> Job:
+    """A pipeline of these steps, submitted."""
+    whole = Job(DEV, "whole", {"jobType": "Pipeline"}, Run("whole", "e-1", "tiny", "file:///tmp"))
+    for number, command in enumerate(commands, 1):
+        name = f"step-{number}"
+        properties = {"command": command, "displayName": name}
+        whole.steps.append(Job(DEV, name, properties, Run(name, "e-1", "tiny", "file:///tmp")))
+    compute.runner.submit(whole)
+    return whole
+
+
+async def test_a_pipeline_runs_its_steps_one_after_another_and_ends_with_the_last(compute: Compute):
+    async with compute.running():
+        whole = of_steps(compute, "echo one", "echo two")
+        await ended(whole)
+    assert (whole.status, [step.status for step in whole.steps]) == ("Completed", ["Completed", "Completed"])
+    assert [compute.runner.log(step).strip() for step in whole.steps] == ["one", "two"]
+
+
+async def test_a_pipeline_ends_with_the_first_step_that_fails(compute: Compute):
+    async with compute.running():
+        whole = of_steps(compute, "exit 3", "echo two")
+        await ended(whole)
+    assert (whole.status, whole.steps[1].status) == ("Failed", "NotStarted")
+    assert whole.error.startswith("Step step-1 is Failed. Execution failed.")
+
+
+async def test_a_pipeline_that_is_cancelled_ends_with_the_step_that_runs(compute: Compute):
+    async with compute.running():
+        whole = of_steps(compute, "sleep 60", "echo two")
+        while whole.steps[0].status != "Running":  # noqa: ASYNC110 - a job is a record, nothing to wait on
+            await asyncio.sleep(0.01)
+        compute.runner.cancel(whole)
+        await ended(whole)
+    assert (whole.status, whole.steps[0].status) == ("Canceled", "Canceled")
