@@ -40,6 +40,11 @@ def again_at(row: CommandRow, outcome: Failed | Unknown, now: datetime, backoff:
     return now + wait
 
 
+def begun(row: CommandRow) -> bool:
+    """Whether an earlier attempt may have had its effect, as far as nobody knows."""
+    return row.state == "claimed" or isinstance(row.outcome, Unknown)
+
+
 def depth_after(row: CommandRow, outcome: Final) -> int:
     """An order that a limit refused was no action of ours: what is ordered in its place lies no deeper than it did."""
     refused = isinstance(outcome, Skipped) and outcome.refusals
@@ -48,8 +53,7 @@ def depth_after(row: CommandRow, outcome: Final) -> int:
 
 def left(row: CommandRow, reason: str) -> Skipped | Failed:
     """The end of a command that is not wanted any more. Traffic that it may have set all the same is for the rules to mend."""
-    begun = row.state == "claimed" or isinstance(row.outcome, Unknown)
-    if begun and isinstance(row.command, SetTraffic):
+    if begun(row) and isinstance(row.command, SetTraffic):
         reason = f"{reason}; whether it was done before is unknown"
         return Failed(retryable=False, reason=reason, data={"traffic": "unknown"})
     return Skipped(reason=reason)
