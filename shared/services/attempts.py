@@ -11,7 +11,9 @@ from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Unk
 from shared.domain.records import CommandRow
 
 WAIT_MAX = timedelta(hours=1)  # however long a target asks for
-FIND_AFTER = timedelta(minutes=1)  # a run that was started elsewhere shows in its lists by then
+# A run that was started elsewhere shows in its lists by then. GitHub names no bound between its answer and its list: a training that
+# begins half an hour late is better than one that runs twice. Only an order whose answer was lost waits for it.
+FIND_AFTER = timedelta(minutes=30)
 
 
 def may_begin(row: CommandRow, now: datetime) -> bool:

@@ -178,7 +178,7 @@ class Executor:
     async def _record(self, row: CommandRow, owner: str, outcome: Outcome) -> None:
         match outcome:
             case Started() if isinstance(row.outcome, Started) and _given_up(row, self._clock.now()):
-                reason = f"gave up: {outcome.operation} is still under way"
+                reason = f"gave up: {outcome.operation} is still under way, or could not be looked at (then the log of the app says why)"
                 await self._finish(row, owner, Failed(retryable=False, reason=reason))
             case Started():
                 since = attempts.under_way_since(row) or self._clock.now()
