@@ -7,10 +7,12 @@ Wire format: learn.microsoft.com/rest/api/azureml/online-endpoints.
 """
 
 from shared.adapters import azure_ml_batch as batch
+from shared.adapters import foreign_traffic as foreign
 from shared.adapters.arm_names import compute_id, endpoint_id
 from shared.adapters.arm_session import Json
 from shared.adapters.azure_ml_client import Attempt
-from shared.domain.commands import DeployModel, EndpointCommand, EndpointKind, RollBackTraffic, SetTraffic
+from shared.adapters.foreign_traffic import TrafficCommand
+from shared.domain.commands import DeployModel, EndpointCommand, EndpointKind, SetTraffic
 from shared.domain.outcomes import Failed, Outcome, Started, Succeeded
 
 FENCE_TAG = "outerloop.command"
@@ -19,11 +21,12 @@ VERSION_TAG = "outerloop.version"
 READ_ONLY = frozenset({"provisioningState", "scoringUri", "swaggerUri"})
 FINAL_STATES = frozenset({"Succeeded", "Failed", "Canceled"})
 
-TrafficCommand = SetTraffic | RollBackTraffic
-
 
 def begin_traffic(command: TrafficCommand, attempt: Attempt) -> Outcome:
-    """Write the traffic map with the fence tag; as ordered already: done without a write."""
+    """Write the traffic map with the fence tag; as ordered already: done without a write.
+
+    A step writes over nothing that somebody else set; a rollback does, and says so.
+    """
     wanted = shares(command.traffic)
     if sum(wanted.values()) not in {0, 100} or min(wanted.values(), default=0) < 0:
         return Failed(retryable=False, reason=f"traffic must sum to 0 or 100, not {sum(wanted.values())}")
@@ -32,7 +35,12 @@ def begin_traffic(command: TrafficCommand, attempt: Attempt) -> Outcome:
     if state(document) not in FINAL_STATES:
         return _busy_or_ours(command, document, attempt)
     if state(document) == "Succeeded" and _is_in_force(command, document):
-        return _as_ordered(command)
+        return _as_ordered(command, document)
+    found = traffic_of(document, command.endpoint_kind)
+    # What a failed write of ours left behind is nobody else's.
+    failed_ours = state(document) != "Succeeded" and _owner(document) == command.id
+    if isinstance(command, SetTraffic) and foreign.is_foreign(command, found) and not failed_ours:
+        return foreign.refusal(command, found)
     attempt.arm.put(resource, _with_traffic(command, document, wanted))
     return attempt.started(resource)
 
@@ -45,13 +53,15 @@ def look_traffic(command: TrafficCommand, operation: str, attempt: Attempt) -> O
     if state(document) != "Succeeded":
         return Failed(retryable=True, reason=f"the endpoint is {state(document)} after the traffic write")
     if _is_in_force(command, document):
-        return _as_ordered(command)
-    found = shown(traffic_of(document, command.endpoint_kind), document["properties"].get("mirrorTraffic"))
-    owner = (document.get("tags") or {}).get(FENCE_TAG, "nobody that left a mark")
+        return _as_ordered(command, document)
+    live = traffic_of(document, command.endpoint_kind)
+    found = shown(live, document["properties"].get("mirrorTraffic"))
+    owner = _owner(document) or "nobody that left a mark"
+    by_hand = foreign.met(live, written=True) if live != shares(command.traffic) else {}
     return Failed(
         retryable=False,
         reason=f"changed by somebody else: ordered {_ordered(command)}, found {found}, last write by {owner}",
-        data={"traffic": found},
+        data={"traffic": found, **by_hand},
     )
 
 
@@ -116,14 +126,20 @@ def _ordered(command: TrafficCommand) -> str:
 
 
 def _busy_or_ours(command: TrafficCommand, document: Json, attempt: Attempt) -> Outcome:
-    owner = (document.get("tags") or {}).get(FENCE_TAG)
+    owner = _owner(document)
     if owner == command.id:
         return attempt.started(place_of(command))
     return Failed(retryable=True, reason=f"busy: endpoint {command.endpoint} is {state(document)}, marked by {owner}")
 
 
-def _as_ordered(command: TrafficCommand) -> Succeeded:
-    return Succeeded(data={"traffic": _ordered(command)})
+def _owner(document: Json) -> str:
+    return str((document.get("tags") or {}).get(FENCE_TAG) or "")
+
+
+def _as_ordered(command: TrafficCommand, document: Json) -> Succeeded:
+    overwrote = str((document.get("tags") or {}).get(foreign.OVERWROTE_TAG) or "")
+    said = {"overwrote": overwrote} if overwrote and _owner(document) == command.id else {}
+    return Succeeded(data={"traffic": _ordered(command), **said})
 
 
 def place_of(command: EndpointCommand) -> str:
@@ -145,10 +161,14 @@ def _with_traffic(command: TrafficCommand, document: Json, traffic: dict[str, in
         properties |= {"traffic": traffic, "mirrorTraffic": _mirror_after(command, document)}
     kept = {key: document[key] for key in ("location", "kind", "sku") if document.get(key)}
     identity = {"identity": _identity(document["identity"])} if document.get("identity") else {}
+    tags = document.get("tags") or {}
+    overwrote = foreign.overwritten(command, traffic_of(document, command.endpoint_kind), tags, _owner(document))
+    others = {name: value for name, value in tags.items() if name != foreign.OVERWROTE_TAG}
+    said = {foreign.OVERWROTE_TAG: overwrote} if overwrote else {}
     return {
         **kept,
         **identity,
-        "tags": {**(document.get("tags") or {}), **marks(command)},
+        "tags": {**others, **marks(command), **said},
         "properties": properties,
     }
 

@@ -18,10 +18,13 @@ from shared.domain.values import encode
 # 203 is not among them: there a proxy or a sign-in page answers in the service's place.
 DONE = frozenset({200, 201, 202, 204})
 
+NOT_LET_IN = frozenset({203, 302, 401, 403})  # by a token that is unknown, has ended or may not; by a sign-in page
+
 DAY_SECONDS = 86_400
 THROTTLED_FOR = timedelta(minutes=1)  # where no moment is named
 
 Json = dict[str, Any]
+log = logging.getLogger(__name__)
 Headers = Callable[[], Awaitable[Mapping[str, str]]]
 
 
@@ -61,9 +64,17 @@ class CallError(Exception):
         return isinstance(self.outcome, Unknown) or self.outcome.retryable
 
     def again_or_end(self, operation: str, now: datetime, poll: timedelta) -> Outcome:
-        """What a question that failed says of the operation that it asked for: nothing, when it may be answered later."""
-        if not self.is_transient:
+        """What a question that failed says of the operation that it asked for: nothing, when it may be answered later.
+
+        Nor when it was not let in: that is said of the token, not of the operation.
+        """
+        not_let_in = self.answer is not None and self.answer.status in NOT_LET_IN
+        if not self.is_transient and not not_let_in:
             return self.outcome
+        if (
+            not_let_in
+        ):  # a token that has ended is replaced, and the run goes on meanwhile: giving up is the caller's, by age
+            log.warning("%s cannot be looked at: %s", operation, self.outcome.reason)
         asked = self.outcome.until if isinstance(self.outcome, Failed) else None
         return Started(operation=operation, look_again_at=max(asked or now, now + poll))
 

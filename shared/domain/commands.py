@@ -248,21 +248,25 @@ class SetTraffic(EndpointCommand, frozen=True, kw_only=True):
     """Give each deployment its share of the endpoint's traffic, in percent, 0 or 100 in all.
 
     ``mirror``: the percent of requests that a deployment without traffic gets a copy of, whose answer nobody sees. What is
-    named in ``traffic`` and not here is mirrored no more.
+    named in ``traffic`` and not here is mirrored no more. ``expected``: the map that we left; any other was set by somebody else,
+    and is not written over. Empty: there is none that we know of (a first version, an order of an earlier release).
     """
 
     traffic: dict[str, int]
     mirror: dict[str, int] = {}
+    expected: tuple[dict[str, int], ...] = ()
 
 
 class RollBackTraffic(EndpointCommand, frozen=True, kw_only=True):
     """Give all traffic back to the champion or the warm standby, in one write. No guard can stop it.
 
-    What is named is mirrored no more.
+    What is named is mirrored no more. ``expected``: the maps that we may have left; any other was set by somebody else, and is
+    written over all the same, which is said.
     """
 
     traffic: dict[str, int]
     until: datetime
+    expected: tuple[dict[str, int], ...] = ()
 
 
 class RequestApproval(Command, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import Literal
 from shared.domain.endpoint_seen import EndpointSeen, shown_traffic
 from shared.domain.facts import Facts, Incident, Version
 from shared.domain.references import deployment_name
+from shared.domain.values import replace
 
 SETTLES_WITHIN = timedelta(minutes=15)  # of a write of ours to an endpoint, until Azure has told of it
 TRAFFIC = "traffic "  # what the name of an incident about traffic begins with; then comes the traffic that was seen
@@ -53,6 +54,14 @@ def expected_traffic(facts: Facts) -> dict[str, int] | None:
             shares[deployed_as(champion)] = 100 - rollout.percent
         return shares
     return {deployed_as(champion): 100} if champion else None
+
+
+def may_be_left(facts: Facts) -> tuple[dict[str, int], ...]:
+    """Every traffic map that is ours: what we wrote last, and while a write is on its way, also what it is to replace."""
+    rollout = facts.rollout
+    before = replace(facts, rollout=rollout.before) if rollout and rollout.pending and rollout.before else None
+    maps = (expected_traffic(facts), expected_traffic(before) if before else None)
+    return tuple(one for one in maps if one is not None)
 
 
 def settled_at(facts: Facts) -> datetime | None:

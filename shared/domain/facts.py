@@ -123,6 +123,7 @@ class Rollout(Part, frozen=True, kw_only=True):
     pending: str = ""  # the traffic command that this step waits for
     frozen: str = ""  # why it stands still until a person answers
     waits: bool = False  # a look found no reason to roll back, and a pause holds the next step
+    before: "Rollout | None" = None  # as it was when it ordered what is pending: in force until that is done
 
     @property
     def look(self) -> str:

@@ -79,11 +79,27 @@ def waits(command: AnyCommand, facts: Facts) -> str:
     """Why a command that has not begun must wait for now; empty when it need not.
 
     A pause stops everything but rollback and notification, and a question to a person is a notification. What is counted
-    is heard, not done: files are read on, as hubs are.
+    is heard, not done: files are read on, as hubs are. A step of a rollout does not wait: it is given back.
     """
-    if not facts.paused or isinstance(command, RollBackTraffic | Notify | RequestApproval | Hearing):
+    if (
+        not facts.paused
+        or isinstance(command, RollBackTraffic | Notify | RequestApproval | Hearing)
+        or _is_step(command)
+    ):
         return ""
     return "the workload is paused"
+
+
+def given_back(command: AnyCommand, facts: Facts) -> str:
+    """Why a command that has not begun is ended, to be ordered anew; empty when it need not be.
+
+    While a step of a rollout waited out a pause, nobody would look at the step that is in force.
+    """
+    return "the workload is paused" if facts.paused and _is_step(command) else ""
+
+
+def _is_step(command: AnyCommand) -> bool:
+    return isinstance(command, SetTraffic) and command.endpoint_kind != "batch"  # of a batch endpoint nothing bakes
 
 
 def _awaited(command: AnyCommand, facts: Facts) -> bool:

@@ -11,7 +11,9 @@ from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Unk
 from shared.domain.records import CommandRow
 
 WAIT_MAX = timedelta(hours=1)  # however long a target asks for
-FIND_AFTER = timedelta(minutes=1)  # a run that was started elsewhere shows in its lists by then
+# A run that was started elsewhere shows in its lists by then. GitHub names no bound between its answer and its list: a training that
+# begins half an hour late is better than one that runs twice. Only an order whose answer was lost waits for it.
+FIND_AFTER = timedelta(minutes=30)
 
 
 def may_begin(row: CommandRow, now: datetime) -> bool:
@@ -40,6 +42,11 @@ def again_at(row: CommandRow, outcome: Failed | Unknown, now: datetime, backoff:
     return now + wait
 
 
+def begun(row: CommandRow) -> bool:
+    """Whether an earlier attempt may have had its effect, as far as nobody knows."""
+    return row.state == "claimed" or isinstance(row.outcome, Unknown)
+
+
 def depth_after(row: CommandRow, outcome: Final) -> int:
     """An order that a limit refused was no action of ours: what is ordered in its place lies no deeper than it did."""
     refused = isinstance(outcome, Skipped) and outcome.refusals
@@ -48,8 +55,7 @@ def depth_after(row: CommandRow, outcome: Final) -> int:
 
 def left(row: CommandRow, reason: str) -> Skipped | Failed:
     """The end of a command that is not wanted any more. Traffic that it may have set all the same is for the rules to mend."""
-    begun = row.state == "claimed" or isinstance(row.outcome, Unknown)
-    if begun and isinstance(row.command, SetTraffic):
+    if begun(row) and isinstance(row.command, SetTraffic):
         reason = f"{reason}; whether it was done before is unknown"
         return Failed(retryable=False, reason=reason, data={"traffic": "unknown"})
     return Skipped(reason=reason)

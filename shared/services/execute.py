@@ -14,7 +14,7 @@ from shared.domain.effects import EndpointWrite
 from shared.domain.ids import derive
 from shared.domain.on_unknown import ON_UNKNOWN
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Succeeded, Unknown
-from shared.domain.plans import stale, waits
+from shared.domain.plans import given_back, stale, waits
 from shared.domain.records import CommandRow, SignalRow
 from shared.domain.reservations import ACT_WITHIN
 from shared.domain.routing import workload_of
@@ -142,9 +142,11 @@ class Executor:
                 retryable=False, reason="a crash left it unknown whether this was done; look, and do it by hand"
             )
         # Asked under the lease, and also after a crash in mid-call: a repeat now would undo the rollback just as well.
-        why = stale(command, (await self._store.facts(row.subject)).value)
-        if why:
+        facts = (await self._store.facts(row.subject)).value
+        if why := stale(command, facts):
             return attempts.left(row, f"stale plan: {why}")
+        if not attempts.begun(row) and (why := given_back(command, facts)):
+            return Skipped(reason=why)
         refused = await self._reserve(command) if isinstance(command, Training) else None
         return refused or self._too_late(row) or await self._effects.begin(row, self._clock.now())
 
@@ -176,7 +178,7 @@ class Executor:
     async def _record(self, row: CommandRow, owner: str, outcome: Outcome) -> None:
         match outcome:
             case Started() if isinstance(row.outcome, Started) and _given_up(row, self._clock.now()):
-                reason = f"gave up: {outcome.operation} is still under way"
+                reason = f"gave up: {outcome.operation} is still under way, or could not be looked at (then the log of the app says why)"
                 await self._finish(row, owner, Failed(retryable=False, reason=reason))
             case Started():
                 since = attempts.under_way_since(row) or self._clock.now()

@@ -52,7 +52,7 @@ class ElsewhereEvents:
         for event in message.elsewhere:
             refusal = self._refusal(event)
             if refusal is None:
-                self._events.append(event)
+                self._events.append(_placed(self._policy, event))
             else:  # the first of each reason keeps its words
                 known = refused.get(refusal.reason, dataclasses.replace(refusal, count=0))
                 refused[refusal.reason] = dataclasses.replace(known, count=known.count + 1)
@@ -87,6 +87,18 @@ def refusal_of(policy: Policy, event: RowsElsewhere) -> RowsRefused | None:
     if serving:
         why = "that is not read: have collector: in environments.production name this account, container and folder, and redrive"
     return RowsRefused(BY_REFERENCE, f"{of}; {why}")
+
+
+def _placed(policy: Policy, event: RowsElsewhere) -> RowsElsewhere:
+    """The event with its blob named in full: one copy may name it by its URL and another by its path, and both are one event."""
+    serving = policy.index.serving(event.deployment.workspace, event.deployment.endpoint)
+    kept = (each.environments.production.keeps(event.account, event.container, event.path) for each in serving)
+    place = next((one for one in kept if one is not None), None)
+    if place is None:
+        return event
+    storage, container, path = place
+    account = storage.lower().rstrip("/").rpartition("/")[2]
+    return msgspec.structs.replace(event, account=account, container=container, path=path)
 
 
 def referenced_rows(chunk: bytes) -> tuple[RowsReferenced, ...]:

@@ -167,7 +167,7 @@ async def test_a_limit_is_waited_out_as_long_as_it_asks(world, devops, journal):
     assert len(started(journal)) == 1
 
 
-@pytest.mark.parametrize("fault", [Fault("GET", 500), Fault("GET", 429), Fault("GET", 408)])
+@pytest.mark.parametrize("fault", [Fault("GET", status) for status in (500, 429, 408, 401, 403)])
 async def test_a_look_that_fails_for_now_says_nothing_of_the_run(world, devops, fault):
     command = await ordered(world, RETRAIN)
     await step(world, command)

@@ -249,6 +249,16 @@ async def test_a_look_that_fails_for_now_says_nothing_of_the_run(world, github, 
     )
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_token_that_ends_while_the_run_goes_on_says_nothing_of_the_run(world, github, status):
+    command = await ordered(world)
+    await step(world, command)
+    github.faults.append(Fault("GET", status, "Bad credentials"))
+    assert isinstance(await step(world, command, 15), Started)
+    assert (await world.row(command)).state == "started"
+    assert isinstance(await step(world, command, 15), Started)
+
+
 async def test_a_run_that_somebody_deleted_ends_the_training(world, github):
     command = await ordered(world)
     await step(world, command)

@@ -123,7 +123,7 @@ async def test_a_limit_is_waited_out(world, synapse, journal):
     assert len(started(journal)) == 1
 
 
-@pytest.mark.parametrize("status", [408, 429, 500])
+@pytest.mark.parametrize("status", [401, 403, 408, 429, 500])
 async def test_a_look_that_fails_for_now_says_nothing_of_the_run(world, synapse, status):
     command = await ordered(world)
     await step(world, command)

@@ -158,13 +158,38 @@ def test_a_champion_deleted_by_hand_leaves_the_way_back_to_the_standby():
 @pytest.mark.rule("deleted")
 def test_a_champion_deleted_by_hand_during_a_rollout_ends_it_without_a_write():
     story = story_of_version_2()
-    look(story, "10m", {"version-2": 100})
+    look(story, "10m", {"blue": 100}, {"version-2": "Succeeded", "blue": "Succeeded"})
     story.expect(percent=None, champion="", versions={"1": "retired", "2": "rolled_back"})
     assert story.commands("RollBackTraffic") == []
     advice = story.commands("Notify")[-1].facts["do this now"]
     assert advice.startswith("if version 2 is to serve: az ml online-endpoint update --name flight-delay --traffic")
-    story.at("5h").expect(percent=None)
+    story.at("30h").expect(percent=None)
+    assert "version-2" in [order.deployment for order in story.commands("RemoveDeployment") if order.production]
     story.push(registered("3")).approve("3").expect(champion="3", traffic={"version-3": 100})
+
+
+@pytest.mark.rule("deleted")
+@pytest.mark.parametrize("event_first", [True, False])
+def test_who_gives_all_traffic_to_the_candidate_and_deletes_the_champion_has_ended_the_rollout(event_first):
+    story = story_of_version_2()
+    if event_first:
+        deletion = resource_changed(f"{ENDPOINT}/deployments/version-1", "deleted", occurred_at=after("8m"))
+        story.at("8m").push(deletion).expect(percent=10, champion="1").expect_reason("deleted_by_hand")
+    look(story, "10m", {"version-2": 100}).expect_reason("completed_by_hand")
+    story.expect(percent=None, champion="2", standby="", versions={"1": "retired", "2": "serving"})
+    assert titles(story)[-1] == "flight-delay: version 2 serves all traffic, by hand"
+    assert story.commands("RollBackTraffic") == []
+    assert not [order for order in story.at("100h").commands("RemoveDeployment") if order.production]
+    story.azure.traffic = {"version-2": 100}
+    story.push(registered("3")).approve("3").expect(champion="2", percent=10)
+
+
+def test_no_step_is_taken_while_nobody_knows_who_serves_in_place_of_the_champion():
+    story = story_of_version_2()
+    deletion = resource_changed(f"{ENDPOINT}/deployments/version-1", "deleted", occurred_at=after("8m"))
+    story.at("8m").push(deletion).at("2h").expect(percent=10).expect_reason("frozen_by_hand")
+    assert len(story.commands("SetTraffic")) == 1
+    look(story, "2h1m", STEP, SERVED).at("3h").expect(percent=100)
 
 
 def test_a_candidate_deleted_by_hand_is_rolled_back_without_a_write():
@@ -218,9 +243,39 @@ def test_who_serves_or_stands_by_in_state_failed_is_told_once_with_where_to_look
     look(story, "4h", {"version-2": 100}, SERVED).expect(incidents=["recovered"])
 
 
-def test_a_change_that_no_look_finds_undone_is_closed_after_a_week():
+@pytest.mark.rule("hand_incidents")
+def test_traffic_that_no_look_finds_put_back_stays_an_incident_and_its_people_are_told_each_week():
     story = look(promoted(), "2h", {"blue": 100}, SERVED)
+    count = len(titles(story))
+    story.at("170h").expect(incidents=["open"]).expect_reason("frozen_by_hand")
+    assert len(titles(story)) == count + 1
+    told = story.commands("Notify")[-1].facts
+    assert told["what"].endswith("no rollout begins over it")
+    assert '--traffic "version-2=100"' in told["do this now"]
+
+
+def test_a_write_whose_event_no_look_explains_is_closed_after_a_week():
+    story = promoted().at("2h").push(resource_changed(ENDPOINT, occurred_at=after("2h")))
     story.at("169h").expect(incidents=["open"]).at("170h").expect(incidents=["expired"])
+
+
+def test_no_rollout_begins_weeks_later_over_traffic_that_is_still_somebody_elses():
+    story = look(promoted(), "2h", {"blue": 100}, SERVED).at("400h")
+    story.azure.traffic = {"blue": 100}
+    story.push(registered("3")).approve("3").expect(percent=0, traffic={"blue": 100}).expect_reason("frozen_by_hand")
+    reasons = [reason for decision in story.ledger for reason in decision.reasons]
+    held = next(reason for reason in reversed(reasons) if reason.code == "frozen_by_hand")
+    assert held.release.startswith("az ml online-endpoint update --name flight-delay")
+    story.azure.traffic = {"version-2": 100}
+    look(story, "401h", {"version-2": 100}, SERVED | {"version-3": "Succeeded"})
+    story.at("24091m").expect(champion="2", percent=10)
+
+
+def test_a_person_may_close_the_incident_and_the_next_write_sees_for_itself_whose_traffic_it_is():
+    story = look(promoted(), "2h", {"blue": 100}, SERVED).push(asked("close")).expect(incidents=["done"])
+    story.azure.traffic = {"blue": 100}
+    story.at("3h").push(registered("3")).approve("3")
+    story.expect(percent=0, traffic={"blue": 100}, incidents=["done", "open"])
 
 
 def test_a_rollout_stands_still_for_longer_than_the_week_after_which_other_incidents_are_closed():

@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from shared.adapters.foreign_traffic import is_foreign, refusal
 from shared.domain import plans, routing
 from shared.domain.announcements import Announcement
 from shared.domain.announcing import announce
-from shared.domain.commands import Command, kind_of
+from shared.domain.commands import Command, RollBackTraffic, SetTraffic, kind_of
 from shared.domain.decisions import Decision, Evaluation, Hold
 from shared.domain.durations import parse_duration
+from shared.domain.endpoint_seen import shown_traffic
 from shared.domain.evaluate import evaluate
 from shared.domain.evaluate_shared import evaluate_budget, evaluate_upstream
 from shared.domain.facts import Facts
@@ -82,10 +84,20 @@ class ScriptedAzure:
         script = self._script.get(kind)
         answer = script.popleft() if script else self._usual.get(kind, Succeeded())
         outcome = answer(command) if callable(answer) else answer
+        if isinstance(outcome, Succeeded) and isinstance(command, SetTraffic | RollBackTraffic):
+            outcome = self._written(command, outcome)
         if isinstance(outcome, Succeeded) and kind in {"SetTraffic", "RollBackTraffic"}:
             self.traffic = dict(command.traffic)
             self.mirror = dict(getattr(command, "mirror", {}))
         return outcome
+
+    def _written(self, command: SetTraffic | RollBackTraffic, outcome: Succeeded) -> Final:
+        """As the adapter does: a step writes over nobody's traffic, and a rollback says what it wrote over."""
+        if not self.traffic or not is_foreign(command, self.traffic):
+            return outcome
+        if isinstance(command, SetTraffic):
+            return refusal(command, self.traffic)
+        return Succeeded(data={**outcome.data, "overwrote": shown_traffic(self.traffic)})
 
     @staticmethod
     def _evaluate(command: Any) -> Final:
@@ -105,7 +117,8 @@ class Timeline:
         self.holds: dict[str, Hold] = {}
         self.budgets: dict[str, Facts] = {}  # by subject
         self.origins: dict[str, Facts] = {}  # by subject
-        self.waiting: list[Command] = []  # what a pause holds
+        self.waiting: list[Command] = []  # what a pause holds, and what nobody has come to yet
+        self.slow: set[str] = set()  # kinds of commands that lie in the queue for now
         self.facts_bytes_max = 0
         self._signals: dict[str, Signal] = {}
         self._queue: deque[Signal] = deque()
@@ -230,8 +243,18 @@ class Timeline:
         every = [command for decision in self.ledger for command in decision.commands]
         return [command for command in every if kind in ("", kind_of(command))]
 
+    def catch_up(self) -> "Timeline":
+        """Whoever takes commands from the queue comes to those that lay there."""
+        self.slow, self._news = set(), len(self.ledger)
+        self._carry_out(self.waiting)
+        self._follow()
+        return self
+
     def _hear(self, signal: Signal) -> None:
         self._queue.append(signal)
+        self._follow()
+
+    def _follow(self) -> None:
         for _ in range(STEPS_MAX):
             if not self._queue:
                 return
@@ -312,11 +335,12 @@ class Timeline:
         """As the executor does: what a pause holds waits, and what is no longer wanted is not begun."""
         commands = list(commands)
         waiting = self.waiting
-        self.waiting = [known for known in commands if plans.waits(known, self.facts)]
+        self.waiting = [known for known in commands if kind_of(known) in self.slow or plans.waits(known, self.facts)]
         for command in commands:
             if command in self.waiting:
                 continue
-            stale = plans.stale(command, self.facts) if command in waiting else ""
+            late = plans.stale(command, self.facts) or plans.given_back(command, self.facts)
+            stale = late if command in waiting else ""
             outcome = Skipped(reason=stale) if stale else self.azure.carry_out(command)
             if outcome is not None:
                 self._queue.append(self._told(command, outcome))

@@ -11,6 +11,7 @@ from shared.domain import guards
 from shared.domain.commands import CompareScores, ScoreBatch, SetTraffic
 from shared.domain.comparison_facts import Comparison, ScoredRun
 from shared.domain.decisions import Reason
+from shared.domain.differences import may_be_left
 from shared.domain.facts import CheckResult, Rollout, Version
 from shared.domain.outcomes import Final, Succeeded
 from shared.domain.policy_batch import ComparisonRun
@@ -18,6 +19,7 @@ from shared.domain.rules import rollback
 from shared.domain.rules.batch_verdict import is_overdue, judge_comparison, judge_run
 from shared.domain.rules.candidate import reject
 from shared.domain.rules.ending import complete, give_up
+from shared.domain.rules.met_by_hand import default_by_hand, met_by_hand
 from shared.domain.rules.steps import traffic_for
 from shared.domain.signals import CommandFinished, HoldElapsed
 from shared.domain.situation import Ruling, Situation, because, ignore
@@ -54,6 +56,8 @@ def on_default_set(situation: Situation, signal: CommandFinished) -> Ruling:
         return rollback.after_late_write(situation, signal)
     if known.pending != signal.command_id:
         return ignore(situation, RULE, because("stale", "this change of the default is over"))
+    if met_by_hand(signal.outcome):
+        return default_by_hand(situation, signal, known)
     if not isinstance(signal.outcome, Succeeded):
         return give_up(situation, known, because("default_not_set", signal.outcome.reason))
     endpoint = situation.workload.environments.production.endpoint
@@ -186,6 +190,7 @@ def _switch(situation: Situation, version: Version, reasons: tuple[Reason, ...],
         endpoint=production.endpoint,
         endpoint_kind="batch",
         traffic=traffic_for(switching, 100),
+        expected=may_be_left(situation.facts),
     )
     detail = "; ".join(reason.text for reason in reasons)[:TEXT_MAX]
     check = CheckResult(name="comparison", command_id=comparison, passed=True, detail=detail)

@@ -8,7 +8,7 @@ from shared.domain.differences import SETTLES_WITHIN, Difference, deployed_as, r
 from shared.domain.facts import Facts, Version
 from shared.domain.lifecycle import ENDED
 from shared.domain.platform_signals import ResourceChanged
-from shared.domain.rules.deleted import on_gone
+from shared.domain.rules.deleted import on_champion_gone, on_gone
 from shared.domain.rules.hand_incidents import CHANGED, known_at, opened, target_of
 from shared.domain.signals import ModelDeployed
 from shared.domain.situation import Ruling, Situation, because, ignore
@@ -48,6 +48,8 @@ def on_changed(situation: Situation, signal: ResourceChanged) -> Ruling:
     if ours:
         return _known(situation, what)
     if gone := _gone(situation, signal, place) if deleted else ():
+        if situation.facts.rollout and [one.role for one in gone] == ["champion"]:
+            return on_champion_gone(situation, signal, gone[0], signal.by)
         return on_gone(situation, signal, gone, signal.by)
     target = target_of(situation.workload.environments.production, place)
     return _foreign(situation, what, target, signal.by)

@@ -2,7 +2,8 @@
 
 Owns these rulings, whichever road the news came by. Orders no write: whoever deleted it had a reason, and what cannot be there is
 not fought for. A standby that is gone is no way back any more, and a rollback says so at once; a rollout that lost one of its two
-versions is over; without a champion the next version is a first one.
+versions is over, and by whom: who gave all of the traffic to the candidate and then deleted the champion has ended it well. Without
+a champion the next version is a first one.
 """
 
 from collections.abc import Mapping
@@ -13,9 +14,11 @@ from shared.domain.decisions import Hold, Reason, Verdict
 from shared.domain.differences import Difference, Role, deployed_as
 from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts
+from shared.domain.platform_signals import EndpointObserved
 from shared.domain.rules import ending, remedy
 from shared.domain.rules.candidate import clean_staging
 from shared.domain.rules.hand_incidents import DELETED, opened, target_of
+from shared.domain.rules.standby import remove_later
 from shared.domain.rules.work_item import overtaken
 from shared.domain.signals import Signal
 from shared.domain.situation import Ruling, Situation, because
@@ -26,15 +29,18 @@ RULE = "by_hand"
 
 def on_gone(situation: Situation, signal: Signal, gone: tuple[Difference, ...], by: str = "") -> Ruling:
     """Take what is gone out of what we count on, and tell the owner what that means and what to run."""
+    if _ended_by_hand(situation, signal, gone):
+        return _completed(situation, gone[0])
     roles = {difference.role: difference for difference in gone}
     who = f" by {by}" if by else ""
     reasons = tuple(
         because("deleted_by_hand", f"{difference.text}{who}, and we did not order it") for difference in gone
     )
-    facts, commands = situation.facts, tuple[AnyCommand, ...]()
+    facts, commands, kept = situation.facts, tuple[AnyCommand, ...](), tuple[Hold, ...]()
     if facts.rollout and {"champion", "candidate"} & roles.keys():
         facts, candidate = ending.ended(situation, facts.rollout, *reasons)
         commands = clean_staging(situation, candidate)
+        kept = () if "candidate" in roles else (remove_later(situation, candidate),)
     released = tuple[str, ...]()
     if "standby" in roles:
         released = (situation.wake("standby_expiry", facts.standby, situation.now).id,)
@@ -48,7 +54,55 @@ def on_gone(situation: Situation, signal: Signal, gone: tuple[Difference, ...], 
     told = _told(situation, facts, roles, reasons)
     called = bool({"champion", "candidate"} & roles.keys())
     verdict: Verdict = "escalate" if called else "act"
-    return Ruling(verdict, RULE, reasons, facts, commands=(told, *commands), holds=holds, released=released)
+    return Ruling(verdict, RULE, reasons, facts, commands=(told, *commands), holds=(*holds, *kept), released=released)
+
+
+def on_champion_gone(situation: Situation, signal: Signal, gone: Difference, by: str) -> Ruling:
+    """An event says that the champion of a rollout was deleted, and not who serves now: no step until a look has said."""
+    who = f" by {by}" if by else ""
+    reason = because("deleted_by_hand", f"{gone.text}{who}, and we did not order it")
+    target = target_of(situation.workload.environments.production, gone.deployment)
+    seen, _, facts, holds = opened(situation, situation.facts, DELETED, target, signal.occurred_at, gone.text)
+    if seen != "opened":
+        return Ruling("suppress", RULE, (reason,), facts, holds=holds)
+    shown = {
+        "what": reason.text,
+        "what is done": "the rollout stands still; the next look at production says who serves in its place",
+    }
+    title = f"{situation.workload.name}: its champion was deleted by hand"
+    told = situation.tell(situation.workload.owner, title, shown)
+    return Ruling("escalate", RULE, (reason,), facts, commands=(told,), holds=holds)
+
+
+def _ended_by_hand(situation: Situation, signal: Signal, gone: tuple[Difference, ...]) -> bool:
+    """Whether all of the traffic is at the candidate, and only its champion is gone: somebody has ended the rollout."""
+    rollout = situation.facts.rollout
+    if rollout is None or not isinstance(signal, EndpointObserved) or [one.role for one in gone] != ["champion"]:
+        return False
+    name = deployed_as(situation.facts.versions[rollout.version])
+    sound = signal.seen.deployments.get(name, "failed").lower() != "failed"
+    return sound and signal.seen.traffic == {name: 100}
+
+
+def _completed(situation: Situation, gone: Difference) -> Ruling:
+    """The candidate serves everything by a person's act: it is the champion, so that it is watched, and the next compared with it."""
+    rollout, now = situation.facts.rollout, situation.now
+    assert rollout is not None  # noqa: S101  # its caller looked
+    version = situation.facts.versions[rollout.version].after("rollout_completed", now)
+    before = situation.facts.versions[situation.facts.champion].after("deleted_by_hand", now)
+    facts = situation.facts.with_version(version).with_version(before)
+    facts = overtaken(situation, replace(facts, champion=version.version, rollout=None), "promoted")
+    facts, verifying = remedy.candidate_serves(situation, facts, version.version)
+    text = f"{gone.text}; version {version.version} has all of the traffic: somebody has ended its rollout"
+    reason = because("completed_by_hand", text)
+    shown = {
+        "what": text,
+        "what it means": f"version {version.version} is the champion from now on, without the steps that were left",
+        "what is missing": "a warm standby: there is no version to go back to until the next promotion",
+    }
+    title = f"{situation.workload.name}: version {version.version} serves all traffic, by hand"
+    told = situation.tell(situation.workload.owner, title, shown)
+    return Ruling("act", RULE, (reason,), facts, commands=(told, *clean_staging(situation, version)), holds=verifying)
 
 
 def _without_standby(situation: Situation, facts: Facts) -> Facts:
@@ -82,6 +136,8 @@ def _meaning(situation: Situation, facts: Facts, roles: Mapping[Role | Literal["
     meant = []
     if before and facts.rollout is None:
         meant.append(f"the rollout of version {before.version} is over, and no traffic was written")
+        if "candidate" not in roles:
+            meant.append("its deployment is kept to be looked into until it is removed, unless it takes traffic")
     if "champion" in roles:
         meant.append("no version of ours serves; the next candidate is taken for a first version")
     if "standby" in roles:

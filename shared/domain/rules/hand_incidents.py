@@ -6,8 +6,9 @@ and a look at Azure says what is otherwise: both are one incident. Knows nothing
 
 from datetime import datetime
 
+from shared.domain.az_commands import set_traffic
 from shared.domain.decisions import Hold, Reason
-from shared.domain.differences import TRAFFIC, changed_by_hand, traffic_by_hand
+from shared.domain.differences import TRAFFIC, changed_by_hand, deployed_as, expected_traffic, traffic_by_hand
 from shared.domain.durations import parse_duration
 from shared.domain.endpoint_seen import EndpointSeen, shown_traffic
 from shared.domain.facts import Facts, Incident
@@ -57,15 +58,17 @@ def traffic_alert(seen: EndpointSeen) -> str:
 
 
 def kept_open(situation: Situation, incident: Incident) -> Ruling | None:
-    """Traffic that somebody else set keeps its incident open as long as a rollout stands still for it: its people are told again."""
-    rollout = situation.facts.rollout
-    if rollout is None or incident != traffic_by_hand(situation.facts):
+    """Traffic that somebody else set keeps its incident open until a look finds it put back: its people are told again."""
+    rollout, left = situation.facts.rollout, expected_traffic(situation.facts)
+    if left is None or incident != traffic_by_hand(situation.facts):
         return None
     name = situation.workload.name
-    text = f"{incident.detail}, since {incident.opened_at:%Y-%m-%d %H:%M} UTC: the rollout of version {rollout.version} stands still"
+    held = f"the rollout of version {rollout.version} stands still" if rollout else "no rollout begins over it"
+    text = f"{incident.detail}, since {incident.opened_at:%Y-%m-%d %H:%M} UTC: {held}"
+    give_up = f", or give the rollout up: outerloop ask rollback {name}" if rollout else ""
     shown = {
         "what": text,
-        "do this now": f"put the traffic back, or give the rollout up: outerloop ask rollback {name}",
+        "do this now": f"put the traffic back: {set_traffic(situation.workload.environments.production, left)}{give_up}",
     }
     told = situation.tell(situation.workload.owner, f"{name}: production traffic is still not as we left it", shown)
     again = situation.wake("incident_expiry", incident.id, situation.now + EXPIRES_AFTER)
@@ -74,9 +77,26 @@ def kept_open(situation: Situation, incident: Incident) -> Ruling | None:
 
 
 def frozen_by_hand(situation: Situation) -> Reason | None:
-    """Why no step of a rollout is taken: the traffic is somebody else's, and to write over it would be to fight."""
+    """Why no step of a rollout is taken: the traffic is somebody else's, and to write over it would be to fight; or the
+    champion was deleted, and no look has said yet who serves in its place.
+    """
+    if lost := _champion_lost(situation):
+        text = f"{lost.detail}: no step is taken until a look at production has found who serves in its place"
+        return because("frozen_by_hand", text, release="the next look at production")
     incident = traffic_by_hand(situation.facts)
     if incident is None:
         return None
     text = f"{incident.detail}: no step is taken until it is as it was, or a person asks for a rollback"
-    return because("frozen_by_hand", text, observed=incident.alert.removeprefix(TRAFFIC))
+    production, left = situation.workload.environments.production, expected_traffic(situation.facts)
+    back = set_traffic(production, left) if left else "when it is as it was"
+    release = f"{back}; where no look can find that: outerloop ask close {situation.workload.name}"
+    return because("frozen_by_hand", text, observed=incident.alert.removeprefix(TRAFFIC), release=release)
+
+
+def _champion_lost(situation: Situation) -> Incident | None:
+    champion = situation.facts.versions.get(situation.facts.champion)
+    if champion is None:
+        return None
+    target = target_of(situation.workload.environments.production, deployed_as(champion))
+    told = (known for known in changed_by_hand(situation.facts) if known.alert == DELETED)
+    return next((known for known in told if known.target == target), None)

@@ -21,10 +21,9 @@ from shared.domain.effects import AnyCommand
 from shared.domain.facts import Facts, Incident
 from shared.domain.platform_signals import EndpointObserved
 from shared.domain.rules import ending
-from shared.domain.rules.candidate import clean_staging
 from shared.domain.rules.deleted import on_gone
 from shared.domain.rules.hand_incidents import DELETED, FAILED, adopted, opened, target_of, traffic_alert
-from shared.domain.rules.standby import remove_later
+from shared.domain.rules.met_by_hand import taken_back
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
@@ -51,24 +50,11 @@ def _rollout_is_over(situation: Situation, signal: EndpointObserved, found: tupl
     if current is None or not current.percent:
         return None
     if champion and signal.seen.traffic == {deployed_as(champion): 100} and current.percent < 100:
-        return _taken_back(situation, found)
+        return taken_back(situation, "; ".join(one.text for one in found))
     failed = next((one for one in found if one.role == "candidate"), None)
     if failed and all(one.kind != "traffic" for one in found):
         return ending.go_back(situation, because("deployment_failed", failed.text))
     return None
-
-
-def _taken_back(situation: Situation, found: tuple[Difference, ...]) -> Ruling:
-    current = situation.facts.rollout
-    assert current is not None  # noqa: S101  # its caller looked
-    text = "; ".join(one.text for one in found)
-    reason = because("rolled_back_by_hand", f"{text}: somebody gave all of it back to version {current.champion}")
-    facts, candidate = ending.ended(situation, current, reason)
-    shown = {"what": reason.text, "what it means": f"version {candidate.version} is rolled back; nothing was written"}
-    title = f"{situation.workload.name}: version {candidate.version} was rolled back by hand"
-    told = situation.tell(situation.workload.owner, title, shown)
-    holds = (remove_later(situation, candidate),)
-    return Ruling("act", RULE, (reason,), facts, commands=(told, *clean_staging(situation, candidate)), holds=holds)
 
 
 @dataclasses.dataclass(slots=True)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from shared.domain.az_commands import set_traffic
 from shared.domain.commands import RollBackTraffic
 from shared.domain.decisions import Reason
+from shared.domain.differences import may_be_left
 from shared.domain.facts import Facts
 from shared.domain.outcomes import Skipped, Succeeded
 from shared.domain.references import deployment_name
@@ -34,10 +35,12 @@ def order(situation: Situation, facts: Facts, to: str, away: str, reasons: tuple
 def write_back(situation: Situation, to: str, away: str, reason: str) -> RollBackTraffic:
     """The one write: all traffic to a version, or to nothing when there is none."""
     traffic = ({deployment_name(to): 100} if to else {}) | ({deployment_name(away): 0} if away else {})
-    return _write(situation, traffic, reason)
+    return _write(situation, traffic, reason, may_be_left(situation.facts))
 
 
-def _write(situation: Situation, traffic: dict[str, int], reason: str) -> RollBackTraffic:
+def _write(
+    situation: Situation, traffic: dict[str, int], reason: str, expected: tuple[dict[str, int], ...] = ()
+) -> RollBackTraffic:
     production = situation.workload.environments.production
     return situation.order(
         RollBackTraffic,
@@ -48,6 +51,7 @@ def _write(situation: Situation, traffic: dict[str, int], reason: str) -> RollBa
         endpoint_kind=production.kind,
         traffic=traffic,
         until=situation.now + DEADLINE,
+        expected=expected,
     )
 
 
@@ -60,7 +64,8 @@ def after_late_write(situation: Situation, signal: CommandFinished) -> Ruling:
     found = "" if isinstance(signal.outcome, Skipped) else str(signal.outcome.data.get("traffic", ""))
     champion = situation.facts.champion
     wanted = f"{deployment_name(champion)}=100" if champion else "none"
-    if found in ("", wanted):
+    # A map that is not the write's own is somebody else's: it is not taken back.
+    if found in ("", wanted) or "by_hand" in getattr(signal.outcome, "data", {}):
         return ignore(situation, RULE, because("stale", "this step is over"))
     # What is only mirrored stands there as mirror:NAME=SHARE.
     away = {share.partition("=")[0].removeprefix("mirror:"): 0 for share in found.split(",") if "=" in share}
@@ -73,8 +78,7 @@ def after_late_write(situation: Situation, signal: CommandFinished) -> Ruling:
 def on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
     """Traffic is back, or a person has to bring it back."""
     if isinstance(signal.outcome, Succeeded):
-        reason = because("rolled_back", "the traffic is back; what waited for that is evaluated again")
-        return Ruling("suppress", RULE, (reason,), situation.facts, holds=situation.again(is_version))
+        return _back(situation, signal.outcome)
     production = situation.workload.environments.production
     by_hand = set_traffic(production, _by_hand(situation.facts))
     facts = {"why": signal.outcome.reason, "do this now": by_hand, "workspace": production.workspace}
@@ -83,6 +87,19 @@ def on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
     )
     reason = because("rollback_failed", signal.outcome.reason, release=by_hand)
     return Ruling("escalate", RULE, (reason,), situation.facts, commands=(told,))
+
+
+def _back(situation: Situation, outcome: Succeeded) -> Ruling:
+    reason = because("rolled_back", "the traffic is back; what waited for that is evaluated again")
+    again, found = situation.again(is_version), str(outcome.data.get("overwrote", ""))
+    if not found:
+        return Ruling("suppress", RULE, (reason,), situation.facts, holds=again)
+    text = f"somebody else had set the traffic to {found}: it was written over, since nothing stops a rollback"
+    over = because("overwrote", text, observed=found)
+    shown = {"what": text, "it is now": str(outcome.data.get("traffic", ""))}
+    title = f"{situation.workload.name}: a rollback wrote over traffic that was set by hand"
+    told = situation.tell(situation.workload.owner, title, shown)
+    return Ruling("act", RULE, (reason, over), situation.facts, commands=(told,), holds=again)
 
 
 def _by_hand(facts: Facts) -> dict[str, int]:

@@ -9,7 +9,7 @@ from shared.domain.decisions import Reason
 from shared.domain.durations import format_duration
 from shared.domain.facts import Rollout
 from shared.domain.observations import TrafficSample
-from shared.domain.outcomes import Succeeded
+from shared.domain.outcomes import Skipped, Succeeded
 from shared.domain.references import deployment_name
 from shared.domain.rules import rollback
 from shared.domain.rules.analysis import Judgement, judge_step, unread
@@ -17,7 +17,8 @@ from shared.domain.rules.ending import complete, give_up
 from shared.domain.rules.freeze import remind, stand_still
 from shared.domain.rules.hand_incidents import frozen_by_hand
 from shared.domain.rules.looks import bake_is_over, count, count_early, count_paused, limit_reached
-from shared.domain.rules.steps import advance, begin, look_again, share_of, wait
+from shared.domain.rules.met_by_hand import met_by_hand, on_met
+from shared.domain.rules.steps import advance, begin, look_again, not_taken, share_of, wait
 from shared.domain.signals import CommandFinished, HoldElapsed
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
@@ -33,14 +34,25 @@ def on_traffic_set(situation: Situation, signal: CommandFinished) -> Ruling:
     if rollout.pending != signal.command_id:
         return ignore(situation, RULE, because("stale", "this step is over"))
     if not isinstance(signal.outcome, Succeeded):
-        return give_up(situation, rollout, because("traffic_not_set", signal.outcome.reason))
+        return _not_set(situation, signal, rollout)
     rule = situation.workload.promotion.rollout
-    started = replace(rollout, pending="", step_started_at=situation.now, baked_at=situation.now + rule.bake)
+    started = replace(rollout, pending="", before=None, step_started_at=situation.now)
+    started = replace(started, baked_at=situation.now + rule.bake)
     if not rollout.champion:
         return complete(situation, started, because("first_version", "there is no champion to compare with"))
     reason = because("baking", f"{share_of(rollout)} is in force and is watched for {format_duration(rule.bake)}")
     facts = replace(situation.facts, rollout=started)
     return Ruling("act", RULE, (reason,), facts, holds=(look_again(situation, started),))
+
+
+def _not_set(situation: Situation, signal: CommandFinished, rollout: Rollout) -> Ruling:
+    """What Azure refused goes back. What was never begun, or met traffic that somebody else set, is written over nothing."""
+    assert not isinstance(signal.outcome, Succeeded)  # noqa: S101  # its caller looked
+    if met_by_hand(signal.outcome):
+        return on_met(situation, signal, rollout)
+    if isinstance(signal.outcome, Skipped):
+        return not_taken(situation, rollout, because("not_begun", f"this step was not begun: {signal.outcome.reason}"))
+    return give_up(situation, rollout, because("traffic_not_set", signal.outcome.reason))
 
 
 def on_bake(situation: Situation, signal: HoldElapsed) -> Ruling:

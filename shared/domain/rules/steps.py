@@ -5,6 +5,7 @@ Owns those orders. When they are due is ``rollout``'s to say.
 
 from shared.domain.commands import SetTraffic
 from shared.domain.decisions import Hold, Reason
+from shared.domain.differences import expected_traffic
 from shared.domain.facts import Facts, Rollout
 from shared.domain.references import deployment_name
 from shared.domain.rules.ending import complete
@@ -18,7 +19,7 @@ def begin(situation: Situation, facts: Facts, rollout: Rollout, *reasons: Reason
     """Order what a rollout begins with: the shadow step if the policy has one, else the first share of traffic."""
     mirror = situation.workload.promotion.rollout.mirror
     if mirror and rollout.champion:
-        return set_traffic(situation, facts, replace(rollout, mirror=mirror), 0, *reasons)
+        return set_traffic(situation, facts, rollout, 0, *reasons, mirror=mirror)
     return set_traffic(situation, facts, rollout, _first_step(situation, rollout.champion), *reasons)
 
 
@@ -40,10 +41,15 @@ def traffic_for(rollout: Rollout, percent: int) -> dict[str, int]:
     return shares
 
 
-def set_traffic(situation: Situation, facts: Facts, rollout: Rollout, percent: int, *reasons: Reason) -> Ruling:
-    """Order a share of traffic for the version; it bakes from the moment that it is in force, and all counts begin anew."""
+def set_traffic(
+    situation: Situation, facts: Facts, rollout: Rollout, percent: int, *reasons: Reason, mirror: int = 0
+) -> Ruling:
+    """Order a share of traffic for the version; it bakes from the moment that it is in force, and all counts begin anew.
+
+    The step that is in force until then is kept, to be gone on with should the write not come about.
+    """
     production = situation.workload.environments.production
-    mirror = 0 if percent else rollout.mirror
+    left = expected_traffic(replace(facts, rollout=rollout))
     shadow = f", and a copy of {mirror} % of the requests" if mirror else ""
     command = situation.order(
         SetTraffic,
@@ -53,10 +59,16 @@ def set_traffic(situation: Situation, facts: Facts, rollout: Rollout, percent: i
         endpoint=production.endpoint,
         traffic=traffic_for(rollout, percent),
         mirror={deployment_name(rollout.version): mirror} if mirror else {},
+        expected=(left,) if left else (),
     )
-    pending = replace(rollout, percent=percent, mirror=mirror, pending=command.id, step_started_at=None, looks=0)
-    pending = replace(
-        pending, baked_at=None, bakes=0, failures=0, inconclusive=0, no_data=0, errors=0, waits=False, frozen=""
+    pending = Rollout(
+        version=rollout.version,
+        champion=rollout.champion,
+        step=rollout.step + (rollout.step_started_at is not None),
+        percent=percent,
+        mirror=mirror,
+        pending=command.id,
+        before=replace(rollout, pending="", before=None),
     )
     return Ruling("act", RULE, reasons, replace(facts, rollout=pending), commands=(command,))
 
@@ -72,7 +84,13 @@ def advance(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
     percent = next((step for step in steps if step > rollout.percent), None)
     if percent is None:
         return complete(situation, rollout, *reasons)
-    return set_traffic(situation, situation.facts, replace(rollout, step=rollout.step + 1), percent, *reasons)
+    return set_traffic(situation, situation.facts, rollout, percent, *reasons)
+
+
+def not_taken(situation: Situation, rollout: Rollout, *reasons: Reason) -> Ruling:
+    """The write that a step waited for did not come about: the step before goes on as it was, and is watched."""
+    before = rollout.before or Rollout(version=rollout.version, champion=rollout.champion)
+    return wait(situation, situation.facts, before, *reasons)
 
 
 def look_again(situation: Situation, rollout: Rollout) -> Hold:

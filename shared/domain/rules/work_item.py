@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from shared.domain.decisions import Reason
+from shared.domain.differences import TRAFFIC
 from shared.domain.facts import Facts, Incident, IncidentKind
 from shared.domain.ids import derive
 from shared.domain.policy_drift import DataDrift, DataQuality
@@ -98,7 +99,9 @@ def overtaken(situation: Situation, facts: Facts, closed_as: Literal["promoted",
 
 
 def _is_told(incident: Incident) -> bool:
-    return incident.kind in (*KINDS, "telemetry_absent", "endpoint_idle") or incident.told_only
+    # A look closes an incident about traffic; a person may where none can. The next write sees for itself whose traffic it is.
+    of_traffic = incident.kind == "by_hand" and incident.alert.startswith(TRAFFIC)
+    return incident.kind in (*KINDS, "telemetry_absent", "endpoint_idle") or incident.told_only or of_traffic
 
 
 def on_close_asked(situation: Situation, signal: OperatorAsked) -> Ruling:

@@ -65,7 +65,7 @@ async def test_a_default_that_somebody_else_set_meanwhile_is_told(azure, workspa
     assert outcome == Failed(
         retryable=False,
         reason="changed by somebody else: ordered green=100, found blue=100, last write by theirs",
-        data={"traffic": "blue=100"},
+        data={"traffic": "blue=100", "by_hand": "blue=100", "written": 1.0},
     )
 
 

@@ -154,7 +154,7 @@ async def test_a_foreign_change_is_reported_and_never_fought_over(azure, workspa
     assert not outcome.retryable
     assert "changed by somebody else" in outcome.reason
     assert "another" in outcome.reason
-    assert outcome.data == {"traffic": "blue=50,green=50"}
+    assert outcome.data == {"traffic": "blue=50,green=50", "by_hand": "blue=50,green=50", "written": 1.0}
     assert azure.writes() == []
 
 

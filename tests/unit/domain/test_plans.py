@@ -2,7 +2,7 @@ import pytest
 
 from shared.domain.evaluate import evaluate
 from shared.domain.facts import Facts
-from shared.domain.plans import stale, waits
+from shared.domain.plans import given_back, stale, waits
 from shared.domain.rules import staging_training
 from shared.domain.values import replace
 from tests.scenarios.timeline import Timeline
@@ -110,6 +110,21 @@ def test_a_staging_deployment_may_go_although_its_version_serves_in_production()
 
 def test_a_pause_holds_every_command_but_rollbacks_and_messages():
     story = {type(command).__name__: command for command, _ in whole_story()}
-    held = {kind for kind, command in story.items() if waits(command, Facts(paused=True))}
+    paused = Facts(paused=True)
+    held = {kind for kind, command in story.items() if waits(command, paused) or given_back(command, paused)}
     assert set(story) - held == {"RollBackTraffic", "Notify", "RequestApproval"}
     assert [kind for kind, command in story.items() if waits(command, Facts())] == []
+
+
+def test_a_step_does_not_wait_out_a_pause_since_nobody_would_look_at_the_one_in_force():
+    step = next(command for command, _ in whole_story() if type(command).__name__ == "SetTraffic")
+    assert not waits(step, Facts(paused=True))
+    assert given_back(step, Facts(paused=True)) == "the workload is paused"
+    assert given_back(step, Facts()) == ""
+
+
+def test_a_batch_endpoints_new_default_waits_since_nothing_bakes_there():
+    step = next(command for command, _ in whole_story() if type(command).__name__ == "SetTraffic")
+    switch = replace(step, endpoint_kind="batch")
+    assert waits(switch, Facts(paused=True))
+    assert given_back(switch, Facts(paused=True)) == ""

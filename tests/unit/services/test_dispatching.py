@@ -74,7 +74,7 @@ async def test_a_refusal_between_hides_no_earlier_try(world):
     await world.order(dispatch())
     for _ in range(3):
         await world.run(dispatch())
-        world.clock.pass_seconds(300)
+        world.clock.pass_seconds(FIND_AFTER.total_seconds())
     assert [told.tried for told in world.dispatcher.told] == [False, True, True]
 
 

@@ -106,6 +106,14 @@ async def test_each_way_of_naming_the_blob_is_read(world, where):
     assert [outcome.data["rows"] for outcome in await settle(world)] == [3.0]
 
 
+async def test_an_event_that_one_copy_names_by_url_and_another_by_path_counts_once(world):
+    kept(world)
+    for place, where in enumerate((f"{URL}{BLOB}", BLOB, f"azureml://datastores/workspaceblobstore/paths/{BLOB}")):
+        await hear(world, event(where=where), partition=f"hub/{place}")
+    assert [outcome.data["rows"] for outcome in await settle(world)] == [3.0]
+    assert await counts(world) == await counted_in_events(rows(3))
+
+
 async def test_a_place_in_the_stead_of_data_is_read_too(world):
     kept(world)
     await hear(world, event(data=f"{URL}{BLOB}", dataref=..., datainblob="true"))
