@@ -113,7 +113,10 @@ def test_a_rollback_that_fails_pages_a_person_with_the_exact_command():
     story.azure.next("RollBackTraffic", Failed(retryable=False, reason="409 for fifteen minutes"))
     story.push(asked("rollback")).expect_reason("rollback_failed")
     page = story.commands("Notify")[-1]
-    by_hand = "az ml online-endpoint update --name flight-delay --traffic version-1=100"
+    by_hand = (
+        'az ml online-endpoint update --name flight-delay --traffic "version-1=100" '
+        "--resource-group mlops --workspace-name flights-prod"
+    )
     assert (page.facts["why"], page.facts["do this now"]) == ("409 for fifteen minutes", by_hand)
 
 
