@@ -77,12 +77,16 @@ class ArmCalls:
 
         Raises:
             HttpResponseError: any status but 2xx.
-            ServiceRequestError: no answer; a read has no effect, so it may simply be repeated.
+            ServiceRequestError: no answer, or one without a document, which nobody may take for an empty list; a read has no
+                effect, so it may simply be repeated.
         """
         try:
-            return self._send("GET", path, api_version, None, query)
+            found = self._send("GET", path, api_version, None, query)
         except ServiceResponseError as lost:
             raise ServiceRequestError(f"no answer to a read: {lost}") from lost
+        if not found:
+            raise ServiceRequestError(f"an answer to a read without a document: {path.partition('?')[0]}")
+        return found
 
     def is_own(self, url: str) -> bool:
         """Whether a whole URL that an answer names leads to where the calls go: the token is for nobody else."""

@@ -43,7 +43,7 @@ from shared.domain.commands import (
     kind_of,
 )
 from shared.domain.effects import WorkspaceCommand
-from shared.domain.outcomes import Failed, Outcome, Unknown
+from shared.domain.outcomes import Failed, Outcome, Unknown, dated
 
 REFERENCE_TAGS = "outerloop.reference"
 
@@ -83,14 +83,14 @@ class AzureMachineLearning:
         try:
             return _begin(command, self._attempt(now))
         except Exception as problem:  # noqa: BLE001 - the port promises an outcome for whatever went wrong
-            return _recorded(problem, command)
+            return _recorded(problem, command, now)
 
     def _look(self, command: WorkspaceCommand, operation: str, now: datetime) -> Outcome:
         attempt = self._attempt(now)
         try:
             return _look(command, operation, attempt)
         except Exception as problem:  # noqa: BLE001 - as above
-            outcome = _recorded(problem, command)
+            outcome = _recorded(problem, command, now)
             if not failures.is_transient(problem):
                 return outcome
             wait = max(failures.retry_after_seconds(problem) or 0.0, self._poll_seconds)
@@ -105,8 +105,7 @@ class AzureMachineLearning:
                 return Failed(retryable=False, reason=f"{command.model}:{command.version} was not registered by a job")
             tags = read_run(arm, command.workspace, job).tags
         except Exception as problem:  # noqa: BLE001 - as above
-            outcome = _recorded(problem, command)
-            return outcome if isinstance(outcome, Failed) else Failed(retryable=True, reason=outcome.reason)
+            return failures.failed_read(problem, f"the reference of {command.model}:{command.version}")
         return {key: value for key, value in tags.items() if key.startswith(REFERENCE_TAGS)}
 
     def _attempt(self, now: datetime) -> Attempt:
@@ -157,10 +156,10 @@ def _look(command: WorkspaceCommand, operation: str, attempt: Attempt) -> Outcom
             assert_never(command)
 
 
-def _recorded(problem: Exception, command: Command) -> Failed | Unknown:
+def _recorded(problem: Exception, command: Command, now: datetime) -> Failed | Unknown:
     outcome = failures.classify(problem, command)
     if isinstance(outcome, Unknown):
         log.error("%s %s: effect unknown", kind_of(command), command.id, exc_info=problem)
-    else:
-        log.warning("%s %s failed: %s", kind_of(command), command.id, outcome.reason)
-    return outcome
+        return outcome
+    log.warning("%s %s failed: %s", kind_of(command), command.id, outcome.reason)
+    return dated(outcome, now)

@@ -5,7 +5,6 @@ only, never the data. Knows nothing of policies or of what the figure is compare
 """
 
 import asyncio
-import logging
 from collections.abc import Mapping
 
 from shared.adapters import azure_ml_failures as failures
@@ -14,8 +13,6 @@ from shared.adapters.azure_ml_client import AzureMlClients
 from shared.domain.outcomes import Failed
 
 ROWS_TAG = "rows"
-
-log = logging.getLogger(__name__)
 
 
 class AzureMlDatasets:
@@ -40,9 +37,7 @@ class AzureMlDatasets:
             wanted = asset_name(data)
             found = self._clients.workspace(workspace).data.get(wanted.name, version=wanted.version, label=wanted.label)
         except Exception as problem:  # noqa: BLE001 - the port promises an answer for whatever went wrong
-            outcome = failures.classify(problem, None)
-            log.warning("the rows of %s could not be read: %s", data, outcome.reason)
-            return outcome if isinstance(outcome, Failed) else Failed(retryable=True, reason=outcome.reason)
+            return failures.failed_read(problem, f"the rows of {data}")
         return rows_of(found.tags or {})
 
 

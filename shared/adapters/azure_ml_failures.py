@@ -4,6 +4,7 @@ Owns the classification of exceptions of azure.core, azure.identity and azure.ai
 Reasons are for a person: they name the resource and the permission to check, never a token or a key.
 """
 
+import logging
 from typing import Any
 
 from azure.core.exceptions import (
@@ -15,16 +16,20 @@ from azure.core.exceptions import (
 
 from shared.adapters.arm_names import MalformedNameError, brief
 from shared.domain.commands import Command, ShareEnvironment, ShareModel
-from shared.domain.outcomes import Failed, Unknown
+from shared.domain.outcomes import ASKED_SECONDS, Failed, Unknown
 
 TEXT_MAX = 600
 VALIDATION_ERRORS = frozenset({"ValidationException", "ValidationError"})  # by name: importing them costs a second
 RETRYABLE_STATUSES = frozenset({408, 409, 429})
+RETRY_AFTER_SECONDS_MAX = 3600.0  # whatever Azure asks for: by then it is asked again
+
+log = logging.getLogger(__name__)
 
 
 def classify(problem: Exception, command: Command | None) -> Failed | Unknown:
     """The outcome that an exception stands for; ``command`` is None when data were only read.
 
+    A ``Failed`` that may be tried again has ``retry_after_seconds`` in its data where Azure named a time.
     ``Unknown`` when a write may have arrived, or when the exception is not one that Azure's libraries are known to raise.
     """
     if isinstance(problem, HttpResponseError) and problem.status_code is not None:
@@ -39,6 +44,13 @@ def classify(problem: Exception, command: Command | None) -> Failed | Unknown:
     return Unknown(reason=f"{type(problem).__name__}: {_text(problem)}")
 
 
+def failed_read(problem: Exception, what: str) -> Failed:
+    """What it means that ``what`` could not be read: a read has no effect that could be unknown. It is logged."""
+    outcome = classify(problem, None)
+    log.warning("%s could not be read: %s", what, outcome.reason)
+    return outcome if isinstance(outcome, Failed) else Failed(retryable=True, reason=outcome.reason)
+
+
 def is_transient(problem: Exception) -> bool:
     """Whether a read that failed like this says nothing about the operation that it asked for."""
     if isinstance(problem, HttpResponseError) and problem.status_code is not None:
@@ -47,12 +59,15 @@ def is_transient(problem: Exception) -> bool:
 
 
 def retry_after_seconds(problem: Exception) -> float | None:
-    """How long Azure asks to wait, from ``x-ms-retry-after-ms`` or ``Retry-After`` in seconds; None when it does not say."""
+    """How long Azure asks to wait, from ``x-ms-retry-after-ms`` or ``Retry-After`` in seconds; None when it does not say.
+
+    No longer than ``RETRY_AFTER_SECONDS_MAX``.
+    """
     headers = getattr(getattr(problem, "response", None), "headers", None) or {}
     for name, scale in (("x-ms-retry-after-ms", 1000.0), ("retry-after", 1.0)):
         value = str(headers.get(name, ""))
-        if value.isdigit():
-            return int(value) / scale
+        if value.isascii() and value.isdigit():
+            return min(int(value) / scale, RETRY_AFTER_SECONDS_MAX)
     return None
 
 
@@ -73,7 +88,8 @@ def _answered(problem: HttpResponseError, command: Command | None) -> Failed:
             reason = f"throttled at {where}, retry-after {retry_after_seconds(problem) or 'not given'} s. {said}"
         case _:
             reason = f"{where} answered {said}"
-    return Failed(retryable=_is_retryable(status), reason=reason)
+    wait = retry_after_seconds(problem) if _is_retryable(status) else None
+    return Failed(retryable=_is_retryable(status), reason=reason, data={} if wait is None else {ASKED_SECONDS: wait})
 
 
 def _is_retryable(status: int) -> bool:

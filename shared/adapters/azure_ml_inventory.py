@@ -85,8 +85,4 @@ def failed_read(problem: Exception) -> Failed:
         return Failed(retryable=False, reason=str(problem))
     outcome = failures.classify(problem, None)
     log.info("Azure could not be looked at: %s", outcome.reason)
-    if not isinstance(outcome, Failed):
-        return Failed(retryable=True, reason=outcome.reason)
-    wait = failures.retry_after_seconds(problem)
-    data: dict[str, str | float] = {} if wait is None else {"retry_after_seconds": wait}
-    return Failed(retryable=outcome.retryable, reason=outcome.reason, data=data)
+    return outcome if isinstance(outcome, Failed) else Failed(retryable=True, reason=outcome.reason)

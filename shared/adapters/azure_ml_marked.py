@@ -8,6 +8,7 @@ import asyncio
 from azure.core.exceptions import HttpResponseError
 
 from shared.adapters import azure_ml_failures as failures
+from shared.adapters.arm_session import ArmCalls
 from shared.adapters.azure_ml_client import AzureMlClients
 from shared.domain.ci_runs import MODEL_TAG
 from shared.domain.outcomes import Failed
@@ -27,19 +28,23 @@ class AzureMlMarkedModels:
 
     def _version(self, workspace: str, model: str, mark: str) -> str | Failed:
         try:
-            tagged = self._tagged(f"{workspace}/models/{model}/versions", mark)
-        except HttpResponseError as problem:
-            return "" if problem.status_code == 404 else _failed(problem)
+            tagged = _tagged(self._clients.calls(), workspace, model, mark)
         except Exception as problem:  # noqa: BLE001 - the port promises an answer for whatever went wrong
-            return _failed(problem)
+            return failures.failed_read(problem, f"the versions of {model}")
         return tagged[0] if tagged else ""
 
-    def _tagged(self, path: str, mark: str) -> list[str]:
-        found = self._clients.calls().get(path, **NEWEST, tags=f"{MODEL_TAG}={mark}").get("value") or []
-        # The filter is the service's help; what counts is the tag itself.
-        return [str(one["name"]) for one in found if (one["properties"].get("tags") or {}).get(MODEL_TAG) == mark]
 
-
-def _failed(problem: Exception) -> Failed:
-    outcome = failures.classify(problem, None)
-    return outcome if isinstance(outcome, Failed) else Failed(retryable=True, reason=outcome.reason)
+def _tagged(arm: ArmCalls, workspace: str, model: str, mark: str) -> list[str]:
+    try:
+        found = arm.get(f"{workspace}/models/{model}/versions", **NEWEST, tags=f"{MODEL_TAG}={mark}")
+    except HttpResponseError as problem:
+        if problem.status_code != 404:
+            raise
+        arm.get(workspace)  # none was ever registered, unless it is the workspace that is not there
+        return []
+    # The filter is the service's help; what counts is the tag itself.
+    return [
+        str(one["name"])
+        for one in found.get("value") or []
+        if (one["properties"].get("tags") or {}).get(MODEL_TAG) == mark
+    ]

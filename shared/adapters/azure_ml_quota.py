@@ -5,7 +5,6 @@ Wire format: learn.microsoft.com/rest/api/azureml/virtual-machine-sizes/list and
 """
 
 import asyncio
-import logging
 
 from shared.adapters import azure_ml_failures as failures
 from shared.adapters.arm_names import workspace_name
@@ -16,8 +15,6 @@ from shared.domain.capacity import Quota
 from shared.domain.outcomes import Failed
 
 PAGES_MAX = 20
-
-log = logging.getLogger(__name__)
 
 
 class AzureMlQuotas:
@@ -41,9 +38,7 @@ class AzureMlQuotas:
         try:
             return read_quota(self._clients.calls(), workspace, instance_type)
         except Exception as problem:  # noqa: BLE001 - the port promises an answer for whatever went wrong
-            outcome = failures.classify(problem, None)
-            log.warning("the quota of %s could not be read: %s", instance_type, outcome.reason)
-            return outcome if isinstance(outcome, Failed) else Failed(retryable=True, reason=outcome.reason)
+            return failures.failed_read(problem, f"the quota of {instance_type}")
 
 
 def read_quota(arm: ArmCalls, workspace: str, instance_type: str) -> Quota | Failed:

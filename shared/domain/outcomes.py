@@ -3,10 +3,12 @@
 Owns the five outcomes and the evidence they carry. Knows nothing of SDKs, status codes or retries.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
-from shared.domain.values import Part, Value
+from shared.domain.values import Part, Value, replace
+
+ASKED_SECONDS = "retry_after_seconds"  # in the data of a read that failed: how long its target asks to be left alone
 
 
 class Succeeded(Value, frozen=True, kw_only=True):
@@ -64,3 +66,16 @@ class Skipped(Value, frozen=True, kw_only=True):
 
 Outcome = Succeeded | Started | Failed | Unknown | Skipped
 Final = Succeeded | Failed | Skipped
+
+
+def asked_wait(failed: Failed) -> timedelta:
+    """How long the target of a read that failed asks to be left alone; no time when it names none."""
+    return timedelta(seconds=float(failed.data.get(ASKED_SECONDS, 0.0)))
+
+
+def dated(failed: Failed, now: datetime) -> Failed:
+    """The failure of a command, with the moment until which its target asks to be left alone in place of a time."""
+    if ASKED_SECONDS not in failed.data:
+        return failed
+    data = {key: value for key, value in failed.data.items() if key != ASKED_SECONDS}
+    return replace(failed, data=data, until=now + asked_wait(failed))

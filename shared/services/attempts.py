@@ -5,12 +5,14 @@ Owns these judgements on a row. Reads and writes nothing: ``execute`` does.
 
 from datetime import datetime, timedelta
 
-from shared.domain.commands import SetTraffic
+from shared.domain.commands import RollBackTraffic, SetTraffic
 from shared.domain.effects import Dispatch
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Unknown
 from shared.domain.records import CommandRow
+from shared.domain.values import replace
 
 WAIT_MAX = timedelta(hours=1)  # however long a target asks for
+ROLLBACK_WAIT_MAX = timedelta(seconds=15)  # the same, while users are served by a version that fails
 # A run that was started elsewhere shows in its lists by then. GitHub names no bound between its answer and its list: a training that
 # begins half an hour late is better than one that runs twice. Only an order whose answer was lost waits for it.
 FIND_AFTER = timedelta(minutes=30)
@@ -39,7 +41,20 @@ def again_at(row: CommandRow, outcome: Failed | Unknown, now: datetime, backoff:
         wait = max(wait, min(outcome.until - now, WAIT_MAX))
     if isinstance(outcome, Unknown) and isinstance(row.command, Dispatch):
         wait = max(wait, FIND_AFTER)
-    return now + wait
+    return _in_time(row, now + wait, now)
+
+
+def look_again(row: CommandRow, outcome: Started, now: datetime) -> Started:
+    """An operation under way, with the moment since when it is, and when it is looked at again."""
+    at = _in_time(row, outcome.look_again_at, now)
+    return replace(outcome, since=under_way_since(row) or now, look_again_at=at)
+
+
+def _in_time(row: CommandRow, at: datetime, now: datetime) -> datetime:
+    """A rollback asks more often than its target likes, and is told to a person at its deadline."""
+    if not isinstance(row.command, RollBackTraffic):
+        return at
+    return min(at, now + ROLLBACK_WAIT_MAX, max(row.command.until, now))
 
 
 def begun(row: CommandRow) -> bool:

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from shared.domain.commands import DispatchPromotion, DispatchTraining, RefreshData
 from shared.domain.effects import Dispatch
-from shared.domain.outcomes import Failed, Outcome, Started, Succeeded
+from shared.domain.outcomes import Failed, Outcome, Started, Succeeded, asked_wait
 from shared.domain.values import replace
 from shared.ports_dispatch import Dispatcher, Earlier, MarkedModels
 
@@ -47,7 +47,8 @@ class Dispatching:
         again = Started(operation=operation, look_again_at=now + LOOK_AGAIN)
         if isinstance(version, Failed):
             why = f"the run {ended.data['run']} ended well, and which version it made cannot be read: {version.reason}"
-            return again if version.retryable else replace(version, reason=why, data=ended.data)
+            asked = replace(again, look_again_at=now + max(LOOK_AGAIN, asked_wait(version)))
+            return asked if version.retryable else replace(version, reason=why, data=ended.data)
         if version:
             return Succeeded(data={**ended.data, "model_version": version})
         waits = now < datetime.fromisoformat(str(ended.data["ended_at"])) + SHOWN_WITHIN

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from shared.domain.commands import CheckEndpoint, ReadCollected, ReadReferenced, RecordReference
 from shared.domain.effects import AnyCommand, Dispatch, Message, WorkspaceCommand
-from shared.domain.outcomes import Failed, Outcome
+from shared.domain.outcomes import Failed, Outcome, dated
 from shared.domain.records import CommandRow
 from shared.domain.references import deployment_name
 from shared.ports import Messenger, PolicySource, Prober, Workspace
@@ -66,13 +66,13 @@ class Effects:
         command: AnyCommand = row.command
         match command:
             case RecordReference():
-                return await self._record_reference(command)
+                return _dated(await self._record_reference(command), now)
             case ReadCollected():
                 return await self._collected.read(command, until=now + self._hands.call_max)
             case ReadReferenced():
                 return await self._referenced.read(command, until=now + self._hands.call_max)
             case CheckEndpoint():
-                return await self._check(command)
+                return _dated(await self._check(command), now)
             case _ if isinstance(command, Dispatch):
                 return await self._dispatching.begin(command, now, Earlier(row.created_at, attempts.tried(row)))
             case _ if isinstance(command, WorkspaceCommand):
@@ -94,3 +94,8 @@ class Effects:
             return tags
         production = (await self._policies.current()).policy.workload(command.workload).environments.production
         return await self._aggregator.save_profile(production, deployment_name(command.version), tags)
+
+
+def _dated(outcome: Outcome, now: datetime) -> Outcome:
+    """What a command came to that only reads: who asks for time is left alone for as long."""
+    return dated(outcome, now) if isinstance(outcome, Failed) else outcome

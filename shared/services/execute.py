@@ -181,8 +181,8 @@ class Executor:
                 reason = f"gave up: {outcome.operation} is still under way, or could not be looked at (then the log of the app says why)"
                 await self._finish(row, owner, Failed(retryable=False, reason=reason))
             case Started():
-                since = attempts.under_way_since(row) or self._clock.now()
-                await self._store.record_started(row.subject, row.command.id, owner, replace(outcome, since=since))
+                outcome = attempts.look_again(row, outcome, self._clock.now())
+                await self._store.record_started(row.subject, row.command.id, owner, outcome)
                 await self._send_again(row, outcome.look_again_at)
             case Skipped(reason="lease" | "late" | reservations.CONTENDED):
                 await self._again(row, owner, outcome, outcome.until or self._clock.now())

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared.domain.outcomes import Failed
+from shared.domain.outcomes import Failed, asked_wait
 from shared.ports import Clock, ConflictError, Documents
 
 LEASE = timedelta(minutes=5)  # longer than any run of a chore may take
@@ -80,4 +80,4 @@ class Rounds:
 
 def try_again_after(failed: Failed) -> timedelta:
     """How long a round is put off when Azure is throttled or does not answer: as long as it asks for, and a minute at least."""
-    return max(TRY_AGAIN, timedelta(seconds=float(failed.data.get("retry_after_seconds", 0.0))))
+    return max(TRY_AGAIN, asked_wait(failed))

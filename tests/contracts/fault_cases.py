@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from shared.domain.commands import (
+    BatchSettings,
     Command,
     CompareScores,
     DeployModel,
@@ -39,6 +40,16 @@ DEPLOYED = {
     "scoring_script": "score.py",
     "instance_type": "Standard_DS2_v2",
     "instance_count": 1,
+}
+# The batch endpoint of the kit, and what is deployed there before any fault is played.
+NIGHTLY = {
+    **DEPLOYED,
+    "endpoint": "nightly",
+    "endpoint_kind": "batch",
+    "deployment": "first",
+    "scoring_script": "batch.py",
+    "instance_type": "",
+    "batch": BatchSettings(compute="cpu", mini_batch_size=2, concurrency=1, error_threshold=0, timeout_seconds=300),
 }
 
 
@@ -105,10 +116,6 @@ SHARED = Request("GET", r"/registries/contoso/(models|environments)/.+")
 COPYING = Request("GET", r"/mfeOperationResults/\w+")
 DATA = "azureml:flights-labelled@latest"
 
-# Kinds of batch endpoints, for which the kit's local Azure has nothing deployed yet. Their own contract
-# (test_batch_endpoints.py) orders them twice and over the wire, but loses and throttles nothing.
-NOT_YET: frozenset[type[Command]] = frozenset({ScoreBatch, CompareScores})
-
 CASES: dict[type[Command], Case] = {
     ShareModel: Case(
         order=lambda number: order(ShareModel, number, registry="contoso", model=f"shared-{number}", version="1"),
@@ -148,6 +155,35 @@ CASES: dict[type[Command], Case] = {
     Retrain: Case(
         order=lambda number: order(
             Retrain, number, component="azureml:flight_train:1", data=DATA, experiment="faults", model="retrained"
+        ),
+        write=Request("PUT", r"/jobs/\w+"),
+        effect="job_started",
+        poll=JOB,
+        fails=_gives_up(JOB, "status"),
+    ),
+    ScoreBatch: Case(
+        order=lambda number: order(
+            ScoreBatch,
+            number,
+            endpoint="nightly",
+            endpoint_kind="batch",
+            deployment="first",
+            data=DATA,
+            until=NOW + timedelta(hours=6),
+        ),
+        write=Request("POST", "/batchEndpoints/nightly/jobs"),
+        effect="job_started",
+        poll=JOB,
+        fails=_gives_up(JOB, "status"),
+    ),
+    CompareScores: Case(
+        order=lambda number: order(
+            CompareScores,
+            number,
+            component="azureml:flight_compare:1",
+            candidate=DATA,
+            champion="",
+            data=DATA,
         ),
         write=Request("PUT", r"/jobs/\w+"),
         effect="job_started",

@@ -87,6 +87,10 @@ def run(raw):
     return {"rows": len(json.loads(raw)["rows"]), "deployment": os.environ["OUTERLOOP_DEPLOYMENT_ID"]}
 """
 SLOW = SCORE.replace("def init():", "def init():\n    __import__('time').sleep(1.5)")
+BATCH = """
+def run(mini_batch):
+    return [path.rpartition("/")[2] for path in mini_batch]
+"""
 CRASH = """
 def init():
     raise RuntimeError("no such feature")
@@ -113,7 +117,7 @@ def plant(folder: Path) -> Path:
     """The seed of a local Azure, and the files that it names."""
     for place, files in {
         "jobs": {"track.py": TRACK, "train.py": TRAIN, "evaluate.py": EVALUATE},
-        "scoring": {"score.py": SCORE, "crash.py": CRASH, "slow.py": SLOW},
+        "scoring": {"score.py": SCORE, "crash.py": CRASH, "slow.py": SLOW, "batch.py": BATCH},
         "data": {"2013-01.csv": "a,b\n1,2\n"},
     }.items():
         (folder / place).mkdir()
@@ -126,6 +130,9 @@ def plant(folder: Path) -> Path:
         component("flight_train", "python train.py ${{inputs.data}} ${{outputs.model}}", data, model),
         component("flight_broken", "python -c 'raise SystemExit(\"no labels\")' ${{inputs.data}}", data, model),
         component("flight_evaluate", evaluate, {**model, **data, **optional, "on": {"type": "string"}}, {}),
+        component(
+            "flight_compare", "python evaluate.py ${{inputs.candidate}}", {"candidate": {"type": "uri_folder"}}, {}
+        ),
     ]
     for each in components:
         (folder / f"{each['name']}.yml").write_text(yaml.safe_dump(each), encoding="utf-8")

@@ -34,14 +34,21 @@ def test_a_read_carries_the_api_version_and_the_query(azure, arm):
     assert azure.asked[0].query == {"api-version": "2025-12-01", "run_id": "r1"}
 
 
+@pytest.mark.parametrize("body", [None, {}, "null"])
+def test_an_answer_without_a_document_is_no_empty_list(azure, arm, body):
+    azure.on("GET", "/things", Answer(body=body))
+    with pytest.raises(ServiceRequestError, match="without a document: /things"):
+        arm.get("/things")
+
+
 def test_a_whole_address_is_used_as_it_is(azure, arm):
-    azure.on("GET", "/elsewhere", Answer(body={}))
+    azure.on("GET", "/elsewhere", Answer(body={"name": "thing"}))
     arm.get(f"{azure.url}/elsewhere", api_version=None)
     assert azure.asked[0].query == {}
 
 
 def test_the_token_is_for_this_cloud(azure, arm):
-    azure.on("GET", "/thing", Answer(body={}))
+    azure.on("GET", "/thing", Answer(body={"name": "thing"}))
     arm.get("/thing")
     assert azure.asked[0].headers["user-agent"].startswith("outerloop")
     assert azure.asked[0].headers["authorization"].startswith("Bearer ")
@@ -75,7 +82,7 @@ def test_a_redirect_is_not_followed(azure, arm):
 def test_nothing_is_sent_once_the_budget_is_used_up(azure, session):
     stopwatch = Stopwatch()
     arm = ArmCalls(session, 5.0, stopwatch)
-    azure.on("GET", "/thing", Answer(body={}))
+    azure.on("GET", "/thing", Answer(body={"name": "thing"}))
     arm.get("/thing")
     stopwatch.seconds += 5.0
     with pytest.raises(ServiceRequestTimeoutError):

@@ -1,13 +1,26 @@
 import socket
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
-from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 
 from shared.adapters.arm_names import MalformedNameError
 from shared.adapters.azure_ml import AzureMachineLearning
-from shared.adapters.azure_ml_failures import TEXT_MAX, classify, is_transient
-from shared.domain.outcomes import Failed, Unknown
-from tests.unit.adapters.orders import NOW, set_traffic, share
+from shared.adapters.azure_ml_failures import (
+    RETRY_AFTER_SECONDS_MAX,
+    TEXT_MAX,
+    classify,
+    is_transient,
+    retry_after_seconds,
+)
+from shared.domain.outcomes import ASKED_SECONDS, Failed, Unknown
+from tests.unit.adapters.orders import NOW, record_reference, set_traffic, share
 from tests.unit.adapters.scripted_azure import Answer, StaticCredential, cloud_of, refusal
 
 ORDER = set_traffic(blue=100)
@@ -70,6 +83,35 @@ async def test_a_missing_resource_is_named(azure, workspace):
 async def test_throttling_says_how_long_to_wait(azure, workspace):
     outcome = await begin(azure, workspace, refusal(429, "TooManyRequests", "slow down", **{"Retry-After": "12"}))
     assert "retry-after 12.0 s" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "12"}, 12),
+        ({"x-ms-retry-after-ms": "2500", "Retry-After": "9"}, 2.5),
+        ({"Retry-After": "999999"}, RETRY_AFTER_SECONDS_MAX),
+    ],
+)
+async def test_a_refused_write_says_until_when_azure_asks_to_wait_within_a_bound(azure, workspace, headers, seconds):
+    outcome = await begin(azure, workspace, refusal(503, "Busy", "later", **headers))
+    assert (outcome.until, outcome.data) == (NOW + timedelta(seconds=seconds), {})
+
+
+@pytest.mark.parametrize("words", ["", "soon", "-3", "Wed, 21 Oct 2026 07:28:00 GMT", "²"])
+async def test_a_wait_that_is_no_number_of_seconds_is_none(words):
+    problem = HttpResponseError()
+    problem.response = SimpleNamespace(headers={"retry-after": words})
+    assert retry_after_seconds(problem) is None
+
+
+async def test_what_will_never_be_taken_names_no_time(azure, workspace):
+    assert (await begin(azure, workspace, refusal(403, "No", "never", **{"Retry-After": "12"}))).until is None
+
+
+async def test_a_read_says_how_long_azure_asks_to_wait(azure, workspace):
+    azure.on("GET", "/models/flight-delay/versions/7", refusal(429, "Busy", "later", **{"Retry-After": "12"}))
+    assert (await workspace.read_reference(record_reference())).data == {ASKED_SECONDS: 12.0}
 
 
 async def test_one_call_is_one_request_whatever_the_answer(azure, workspace):

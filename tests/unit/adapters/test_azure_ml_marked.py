@@ -37,7 +37,14 @@ async def test_another_mark_or_none_is_no_version_of_ours(azure, workspace, vers
 
 
 async def test_a_model_that_was_never_registered_has_none(azure, workspace):
+    azure.on("GET", "/workspaces/prod", Answer(200, {"name": "prod"}))
     assert await found(azure, workspace, answer=refusal(404, "NotFound", "no such model")) == ""
+
+
+async def test_a_workspace_that_is_not_there_says_nothing_of_the_model(azure, workspace):
+    outcome = await found(azure, workspace, answer=refusal(404, "NotFound", "no such workspace"))
+    assert isinstance(outcome, Failed)
+    assert not outcome.retryable
 
 
 @pytest.mark.parametrize(("status", "retryable"), [(403, False), (429, True), (500, True)])

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
+from shared.domain.outcomes import ASKED_SECONDS, Failed, Skipped, Started, Succeeded, Unknown
 from shared.ports_dispatch import Earlier
 from shared.services.attempts import FIND_AFTER, WAIT_MAX
 from shared.services.dispatching import LOOK_AGAIN, SHOWN_WITHIN
@@ -101,6 +101,13 @@ async def test_a_version_that_is_not_listed_yet_is_waited_for(world):
     world.clock.pass_seconds(LOOK_AGAIN.total_seconds())
     world.models.marked[dispatch().id] = "8"
     assert (await world.run(dispatch())).data["model_version"] == "8"
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(900.0, 900.0), (1.0, LOOK_AGAIN.total_seconds())])
+async def test_a_version_that_cannot_be_read_now_is_asked_for_when_azure_says_so(world, asked, waited):
+    await begun(world, ENDED)
+    world.models.failure = Failed(retryable=True, reason="throttled", data={ASKED_SECONDS: asked})
+    assert (await world.run(dispatch())).look_again_at == NOON + timedelta(seconds=waited)
 
 
 async def test_a_run_that_leaves_no_version_is_not_waited_for_for_ever(world):

@@ -9,9 +9,10 @@ from shared.domain.commands import kind_of
 from shared.domain.effects import AnyCommand
 from shared.domain.ids import derive
 from shared.domain.on_unknown import ON_UNKNOWN
-from shared.domain.outcomes import Failed, Skipped, Started, Succeeded, Unknown
+from shared.domain.outcomes import ASKED_SECONDS, Failed, Skipped, Started, Succeeded, Unknown
 from shared.domain.values import replace
 from shared.ports import StoreUnavailableError
+from shared.services.attempts import ROLLBACK_WAIT_MAX, WAIT_MAX
 from shared.services.effects import CALL_MAX
 from shared.services.execute import (
     AGE_MAX,
@@ -178,6 +179,53 @@ async def test_a_rollback_is_tried_every_second_until_its_deadline(world):
     world.workspace.answers("RollBackTraffic", BUSY)
     await world.run(roll_back(seconds=3))
     assert (await world.row(roll_back())).state == "finished"
+
+
+def throttled(seconds):
+    return Failed(retryable=True, reason="throttled", until=NOON + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(20, 20), (1, 2), (86_400, WAIT_MAX.total_seconds())])
+async def test_a_write_that_azure_throttles_is_tried_again_when_azure_says_so_within_a_bound(world, asked, waited):
+    world.workspace.answers("DeployModel", throttled(asked))
+    await world.order(deploy())
+    await world.run(deploy())
+    assert world.queue.sent[-1].delay_seconds == waited
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(8, 8), (900, ROLLBACK_WAIT_MAX.total_seconds())])
+async def test_a_rollback_that_azure_throttles_waits_no_longer_than_users_can(world, asked, waited):
+    world.workspace.answers("RollBackTraffic", throttled(asked))
+    await world.order(roll_back(seconds=600))
+    await world.run(roll_back(seconds=600))
+    assert world.queue.sent[-1].delay_seconds == waited
+
+
+async def test_a_rollback_that_azure_throttles_is_told_at_its_deadline(world):
+    world.workspace.answers("RollBackTraffic", throttled(900), throttled(900))
+    await world.order(roll_back(seconds=7), facts=rolling_out(pending=""))
+    await world.run(roll_back(seconds=7))
+    assert world.queue.sent[-1].delay_seconds == 7
+    world.clock.pass_seconds(7)
+    await world.run(roll_back(seconds=7))
+    assert (await world.row(roll_back())).state == "finished"
+
+
+async def test_a_rollback_under_way_is_looked_at_soon_however_long_azure_asks_to_be_left_alone(world):
+    world.workspace.answers("RollBackTraffic", started(world, 900))
+    await world.order(roll_back(seconds=600))
+    await world.run(roll_back(seconds=600))
+    assert (await world.row(roll_back())).outcome.look_again_at == NOON + ROLLBACK_WAIT_MAX
+
+
+@pytest.mark.parametrize("command", [check(), record_reference()], ids=kind_of)
+async def test_a_read_that_azure_throttles_is_made_again_when_azure_says_so(world, command):
+    refused = Failed(retryable=True, reason="throttled", data={ASKED_SECONDS: 40.0})
+    world.prober.answers("CheckEndpoint", refused)
+    world.workspace.tags = refused
+    await world.order(command)
+    assert await world.run(command) == replace(refused, data={}, until=NOON + timedelta(seconds=40))
+    assert world.queue.sent[-1].delay_seconds == 40
 
 
 async def test_a_rollback_that_failed_is_escalated_with_what_to_do_by_hand(world):
