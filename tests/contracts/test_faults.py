@@ -5,28 +5,22 @@ What is asked of each: an outcome that says whether to try again, no second effe
 
 import asyncio
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import get_args
 
 import httpx
 import pytest
 
 from shared.adapters.arm_session import PUBLIC_ARM
-from shared.adapters.azure_alerts import AzureAlerts
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_client import PUBLIC_DATA_PLANE
-from shared.adapters.azure_ml_data import AzureMlDatasets
-from shared.adapters.azure_ml_inventory import AzureMlInventory
-from shared.adapters.azure_ml_marked import AzureMlMarkedModels
-from shared.adapters.azure_ml_models import AzureMlModels
-from shared.adapters.azure_ml_quota import AzureMlQuotas
-from shared.adapters.endpoint_probe import EndpointProber
-from shared.domain.commands import CheckEndpoint, DeployModel, RecordReference, SetTraffic, kind_of
+from shared.domain.commands import DeployModel, SetTraffic, kind_of
 from shared.domain.effects import WorkspaceCommand
 from shared.domain.outcomes import ASKED_SECONDS, Failed, Started, Succeeded, Unknown
 from tests.contracts import test_azure_ml_adapter as adapter
 from tests.contracts.fault_cases import CASES, DEPLOYED, ENDPOINT, NIGHTLY
-from tests.contracts.faulty_wire import ANY, Fault, Request, wired
+from tests.contracts.fault_reads import READS
+from tests.contracts.faulty_wire import ANY, Fault, wired
 from tests.contracts.openapi import closure, documents
 from tests.contracts.test_azure_ml_adapter import NOW, SETTLE_SECONDS_MAX, WORKSPACE, journal, order, settled
 from tests.unit.adapters.scripted_azure import StaticCredential, cloud_of
@@ -37,8 +31,6 @@ local_azure = adapter.local_azure
 KINDS = [pytest.param(kind, id=kind.__name__) for kind in CASES]
 NUMBERS = itertools.count(100)
 REQUESTS_MAX = 40
-GROUP = WORKSPACE.partition("/providers/")[0]
-LONG_AGO, LONG_HENCE = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class ManagementCredential(StaticCredential):
@@ -220,50 +212,6 @@ async def test_an_operation_that_ends_badly_is_a_failure_with_its_reason(kind, w
     assert isinstance(await done(workspace, command), Succeeded)
 
 
-def over(adapter_class):
-    """An adapter of this class beside the workspace's."""
-    return lambda workspace: adapter_class(workspace.clients, 30.0)
-
-
-# What only reads, and has no effect that could be unknown, by the adapter's method: how it is asked, and on which requests
-# a fault is played. A probe's own requests are what it measures: they are errors that it counts, and no failure of it.
-READS = {
-    "AzureMachineLearning.read_reference": (
-        lambda workspace: workspace.read_reference(order(RecordReference, 90, model="flight-delay", version="1")),
-        ANY,
-    ),
-    "AzureMlDatasets.rows": (
-        lambda workspace: over(AzureMlDatasets)(workspace).rows(WORKSPACE, "azureml:flights-labelled@latest"),
-        ANY,
-    ),
-    "AzureMlQuotas.quota": (
-        lambda workspace: over(AzureMlQuotas)(workspace).quota(WORKSPACE, "Standard_DS2_v2"),
-        ANY,
-    ),
-    "AzureMlInventory.endpoint": (
-        lambda workspace: over(AzureMlInventory)(workspace).endpoint(WORKSPACE, ENDPOINT),
-        ANY,
-    ),
-    "AzureMlModels.registered": (
-        lambda workspace: over(AzureMlModels)(workspace).registered(WORKSPACE, "flight-*", LONG_AGO, LONG_HENCE),
-        ANY,
-    ),
-    "AzureMlMarkedModels.version": (
-        lambda workspace: AzureMlMarkedModels(workspace.clients).version(WORKSPACE, "flight-delay", "a" * 24),
-        ANY,
-    ),
-    "AzureAlerts.changed": (
-        lambda workspace: over(AzureAlerts)(workspace).changed(GROUP, LONG_AGO, LONG_HENCE),
-        ANY,
-    ),
-    "EndpointProber.probe": (
-        lambda workspace: EndpointProber(workspace.clients).probe(
-            order(CheckEndpoint, 91, endpoint=ENDPOINT, deployment="blue", requests=1, payload="sample.json"),
-            '{"rows": []}',
-        ),
-        Request(".*", r"/(deployments/\w+|onlineEndpoints/\w+|listKeys)"),
-    ),
-}
 REFUSALS = {
     "409": ({"status": 409}, True),
     "429": ({"status": 429, "headers": {"retry-after": "7"}}, True),
