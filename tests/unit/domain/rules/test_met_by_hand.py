@@ -7,7 +7,7 @@ from shared.domain.facts import Rollout
 from shared.domain.outcomes import Failed, Skipped, Succeeded
 from shared.domain.rules.met_by_hand import met_by_hand
 from tests.unit.domain.builders import NOW, codes, finished, kinds, ordered, rolling
-from tests.unit.domain.test_announcing import decided
+from tests.unit.domain.test_plans import decided
 
 BEFORE = Rollout(version="2", champion="1", percent=10, step_started_at=NOW, baked_at=NOW, failures=1)
 
