@@ -22,6 +22,7 @@ def test_a_command_carries_its_kind_and_every_field():
         "endpoint_kind": "managed_online",
         "traffic": {"blue": 100},
         "mirror": {},
+        "expected": [],
     }
 
 
