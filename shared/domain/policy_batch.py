@@ -5,18 +5,19 @@ Owns the grammar of ``deployment.batch`` and ``promotion.comparison``, and what 
 """
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.domain.policy_faults import out_of_bounds
-from shared.domain.policy_section import Section, refuse
+from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_texts import Duration
 
 BatchInput = Annotated[
     str,
     StringConstraints(pattern=r"^(azureml:[A-Za-z0-9][\w.-]*(@[\w.-]+|:[\w.-]+)|azureml://.+|https://[^?]+)$"),
 ]
+AGAINST_CHAMPION = "_vs_champion"  # in the name of a limit that needs one to compare with
 ONLINE_ROLLOUT = {
     "steps": "a batch endpoint has one default deployment, and no shares of traffic",
     "mirror": "requests are copied, and a batch deployment answers none",
@@ -39,6 +40,43 @@ class BatchCluster(Section):
         default=-1, ge=-1, description="so many files may fail before Azure fails the run; -1: any number"
     )
     timeout: Duration = Field(default=timedelta(minutes=5), description="of one call of the scoring script")
+
+
+class BatchRunCheck(Section):
+    """The staging deployment of a batch workload scores a small input, and a job may look at what it wrote."""
+
+    kind: Literal["batch_run"]
+    scores: BatchInput = Field(
+        alias="input",
+        description="of the staging workspace: a data asset (azureml:NAME@latest or azureml:NAME:VERSION), or the address of a folder",
+    )
+    component: str = Field(
+        default="",
+        description="of the staging workspace: looks at the folder of predictions (input candidate), and logs metrics such as rows",
+    )
+    metrics: dict[str, float] = Field(
+        default={}, description="limits of what it logs, each a metric's name with _min or _max behind it"
+    )
+    duration_max: Duration | None = Field(default=None, description="how long the run may take")
+    deadline: Duration = Field(default=timedelta(hours=1), description="of the run, which is then cancelled")
+
+    @property
+    def name(self) -> str:
+        """What people call the check."""
+        return self.kind
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> "BatchRunCheck":
+        if bool(self.component) != bool(self.metrics):
+            missing = "metrics" if self.component else "component"
+            raise FaultAtError("component and metrics belong together: who looks, and what is enough", missing)
+        against = next((name for name in self.metrics if AGAINST_CHAMPION in name), "")
+        if against:
+            raise FaultAtError(
+                f"{against}: the champion scores nothing in staging; see promotion.comparison", "metrics"
+            )
+        refuse(out_of_bounds(self.metrics))
+        return self
 
 
 class ComparisonRun(Section):

@@ -6,7 +6,7 @@ Owns the refusals that span sections of a workload. Knows the grammar of none of
 
 from collections.abc import Iterator
 
-from shared.domain.policy_batch import ONLINE_ROLLOUT
+from shared.domain.policy_batch import ONLINE_ROLLOUT, BatchRunCheck
 from shared.domain.policy_environments import Deployment, Environments
 from shared.domain.policy_promotion import EndpointCheck, Promotion
 from shared.domain.policy_section import FaultAtError
@@ -52,7 +52,7 @@ def _unfit_for_batch(
             yield FaultAtError(f"{ONLINE_ROLLOUT[key]}; leave {key} out", "promotion", "rollout", key)
     for number, check in enumerate(promotion.staging.checks):
         if isinstance(check, EndpointCheck):
-            text = "a batch deployment answers no requests: write a check with kind: job instead"
+            text = "a batch deployment answers no requests: write {kind: batch_run, input: azureml:A-SMALL-INPUT@latest} instead"
             yield FaultAtError(text, "promotion", "staging", "checks", number, "kind")
 
 
@@ -64,3 +64,6 @@ def _only_for_batch(environments: Environments, deployment: Deployment, promotio
         yield FaultAtError(text, "deployment", "batch")
     if promotion.comparison is not None:
         yield FaultAtError(text, "promotion", "comparison")
+    for number, check in enumerate(promotion.staging.checks):
+        if isinstance(check, BatchRunCheck):
+            yield FaultAtError(text, "promotion", "staging", "checks", number, "kind")

@@ -16,7 +16,7 @@ from shared.domain.ci_runs import (
     GithubDispatchRun,
     GithubWorkflowRun,
 )
-from shared.domain.policy_batch import ComparisonRun
+from shared.domain.policy_batch import BatchRunCheck, ComparisonRun
 from shared.domain.policy_ci import PIPELINES, PipelineChoice
 from shared.domain.policy_faults import out_of_bounds
 from shared.domain.policy_infrastructure import Severity
@@ -81,7 +81,7 @@ class ImageCheck(Section):
         return self.kind
 
 
-Check = Annotated[EndpointCheck | JobCheck | ImageCheck, Field(discriminator="kind")]
+Check = Annotated[EndpointCheck | BatchRunCheck | JobCheck | ImageCheck, Field(discriminator="kind")]
 
 
 class Staging(Section):

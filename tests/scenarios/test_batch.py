@@ -52,6 +52,40 @@ def test_the_first_version_is_scored_alone_and_becomes_the_default():
     assert story.commands("CompareScores")[0].champion == ""
 
 
+def checked_in_staging():
+    """Version 1 is the default, and a candidate has to score a small input in staging first."""
+    check = {"kind": "batch_run", "input": "azureml:small@latest", "component": "azureml:compare_scores@latest"}
+    checks = [{**check, "metrics": {"rows_min": 100, "failed_share_max": 0.0}}]
+    story = Timeline(
+        policy_with(**{**WORKLOAD, "promotion": {**WORKLOAD["promotion"], "staging": {"checks": checks}}}), serving("1")
+    )
+    story.azure.traffic = BY_DEFAULT_1
+    return story
+
+
+@pytest.mark.rule("batch_staging")
+def test_a_candidate_scores_a_small_input_in_staging_before_anybody_is_asked():
+    story = checked_in_staging()
+    story.push(registered("2")).expect(versions={"1": "serving", "2": "awaiting_approval"})
+    (run,), (look,) = story.commands("ScoreBatch"), story.commands("CompareScores")
+    assert (run.endpoint, run.deployment, run.data) == ("flight-delay-stg", "version-2", "azureml:small@latest")
+    assert look.champion == ""
+    (check,) = story.facts.versions["2"].checks
+    assert check.passed
+    assert check.metrics == {"seconds": 60.0, "rows": 5000.0, "failed_share": 0.0}
+    story.approve("2").expect(champion="2", standby="1")
+
+
+@pytest.mark.rule("batch_staging")
+def test_a_candidate_that_cannot_score_in_staging_never_reaches_production():
+    story = checked_in_staging()
+    story.azure.next("ScoreBatch", RUN_FAILED)
+    story.push(registered("2")).expect(versions={"1": "serving", "2": "rejected"}).expect_reason("check_failed")
+    assert [order.deployment for order in story.commands("RemoveDeployment")] == ["version-2"]
+    assert "a column is missing" in story.commands("Notify")[-1].facts["check_failed"]
+    assert removed(story.at("48h")) == []
+
+
 @pytest.mark.rule("batch_verdict")
 @pytest.mark.parametrize(
     "worse", [{"failed_share": 0.3}, {"rows_vs_champion": 0.9}, {"differing_vs_champion": 0.6}], ids=str

@@ -12,8 +12,8 @@ from shared.domain.commands import OVERDUE
 from shared.domain.comparison_facts import Comparison
 from shared.domain.decisions import Reason
 from shared.domain.outcomes import Failed, Final, Skipped, Succeeded
-from shared.domain.policy_batch import ComparisonRun
-from shared.domain.rules.checks import AGAINST_CHAMPION, judge_metrics
+from shared.domain.policy_batch import AGAINST_CHAMPION, ComparisonRun
+from shared.domain.rules.checks import judge_metrics
 from shared.domain.situation import because
 
 ComparisonVerdict = Literal["pass", "fail", "inconclusive", "no_data"]

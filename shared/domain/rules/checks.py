@@ -9,10 +9,9 @@ from datetime import datetime
 
 from shared.domain.image_facts import Image
 from shared.domain.images import counting, doubtful
+from shared.domain.policy_batch import AGAINST_CHAMPION
 from shared.domain.policy_images import Images
 from shared.domain.policy_promotion import EndpointCheck, ImageCheck
-
-AGAINST_CHAMPION = "_vs_champion"
 
 
 @dataclass(frozen=True, slots=True)

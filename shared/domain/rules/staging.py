@@ -4,12 +4,13 @@ Owns the checks of one candidate from their order to the question to a person, o
 limit is ``checks``'s; what is known about images is ``images``'s.
 """
 
-from shared.domain.commands import CheckEndpoint, RunEvaluation
+from shared.domain.commands import CheckEndpoint, RunEvaluation, ScoreBatch
 from shared.domain.facts import CheckResult, Version
 from shared.domain.outcomes import Succeeded
+from shared.domain.policy_batch import BatchRunCheck
 from shared.domain.policy_promotion import Check, EndpointCheck, ImageCheck, JobCheck
 from shared.domain.references import deployment_name
-from shared.domain.rules import approval
+from shared.domain.rules import approval, batch_staging
 from shared.domain.rules.candidate import reject
 from shared.domain.rules.checks import Judged, judge_endpoint, judge_images, judge_metrics
 from shared.domain.signals import CommandFinished
@@ -17,6 +18,7 @@ from shared.domain.situation import Ruling, Situation, because
 from shared.domain.values import replace
 
 RULE = "promotion"
+CheckOrder = CheckEndpoint | RunEvaluation | ScoreBatch
 TEXT_MAX = 1000  # characters of any one text that becomes part of the facts, which have a limit
 
 
@@ -35,9 +37,21 @@ def check(situation: Situation, version: Version) -> Ruling:
 
 def on_check(situation: Situation, signal: CommandFinished, version: Version) -> Ruling:
     """Judge the check that ended; with the last of them, ask a person or reject the candidate."""
-    result = _judge(situation, signal, version)
+    known, rule = _ended(situation, signal, version)
+    if (
+        isinstance(rule, BatchRunCheck)
+        and isinstance(signal.outcome, Succeeded)
+        and signal.command_kind == "ScoreBatch"
+    ):
+        result, further = batch_staging.on_scored(situation, signal, known, rule)
+    else:
+        result, further = _judge(situation, signal, known, rule), None
     checks = tuple(result if known.command_id == signal.command_id else known for known in version.checks)
     version = replace(version, checks=checks)
+    if further:
+        reason = because("scored", f"check {result.name}: {result.detail}; {further.component} looks at what it wrote")
+        facts = situation.facts.with_version(replace(version, awaiting=(*version.awaiting, further.id)))
+        return Ruling("act", RULE, (reason,), facts, commands=(further,))
     if any(check.passed is None for check in checks):
         reason = because("waiting", f"check {result.name}: {result.detail}; others are still running")
         return Ruling("suppress", RULE, (reason,), situation.facts.with_version(version))
@@ -52,7 +66,7 @@ def _judged(situation: Situation, version: Version) -> Ruling:
     return approval.ask(situation, version.after("checks_passed", situation.now))
 
 
-def _begun(situation: Situation, rule: Check, order: CheckEndpoint | RunEvaluation | None) -> CheckResult:
+def _begun(situation: Situation, rule: Check, order: CheckOrder | None) -> CheckResult:
     if isinstance(rule, ImageCheck):
         judged = judge_images(situation.workload.images, situation.facts.images, rule, situation.now)
         return _with(CheckResult(name=rule.name, command_id=""), judged)
@@ -63,7 +77,7 @@ def _with(result: CheckResult, judged: Judged) -> CheckResult:
     return replace(result, passed=judged.passed, detail=judged.detail[:TEXT_MAX])
 
 
-def _order(situation: Situation, version: Version, rule: Check, ordinal: int) -> CheckEndpoint | RunEvaluation | None:
+def _order(situation: Situation, version: Version, rule: Check, ordinal: int) -> CheckOrder | None:
     match rule:
         case ImageCheck():
             return None
@@ -71,6 +85,8 @@ def _order(situation: Situation, version: Version, rule: Check, ordinal: int) ->
             return _evaluation(situation, version, rule, ordinal)
         case EndpointCheck():
             return _probe(situation, version, rule, ordinal)
+        case BatchRunCheck():
+            return batch_staging.order(situation, version, rule, ordinal)
 
 
 def _evaluation(situation: Situation, version: Version, rule: JobCheck, ordinal: int) -> RunEvaluation:
@@ -104,19 +120,27 @@ def _probe(situation: Situation, version: Version, rule: EndpointCheck, ordinal:
     )
 
 
-def _judge(situation: Situation, signal: CommandFinished, version: Version) -> CheckResult:
+def _ended(situation: Situation, signal: CommandFinished, version: Version) -> tuple[CheckResult, Check | None]:
+    """What is known of the check that a command was ordered for, and what the policy says of it by now."""
     position = next(n for n, known in enumerate(version.checks) if known.command_id == signal.command_id)
-    known, rules = version.checks[position], situation.workload.promotion.staging.checks
+    rules = situation.workload.promotion.staging.checks
+    return version.checks[position], rules[position] if position < len(rules) else None
+
+
+def _judge(situation: Situation, signal: CommandFinished, known: CheckResult, rule: Check | None) -> CheckResult:
     if not isinstance(signal.outcome, Succeeded):
         return replace(known, passed=False, detail=signal.outcome.reason[:TEXT_MAX])
     metrics = {name: value for name, value in signal.outcome.data.items() if isinstance(value, float | int)}
-    match rules[position] if position < len(rules) else None:
-        case JobCheck() as rule:
+    match rule:
+        case BatchRunCheck() if signal.command_kind == "CompareScores":
+            looked = batch_staging.on_looked(metrics, known, rule)
+            return replace(looked, detail=looked.detail[:TEXT_MAX])
+        case JobCheck() if signal.command_kind == "RunEvaluation":
             judged = judge_metrics(metrics, rule.metrics, has_champion=bool(situation.facts.champion))
             # A job may log thousands; the facts have a limit, and nobody asks for the others.
             named = {limit.rpartition("_")[0] for limit in rule.metrics}
             metrics = {name: value for name, value in metrics.items() if name in named}
-        case EndpointCheck() as rule:
+        case EndpointCheck() if signal.command_kind == "CheckEndpoint":
             judged = judge_endpoint(metrics, rule)
         case _:
             changed = "the policy has changed and no longer says what is enough"

@@ -119,7 +119,7 @@ def test_a_version_of_the_grammar_that_we_do_not_know_is_a_fault():
 
 def test_a_check_of_an_unknown_kind_is_a_fault_that_names_the_known_ones():
     text = faults(raw_policy({"promotion": {"staging": {"checks": [{"kind": "vibes"}]}}}))
-    assert "'endpoint', 'job'" in text
+    assert "'endpoint', 'batch_run', 'job'" in text
 
 
 def test_a_candidate_must_show_something():

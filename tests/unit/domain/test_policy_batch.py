@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from shared.domain.policy_batch import BatchCluster, ComparisonRun
-from tests.unit.domain.batch_builders import COMPARISON, batch_policy
-from tests.unit.domain.builders import changed
+from tests.unit.domain.batch_builders import COMPARISON, WORKLOAD, batch_policy
+from tests.unit.domain.builders import changed, policy_with
 
 
 def comparison(**changes):
@@ -54,3 +54,35 @@ def test_what_is_left_out_has_a_default():
 
 def test_the_example_is_one_of_batches():
     assert batch_policy().workloads[0].scores_in_batches
+
+
+def with_check(**check):
+    check = {"kind": "batch_run", "input": "azureml:small@latest", **check}
+    return policy_with(**{**WORKLOAD, "promotion": {**WORKLOAD["promotion"], "staging": {"checks": [check]}}})
+
+
+def test_a_run_in_staging_has_to_end_well_within_an_hour():
+    (check,) = with_check().workloads[0].promotion.staging.checks
+    assert (check.name, check.component, check.duration_max, check.deadline) == (
+        *("batch_run", "", None),
+        timedelta(hours=1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("check", "fault"),
+    [
+        ({"component": "azureml:look@latest"}, "component and metrics belong together"),
+        ({"metrics": {"rows_min": 1}}, "component and metrics belong together"),
+        ({"component": "azureml:look@latest", "metrics": {"rows_vs_champion_min": 1}}, "scores nothing in staging"),
+        ({"input": "small"}, "input"),
+    ],
+)
+def test_a_run_in_staging_that_could_not_be_judged_is_a_fault(check, fault):
+    with pytest.raises(ValidationError, match=fault):
+        with_check(**check)
+
+
+def test_a_run_in_staging_is_for_batch_workloads_only():
+    with pytest.raises(ValidationError, match="only a workload whose production endpoint has kind: batch"):
+        policy_with(promotion={"staging": {"checks": [{"kind": "batch_run", "input": "azureml:small@latest"}]}})

@@ -35,7 +35,7 @@ def test_a_batch_workload_has_nothing_of_a_rollout_by_requests(key, value, why):
 
 
 def test_a_batch_workload_has_no_check_by_requests():
-    with pytest.raises(ValidationError, match="write a check with kind: job instead"):
+    with pytest.raises(ValidationError, match="kind: batch_run, input"):
         batch_with("promotion", staging={"checks": [ONLINE_CHECK]})
 
 
