@@ -57,7 +57,8 @@ def begin_removal(command: RemoveDeployment, attempt: Attempt) -> Outcome:
         return _gone(command)
     share = traffic_of(endpoint, command.endpoint_kind).get(command.deployment, 0)
     if share:
-        return Failed(retryable=False, reason=f"deployment {command.deployment} still takes {share} % of the traffic")
+        reason = f"deployment {command.deployment} still takes {share} % of the traffic"
+        return Failed(retryable=False, reason=reason, data={"endpoint": command.endpoint, "in_use": command.deployment})
     resource = _resource(command)
     present = attempt.arm.find(resource)
     if present is None:

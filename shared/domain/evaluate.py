@@ -234,9 +234,16 @@ def _on_finished(situation: Situation, signal: CommandFinished) -> Ruling:
             return mended(situation, signal)
         case "RefreshData":
             return remedy.on_refreshed(situation, signal)
+        case "RemoveDeployment":
+            return standby.on_removed(situation, signal)
         case "ReadCollected" | "ReadReferenced":
             counted = collected_files.on_read if signal.command_kind == "ReadCollected" else referenced_rows.on_read
             return counted(situation, signal)
+    return _on_awaited(situation, signal)
+
+
+def _on_awaited(situation: Situation, signal: CommandFinished) -> Ruling:
+    """What an incident or a version waits for, by the command's id."""
     measured = next((known for known in situation.facts.incidents if known.verification == signal.command_id), None)
     if measured:
         return remedy.on_measured(situation, signal, measured)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.outcomes import Succeeded
+from shared.domain.outcomes import Failed, Succeeded
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import BROKEN, asked, policy_with, registered, serving
 
@@ -26,6 +26,23 @@ def test_a_version_that_was_rolled_back_is_kept_for_a_day_to_be_looked_into_and_
     assert removed(story) == []
     story.at("24h5m").expect_reason("failed_ended")
     assert removed(story) == ["version-2"]
+
+
+@pytest.mark.rule("standby")
+def test_what_failed_and_was_given_traffic_by_a_person_stays_and_is_removed_when_it_takes_none():
+    used = {"endpoint": "flight-delay", "in_use": "version-2"}
+    story = story_of_version_2()
+    story.azure.serves("2", BROKEN)
+    story.approve("2")
+    story.at("23h").azure.next(
+        "RemoveDeployment",
+        Failed(retryable=False, reason="deployment version-2 still takes 5 % of the traffic", data=used),
+    )
+    story.at("24h5m").expect_reason("still_used")
+    assert story.commands("Notify")[-1].facts["why"].endswith("5 % of the traffic")
+    assert removed(story) == ["version-2"]
+    story.at("48h10m")
+    assert removed(story) == ["version-2", "version-2"]
 
 
 def test_the_policy_says_for_how_long():

@@ -10,8 +10,10 @@ from shared.domain.decisions import Hold
 from shared.domain.durations import format_duration
 from shared.domain.facts import Version
 from shared.domain.lifecycle import ENDED
+from shared.domain.outcomes import Failed
 from shared.domain.references import deployment_name
-from shared.domain.signals import HoldElapsed
+from shared.domain.rules import operator
+from shared.domain.signals import CommandFinished, HoldElapsed
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
@@ -58,6 +60,33 @@ def on_failed_ended(situation: Situation, signal: HoldElapsed) -> Ruling:
     reason = because("failed_ended", f"version {signal.about} was kept to be looked into as long as the policy says")
     removal = _remove(situation, deployment_name(signal.about), "it failed, and was kept to be looked into")
     return Ruling("act", RULE, (reason,), situation.facts, commands=(removal,))
+
+
+def on_removed(situation: Situation, signal: CommandFinished) -> Ruling:
+    """A removal came to its end. What a person gave traffic is not taken away: its owner hears that it stays, and it is tried again."""
+    used = _still_used(situation, signal)
+    if used is None or not isinstance(signal.outcome, Failed):
+        return operator.on_other_finished(situation, signal)
+    workload, hold = situation.workload, remove_later(situation, used)
+    in_use = because("still_used", signal.outcome.reason, until=hold.due)
+    title = f"{workload.name}: the deployment of version {used.version}, which has ended, is in use and stays"
+    shown = {
+        "why": in_use.text,
+        "what it means": "the loop gave it no traffic, and removes nothing that answers people; it goes on costing",
+        "do this": "give its traffic to the champion, or leave it and register the version anew",
+        "tried again": f"{hold.due:%Y-%m-%d %H:%M} UTC",
+    }
+    told = situation.tell(workload.owner, title, shown)
+    return Ruling("hold", RULE, (in_use,), situation.facts, commands=(told,), holds=(hold,))
+
+
+def _still_used(situation: Situation, signal: CommandFinished) -> Version | None:
+    """The version whose way has ended, and whose production deployment could not be removed since it takes traffic."""
+    data = signal.outcome.data if isinstance(signal.outcome, Failed) else {}
+    if data.get("endpoint") != situation.workload.environments.production.endpoint:
+        return None
+    ended = (version for version in situation.facts.versions.values() if version.state in ENDED)
+    return next((version for version in ended if deployment_name(version.version) == data.get("in_use")), None)
 
 
 def _after_the_rollout(situation: Situation, signal: HoldElapsed) -> Ruling:

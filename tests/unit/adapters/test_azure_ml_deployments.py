@@ -186,7 +186,9 @@ async def test_a_quota_that_is_exceeded_is_not_tried_again(azure, workspace):
 async def test_a_deployment_with_traffic_is_not_deleted(azure, workspace):
     azure.on("GET", ENDPOINT, endpoint(traffic={"green": 10, "blue": 90}))
     outcome = await workspace.begin(remove(), NOW)
-    assert outcome == Failed(retryable=False, reason="deployment green still takes 10 % of the traffic")
+    assert isinstance(outcome, Failed)
+    assert (outcome.retryable, outcome.reason) == (False, "deployment green still takes 10 % of the traffic")
+    assert outcome.data["in_use"] == "green"
     assert azure.writes() == []
 
 
