@@ -190,6 +190,15 @@ def test_a_budget_that_was_used_up_during_the_refresh_keeps_the_training_waiting
     assert [len(story.commands(kind)) for kind in ("RefreshData", "Retrain")] == [2, 1]
 
 
+def test_a_maintenance_window_that_opened_during_the_refresh_keeps_the_training_waiting_until_it_ends():
+    window = {"days": ["mon"], "from": "12:30", "to": "14:00", "timezone": "UTC"}
+    story = refreshing(policy_with(maintenance=[window], retrain={"refresh": REFRESH})).at("1h")
+    story.finish(story.commands("RefreshData")[0]).expect_reason("maintenance").expect(incidents=["open"])
+    assert story.commands("Retrain") == []
+    story.at("3h")
+    assert [len(story.commands(kind)) for kind in ("RefreshData", "Retrain")] == [2, 1]
+
+
 def test_who_only_observes_from_now_on_trains_no_more_after_a_refresh():
     story = refreshing()
     story.policy = policy_with(mode="observe", retrain={"refresh": REFRESH})
