@@ -65,6 +65,7 @@ class ComputeWatch:
         stored = await self._store.document(name)
         before = msgspec.json.decode(stored.value, type=Since) if stored.value else Since()
         facts, after = (await self._store.facts(subject_of(workload.name))).value, Since()
+        chosen: set[str] = set()  # by an earlier rule: the first that watches one is the one that answers
         for rule in compute_rules(workload.monitoring):
             workspace = getattr(workload.environments, rule.environment).workspace.lower()
             seen = await self._computes.computes(workspace)
@@ -75,9 +76,10 @@ class ComputeWatch:
                 after |= {key: since for key, since in before.items() if key.startswith(f"{workspace}/")}
                 continue
             for one in seen:
-                if not rule.watches(one.name):
-                    continue
                 key = f"{workspace}/computes/{one.name}".lower()
+                if key in chosen or not rule.watches(one.name):
+                    continue
+                chosen.add(key)
                 if one.is_idle:
                     after[key] = _since(one, before.get(key, now))
                 change = _change(workload, rule, workspace, one, after.get(key), facts, now)

@@ -28,8 +28,7 @@ def on_observed(situation: Situation, signal: ComputeObserved) -> Ruling:
     if signal.idle_since is None:
         return _in_use(situation, signal, target)
     idle = because("idle", f"{signal.compute} runs and does nothing since {signal.idle_since:%Y-%m-%d %H:%M} UTC")
-    rules = (one for one in compute_rules(situation.workload.monitoring) if one.watches(signal.compute))
-    rule = next(rules, None)
+    rule = _rule_for(situation, signal)
     if rule is None:
         return ignore(situation, RULE, idle, because("no_rule", "the policy minds no such compute (any more)"))
     sighting = Sighting(RULE, RULE, target, signal.occurred_at, idle.text)
@@ -43,6 +42,16 @@ def on_observed(situation: Situation, signal: ComputeObserved) -> Ruling:
         return ignore(situation, RULE, idle, because("incident_open", f"incident {incident.id} is known of it"))
     opened = because("incident_opened", f"incident {incident.id} is opened for {signal.compute}")
     return _answer(dataclasses.replace(situation, facts=facts), rule, incident, signal, (idle, opened))
+
+
+def _rule_for(situation: Situation, signal: ComputeObserved) -> ComputeIdle | None:
+    """The first rule of its workspace that watches it, as the watch chooses it too: no other's times or ends are meant."""
+    environments = situation.workload.environments
+    for rule in compute_rules(situation.workload.monitoring):
+        workspace = getattr(environments, rule.environment).workspace.lower()
+        if workspace == signal.workspace.lower() and rule.watches(signal.compute):
+            return rule
+    return None
 
 
 def _answer(

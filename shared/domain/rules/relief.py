@@ -210,7 +210,7 @@ def _effect(facts: Facts, incident: Incident) -> str:
     since, endpoint = incident.relieved_at, incident.target.partition("/deployments/")[0]
     others = (known for known in facts.incidents if known.kind == "infrastructure" and known.id != incident.id)
     later = (known for known in others if known.state != "closed" and since and known.opened_at > since)
-    return "worse" if any(known.target.startswith(endpoint) for known in later) else "no_effect"
+    return "worse" if any(f"{known.target}/".startswith(f"{endpoint}/") for known in later) else "no_effect"
 
 
 def _is_quiet(incident: Incident) -> bool:

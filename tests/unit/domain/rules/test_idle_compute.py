@@ -68,3 +68,14 @@ def test_an_order_is_stale_once_its_incident_is_over_and_waits_out_a_pause():
 def test_a_rule_watches_names_in_any_case(name, watched):
     (rule,) = compute_rules(POLICY.workloads[0].monitoring)
     assert rule.watches(name) is watched
+
+
+def test_a_rule_of_another_environment_stops_nothing_here():
+    elsewhere = {**RULE, "environment": "staging" if RULE.get("environment") != "staging" else "production"}
+    ruling = heard(policy=policy_with(monitoring=[drift_rule(), elsewhere]))
+    assert (codes(ruling), kinds(ruling)) == (["idle", "no_rule"], [])
+
+
+def test_of_two_rules_of_its_workspace_the_first_answers():
+    told = {**RULE, "computes": "ci-a*", "then": "notify"}
+    assert kinds(heard(policy=policy_with(monitoring=[drift_rule(), told, RULE]))) == ["Notify"]
