@@ -24,7 +24,7 @@ _STAGES = (
     rf"where EndpointName =~ (?P<endpoint>{_TEXT}) and DeploymentName in~ \((?P<names>{_TEXT}(?:, {_TEXT})*)\)",
     r"extend Status = toint\(tostring\(ResponseCode\)\), Ms = todouble\(TotalDurationMs\)",
     r"where isnotnull\(Status\)",
-    r"extend Bin = iff\(Ms >= 0\.0, min_of\((?P<last>\d+), toint\(floor\(log\(max_of\(Ms, 1\.0\)\) \* (?P<per_e>[\d.]+), 1\)\)\), int\(null\)\)",
+    r"extend Bin = iff\(Ms >= 0\.0, min_of\((?P<last>\d+), tolong\(floor\(log\(max_of\(Ms, 1\.0\)\) \* (?P<per_e>[\d.]+), 1\)\)\), long\(null\)\)",
     (
         r"summarize Requests = count\(\), Failed = countif\(Status >= 400 and Status !in \((?P<callers>[\d, ]+)\)\) "
         r"by Deployment = tolower\(DeploymentName\), Bin"

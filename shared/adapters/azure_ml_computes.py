@@ -49,6 +49,9 @@ def begin_stop(command: StopCompute, attempt: Attempt) -> Outcome:
     if not found.is_idle:
         reason = f"compute {command.compute} is in use again: it is a {found.kind}, {found.state}"
         return Failed(retryable=False, reason=reason)
+    if found.changed_at and found.changed_at > command.idle_since:  # while the order waited
+        reason = f"compute {command.compute} was started again at {found.changed_at:%Y-%m-%d %H:%M} UTC: it is in use"
+        return Failed(retryable=False, reason=reason)
     attempt.arm.post(f"{resource}/stop")
     return attempt.started(resource)
 

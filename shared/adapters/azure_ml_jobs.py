@@ -6,6 +6,7 @@ Knows nothing of what the metrics mean.
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from azure.core.exceptions import HttpResponseError
@@ -33,6 +34,7 @@ LITERALS: Mapping[str, Callable[[str], str | int | float | bool]] = {
     "boolean": lambda text: {"true": True, "false": False}[text.lower()],
 }
 VERSIONS_SEARCHED = "50"
+SHOWN_WITHIN = timedelta(minutes=10)  # after the job: a version that it registered is listed by then
 HEAD_CHARACTERS, TAIL_CHARACTERS = 200, 600
 
 
@@ -65,13 +67,15 @@ def look_job(command: JobCommand, operation: str, attempt: Attempt) -> Outcome:
             return attempt.started(operation)
 
 
-def _completed(command: JobCommand, job: str, document: Json, attempt: Attempt) -> Succeeded:
+def _completed(command: JobCommand, job: str, document: Json, attempt: Attempt) -> Outcome:
     run = read_run(attempt.arm, command.workspace, job)
     data: dict[str, str | float] = {**run.metrics, "job": job}
     if isinstance(command, Retrain):
         version = _registered_version(command, job, document, attempt)
         if version:
             data["model_version"] = version
+        elif run.ended_at and attempt.now < run.ended_at + SHOWN_WITHIN:
+            return attempt.started(job)
     return Succeeded(data=data)
 
 

@@ -29,14 +29,14 @@ ROLE = "'Log Analytics Reader' on the Log Analytics workspace"
 COLUMNS = ("Deployment", "Bin", "Requests", "Failed")
 SERVER_SHARE = 0.8  # of the time that we wait: the server gives up first, and says so
 BINS_PER_E = BINS / math.log(LATENCY_MS_MAX)  # the first bin begins at 1 ms
-# ``ResponseCode`` is a number by the table's reference, and text in the examples of the service's own documentation.
+# ``min_of`` and ``iff`` want one type, and a literal is a long. ``ResponseCode`` is a number by the table's reference, and text in the examples of the service's own documentation.
 QUERY = """AmlOnlineEndpointTrafficLog
 | where TimeGenerated >= datetime({since}) and TimeGenerated < datetime({until})
 | where _ResourceId =~ {workspace} or _ResourceId startswith {inside}
 | where EndpointName =~ {endpoint} and DeploymentName in~ ({deployments})
 | extend Status = toint(tostring(ResponseCode)), Ms = todouble(TotalDurationMs)
 | where isnotnull(Status)
-| extend Bin = iff(Ms >= 0.0, min_of({last_bin}, toint(floor(log(max_of(Ms, 1.0)) * {bins_per_e}, 1))), int(null))
+| extend Bin = iff(Ms >= 0.0, min_of({last_bin}, tolong(floor(log(max_of(Ms, 1.0)) * {bins_per_e}, 1))), long(null))
 | summarize Requests = count(), Failed = countif(Status >= 400 and Status !in ({callers})) by Deployment = tolower(DeploymentName), Bin
 """
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 
 from shared.adapters import azure_ml_failures as failures
 from shared.adapters.arm_names import endpoint_id, job_id
@@ -23,7 +23,7 @@ from shared.adapters.batch_inputs import bound
 from shared.adapters.batch_runs import DEPLOYMENT_HEADER
 from shared.adapters.mlflow_runs import read_run
 from shared.domain.ci_runs import MARK_INPUT, BatchEndpointRun, where
-from shared.domain.outcomes import Failed, Outcome, Started, Succeeded
+from shared.domain.outcomes import Failed, Outcome, Started, Succeeded, Unknown, dated
 from shared.ports_dispatch import Earlier
 
 log = logging.getLogger(__name__)
@@ -41,18 +41,25 @@ class BatchTraining:
 
     async def look(self, run: BatchEndpointRun, operation: str, now: datetime) -> Outcome:
         """How the job goes. That the question failed for now says nothing of the job: ``Started`` again. Raises nothing."""
-        outcome = await self._answered(lambda attempt: _look(run, operation, attempt), run, now)
-        again = isinstance(outcome, Failed) and outcome.retryable
-        return Started(operation=operation, look_again_at=now + self._poll) if again else outcome
+
+        def ask(attempt: Attempt) -> Outcome:
+            try:
+                return _look(run, operation, attempt)
+            except AzureError as problem:
+                failed = dated(failures.failed_read(problem, f"{where(run)}, job {operation}"), now)
+                return Started(operation=operation, look_again_at=max(now + self._poll, failed.until or now))
+
+        return await self._answered(ask, run, now)
 
     async def _answered(self, call: Callable[[Attempt], Outcome], run: BatchEndpointRun, now: datetime) -> Outcome:
-        attempt = Attempt(self._clients, self._clients.calls(), now, now + self._poll)
         try:
-            return await asyncio.to_thread(call, attempt)
+            return await asyncio.to_thread(
+                lambda: call(Attempt(self._clients, self._clients.calls(), now, now + self._poll))
+            )
         except Exception as problem:  # noqa: BLE001 - the port promises an outcome for whatever went wrong
             outcome = failures.classify(problem, None)
             log.warning("%s: %s", where(run), outcome.reason)
-            return outcome
+            return dated(outcome, now) if isinstance(outcome, Failed) else outcome
 
 
 def _begin(run: BatchEndpointRun, mark: str, earlier: Earlier, attempt: Attempt) -> Outcome:
@@ -62,7 +69,7 @@ def _begin(run: BatchEndpointRun, mark: str, earlier: Earlier, attempt: Attempt)
         reason = f"an earlier try may have started {where(run)}, and its job cannot be looked for ({problem}): look for a job with the input {MARK_INPUT} {mark}, and ask for the retraining anew if there is none"
         return Failed(retryable=False, reason=reason)
     if known:
-        return _look(run, known, attempt)
+        return attempt.started(known)  # also where it has ended: what it made is looked for by a look
     found = bound(run.workspace, run.data, attempt)
     if isinstance(found, Failed):
         return found
@@ -72,10 +79,12 @@ def _begin(run: BatchEndpointRun, mark: str, earlier: Earlier, attempt: Attempt)
     try:
         answer = calls.post(endpoint["properties"]["scoringUri"], _body(run, mark, found[1]), None, **header)
     except HttpResponseError as problem:
+        if problem.status_code == 408 or (problem.status_code or 0) >= 500:  # it may have started before it broke
+            return Unknown(reason=failures.classify(problem, None).reason)
         taken = problem.status_code == 409 and attempt.arm.find(job_id(run.workspace, mark)) is not None
         if not taken:  # a conflict with something else: nothing was started
             raise
-        return _look(run, mark, attempt)
+        return attempt.started(mark)
     return attempt.started(str(answer.get("name") or mark))
 
 
@@ -115,13 +124,24 @@ def _look(run: BatchEndpointRun, job: str, attempt: Attempt) -> Outcome:
     shown = str(((document["properties"].get("services") or {}).get("Studio") or {}).get("endpoint") or f"job {job}")
     match document["properties"]["status"]:
         case "Completed":
-            ended = read_run(attempt.arm, run.workspace, job).ended_at or _created(document, attempt)
+            ended = _ended(run, job, attempt) or _created(document, attempt)
             return Succeeded(data={"run": shown, "ended_at": ended.isoformat()})
         case "Failed" | "Canceled" as status:
             reason = f"{shown} is {status}: {why(run.workspace, job, document, attempt)}"
             return Failed(retryable=False, reason=reason, data={"run": shown})
         case _:
             return attempt.started(job)
+
+
+def _ended(run: BatchEndpointRun, job: str, attempt: Attempt) -> datetime | None:
+    """When the job ended; None where nobody tells. Raises AzureError when it can be asked again."""
+    try:
+        return read_run(attempt.arm, run.workspace, job).ended_at
+    except HttpResponseError as problem:
+        if failures.is_transient(problem):
+            raise
+        log.warning("job %s has ended, and when cannot be read: %s", job, failures.classify(problem, None).reason)
+        return None
 
 
 def _created(document: Json, attempt: Attempt) -> datetime:

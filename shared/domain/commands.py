@@ -144,10 +144,11 @@ class RestartDeployment(EndpointCommand, frozen=True, kw_only=True):
 
 
 class StopCompute(Command, frozen=True, kw_only=True):
-    """Stop a compute instance on which nothing runs. Stopped already, or gone: done; in use again: left alone."""
+    """Stop a compute instance on which nothing runs. Stopped or gone: done; used, or started since ``idle_since``: left alone."""
 
     workspace: str
     compute: str
+    idle_since: datetime
 
 
 class CheckEndpoint(EndpointCommand, frozen=True, kw_only=True):

@@ -84,4 +84,6 @@ def kept(row: CommandRow, outcome: Outcome) -> Outcome:
         return Unknown(reason="a crash left it unknown whether this was done")
     if isinstance(outcome, Skipped) and isinstance(row.outcome, Unknown):
         return row.outcome
+    if isinstance(outcome, Failed) and begun(row):  # that this try had no effect says nothing of the one before
+        return Unknown(reason=f"an earlier try may have done it; then: {outcome.reason}")
     return outcome

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from shared.domain.commands import EndpointCommand, RollBackTraffic, ScoreBatch, Training, kind_of
-from shared.domain.effects import EndpointWrite
+from shared.domain.effects import Dispatch, EndpointWrite
 from shared.domain.ids import derive
 from shared.domain.on_unknown import ON_UNKNOWN
 from shared.domain.outcomes import Failed, Final, Outcome, Skipped, Started, Succeeded, Unknown
@@ -137,6 +137,8 @@ class Executor:
             return Skipped(reason="lease", until=now + LEASE_RETRY)
         if isinstance(row.outcome, Started) and isinstance(command, LongCommand):
             return await self._effects.look(command, row.outcome.operation, now)
+        if row.state == "claimed" and isinstance(command, Dispatch):  # looked for when it can be found, not begun twice
+            return Unknown(reason="a crash left it unknown whether this was ordered")
         if row.state == "claimed" and ON_UNKNOWN[type(command)] == "escalate":
             return Failed(
                 retryable=False, reason="a crash left it unknown whether this was done; look, and do it by hand"

@@ -223,7 +223,7 @@ CASES: dict[type[Command], Case] = {
         fails=_gives_up(SERVING),
     ),
     StopCompute: Case(
-        order=lambda number: order(StopCompute, number, compute=f"ci-{number}"),
+        order=lambda number: order(StopCompute, number, compute=f"ci-{number}", idle_since=NOW),
         write=Request("POST", r"/computes/ci-\d+/stop"),
         effect="compute_stopped",
         poll=COMPUTE,

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -264,7 +265,9 @@ async def test_a_run_that_was_ordered_twice_runs_once(local_azure, training, dep
     first, second = [await training.begin(run(), mark(3), NOW, FIRST) for _ in range(2)]
     assert first.operation == second.operation == mark(3)
     assert isinstance(await ended(training, second), Succeeded)
-    assert isinstance(await training.begin(run(), mark(3), NOW, AGAIN), Succeeded)
+    found = await training.begin(run(), mark(3), NOW, AGAIN)  # it has ended: what it made is found by a look
+    assert isinstance(found, Started)
+    assert isinstance(await ended(training, found), Succeeded)
     assert started(local_azure, 3) == 1
 
 
@@ -280,19 +283,35 @@ async def test_an_answer_lost_after_the_order_is_unknown_and_the_next_try_finds_
 
 
 async def test_a_refused_order_starts_nothing_and_a_later_one_does(local_azure, training, wire, deployed):
-    for status, retryable in ((409, True), (429, True), (503, True), (403, False)):
+    for status, retryable in ((409, True), (429, True), (403, False)):
         wire.play(Fault(INVOKE, status=status, headers={"retry-after": "7"}))
         outcome = await training.begin(run(), mark(6), NOW, AGAIN)
         assert wire.is_played()
         assert (isinstance(outcome, Failed), outcome.retryable) == (True, retryable), (status, outcome)
+        assert outcome.until == (NOW + timedelta(seconds=7) if retryable else None)
     assert started(local_azure, 6) == 0
     assert isinstance(await ended(training, await training.begin(run(), mark(6), NOW, AGAIN)), Succeeded)
     assert started(local_azure, 6) == 1
 
 
+@pytest.mark.parametrize("status", [408, 500, 503])
+async def test_an_order_that_broke_on_the_other_side_may_have_started_the_run(training, wire, deployed, status):
+    wire.play(Fault(INVOKE, status=status))
+    assert isinstance(await training.begin(run(), mark(30), NOW, FIRST), Unknown)
+    assert wire.is_played()
+
+
+async def test_a_look_waits_as_long_as_it_is_asked_to(training, wire, deployed):
+    begun = await training.begin(run(), mark(31), NOW, FIRST)
+    wire.play(Fault(JOB, status=429, headers={"retry-after": "600"}))
+    assert (await training.look(run(), begun.operation, NOW)).look_again_at == NOW + timedelta(minutes=10)
+    assert isinstance(await ended(training, begun), Succeeded)
+
+
 async def test_a_question_that_fails_leaves_the_run_under_way(training, wire, deployed):
     begun = await training.begin(run(), mark(7), NOW, FIRST)
-    for fault in (Fault(JOB, status=429), Fault(JOB, status=500), Fault(JOB, is_lost=True), Fault(JOB, status=404)):
+    statuses = [Fault(JOB, status=status) for status in (401, 403, 404, 429, 500)]
+    for fault in (*statuses, Fault(JOB, is_lost=True)):
         wire.play(fault)
         assert isinstance(await training.look(run(), begun.operation, NOW), Started), fault
         assert wire.is_played()

@@ -76,4 +76,8 @@ def on_looked(metrics: Mapping[str, float], known: CheckResult, rule: BatchRunCh
 def _duration(seconds: float, rule: BatchRunCheck) -> Judged:
     if rule.duration_max is None:
         return Judged(passed=True, detail="")
+    if seconds <= 0:  # the run's record has no start or no end, and silence is no pass
+        return Judged(
+            passed=False, detail=f": its duration was not told (at most {format_duration(rule.duration_max)})"
+        )
     return Judged(seconds <= rule.duration_max.total_seconds(), f" (at most {format_duration(rule.duration_max)})")

@@ -62,7 +62,12 @@ def _answer(
         told = _tell(situation, rule, incident, "nothing by itself: the policy says notify")
         return Ruling("act", RULE, reasons, facts, (told,))
     command = situation.order(
-        StopCompute, incident.target, incident.detail, workspace=signal.workspace, compute=signal.compute
+        StopCompute,
+        incident.target,
+        incident.detail,
+        workspace=signal.workspace,
+        compute=signal.compute,
+        idle_since=signal.idle_since,
     )
     beginning = Beginning(
         what="relief",

@@ -15,7 +15,7 @@ from shared.domain.decisions import Reason
 from shared.domain.effects import Relieving
 from shared.domain.facts import Facts, Incident, Version
 from shared.domain.money import Money
-from shared.domain.outcomes import Succeeded
+from shared.domain.outcomes import Skipped, Succeeded
 from shared.domain.policy_infrastructure import InfrastructureAlert, Relief
 from shared.domain.proposals import Beginning
 from shared.domain.references import deployment_name
@@ -138,6 +138,9 @@ def on_done(situation: Situation, signal: CommandFinished) -> Ruling:
     if incident is None or incident.state != "remedying":
         return Ruling("suppress", RULE, (because("stale", "the incident that asked for this is closed"),), facts)
     rule = situation.workload.alert_rule(incident.alert)
+    if isinstance(signal.outcome, Skipped):  # overtaken by a rollout, say: nothing was tried, so nothing was in vain
+        waiting = replace(incident, state="open")
+        return _again(dataclasses.replace(situation, facts=facts.with_incident(waiting)), waiting)
     if not isinstance(signal.outcome, Succeeded):
         return _failed(situation, facts, incident, rule, signal.outcome.reason)
     within = (rule.relieves if rule else None) or Relief()

@@ -12,7 +12,7 @@ from tests.unit.adapters.orders import BASE, NOW, WORKSPACE
 from tests.unit.adapters.scripted_azure import Answer, StaticCredential, cloud_of, refusal
 
 PLACE = "/computes/ci-anna"
-STOP = StopCompute(**BASE, compute="ci-anna")
+STOP = StopCompute(**BASE, compute="ci-anna", idle_since=NOW)
 
 
 def instance(state="Running", **inner):
@@ -55,6 +55,15 @@ async def test_a_look_that_fails_says_whether_to_ask_again(azure, computes, stat
     found = await computes.computes(WORKSPACE)
     assert isinstance(found, Failed)
     assert found.retryable is retryable
+
+
+async def test_an_instance_that_was_started_while_the_order_waited_is_left_alone(azure, workspace):
+    begun = {"operationName": "Start", "operationTime": "2999-01-01T08:00:00Z"}
+    azure.on("GET", PLACE, Answer(body=instance(lastOperation=begun)))
+    outcome = await workspace.begin(STOP, NOW)
+    assert isinstance(outcome, Failed)
+    assert (outcome.retryable, "started again" in outcome.reason) == (False, True)
+    assert azure.writes() == []
 
 
 async def test_an_idle_instance_is_stopped_by_one_call_and_followed(azure, workspace):

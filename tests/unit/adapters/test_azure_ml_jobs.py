@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from shared.domain.outcomes import Failed, Started, Succeeded
@@ -288,6 +290,24 @@ async def test_a_completed_training_brings_the_version_that_its_output_became(tr
     tracked.on("GET", RUN, run({"auc": 0.74}))
     outcome = await workspace.look(ORDER, NAME, NOW)
     assert outcome == Succeeded(data={"auc": 0.74, "job": NAME, "model_version": "8"})
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(9, True), (11, False)])
+async def test_a_version_that_is_listed_a_while_after_its_job_is_waited_for(tracked, workspace, minutes, waits):
+    tracked.on("GET", JOB, job("Completed", outputs={"model": {"assetName": "flight-delay"}}))
+    ended = int((NOW - timedelta(minutes=minutes)).timestamp() * 1000)
+    info = {"run_id": NAME, "end_time": ended}
+    tracked.on("GET", RUN, Answer(body={"run": {"info": info, "data": {}}}))
+    tracked.on("GET", "/models/flight-delay/versions", Answer(body={"value": []}))
+    outcome = await workspace.look(ORDER, NAME, NOW)
+    assert isinstance(outcome, Started) if waits else outcome == Succeeded(data={"job": NAME})
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_who_may_not_ask_for_a_while_does_not_end_a_training(tracked, workspace, status):
+    tracked.on("GET", JOB, refusal(status, "Denied", "no role"))
+    assert isinstance(await workspace.look(ORDER, NAME, NOW), Started)
+    assert isinstance(await workspace.look(evaluate(), NAME, NOW), Failed)
 
 
 async def test_a_version_that_the_job_does_not_show_is_found_by_its_job(tracked, workspace):

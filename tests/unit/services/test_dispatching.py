@@ -8,7 +8,8 @@ from shared.domain.outcomes import ASKED_SECONDS, Failed, Skipped, Started, Succ
 from shared.ports_dispatch import Earlier
 from shared.services.attempts import FIND_AFTER, WAIT_MAX
 from shared.services.dispatching import LOOK_AGAIN, SHOWN_WITHIN
-from tests.unit.services.fakes import NOON, World
+from shared.services.execute import CLAIM_FOR
+from tests.unit.services.fakes import NOON, ProcessDied, World
 from tests.unit.services.signals import dispatch, promote, retrain
 
 KIND = "DispatchTraining"
@@ -171,3 +172,16 @@ async def test_a_try_that_stood_back_was_none(world):
     await world.run(dispatch())
     await world.run(dispatch())
     assert [told.tried for told in world.dispatcher.told] == [False, False]
+
+
+async def test_after_a_crash_in_mid_order_the_run_is_looked_for_when_it_can_be_found(world):
+    world.dispatcher.answers(KIND, ProcessDied(), UNDER_WAY)
+    await world.order(dispatch())
+    with pytest.raises(ProcessDied):
+        await world.run(dispatch(), "first")
+    world.clock.at += CLAIM_FOR
+    assert isinstance(await world.run(dispatch(), "second"), Unknown)
+    assert len(world.dispatcher.told) == 1
+    world.clock.at += FIND_AFTER
+    assert await world.run(dispatch(), "second") == UNDER_WAY
+    assert world.dispatcher.told[1].tried

@@ -814,3 +814,18 @@ async def test_a_long_pause_does_not_use_up_a_commands_tries(world):
     await paused(world, resume=True)
     assert await world.run(retrain()) == BUSY
     assert (await world.row(retrain())).state == "pending"
+
+
+async def test_a_later_try_that_is_refused_does_not_hide_that_an_earlier_one_may_have_been_done(world):
+    await world.order(set_traffic(), facts=rolling_out(pending="traffic-1"))
+    world.workspace.answers("SetTraffic", Unknown(reason="timed out"), BUSY)
+    await world.run(set_traffic())
+    world.clock.pass_seconds(60)
+    assert await world.run(set_traffic()) == BUSY
+    assert isinstance((await world.row(set_traffic())).outcome, Unknown)
+    before = await world.facts()
+    await world.order(roll_back(), cause="rollback", facts=type(before)(versions=before.versions, champion="1"))
+    await world.run(roll_back())
+    world.clock.pass_seconds(60)
+    await world.run(set_traffic())
+    assert [kind_of(c) for c in (await world.ledger())[finished(set_traffic())].commands] == ["RollBackTraffic"]

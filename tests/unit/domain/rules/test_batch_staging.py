@@ -87,7 +87,7 @@ def test_too_few_rows_errors_and_silence_reject_the_candidate(metrics, says):
     assert says in ruling.reasons[0].text
 
 
-@pytest.mark.parametrize(("seconds", "passed"), [(60.0, True), (61.0, False)])
+@pytest.mark.parametrize(("seconds", "passed"), [(60.0, True), (61.0, False), (0.0, False)])
 def test_a_run_that_takes_too_long_is_not_looked_at(seconds, passed):
     slow = Succeeded(data={**RUN.data, "seconds": seconds})
     ruling = heard("ScoreBatch", slow, workload(duration_max="1m", **LOOKED))

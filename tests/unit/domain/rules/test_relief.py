@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
-
 from shared.domain.facts import Incident
 from shared.domain.outcomes import Failed, Skipped, Succeeded
 from shared.domain.plans import stale
@@ -88,9 +86,14 @@ def test_a_remedy_in_force_waits_for_its_effect_until_a_deadline():
     assert [hold.due for hold in ruling.holds] == [NOW + timedelta(minutes=30)]
 
 
-@pytest.mark.parametrize("outcome", [Failed(retryable=False, reason="no"), Skipped(reason="stale plan: no")])
-def test_a_remedy_that_was_not_taken_is_told_and_counts(outcome):
-    ruling = done(outcome)
+def test_a_remedy_that_was_overtaken_was_not_in_vain_and_waits_for_its_turn():
+    ruling = done(Skipped(reason="stale plan: a version is taking over: no other write begins"))
+    assert (ruling.facts.incidents[-1].state, ruling.facts.relief.fruitless) == ("remedying", 0)
+    assert kinds(ruling)[0] == "ScaleDeployment"
+
+
+def test_a_remedy_that_was_not_taken_is_told_and_counts():
+    ruling = done(Failed(retryable=False, reason="no"))
     assert (codes(ruling), kinds(ruling)) == (["relief_failed"], ["Notify"])
     assert (ruling.facts.incidents[-1].state, ruling.facts.relief.fruitless) == ("open", 1)
 
