@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import HttpResponseError
 
 from shared.adapters import azure_ml_computes as computes
 from shared.adapters import azure_ml_deployments as deployments
@@ -47,7 +46,6 @@ from shared.domain.effects import WorkspaceCommand
 from shared.domain.outcomes import Failed, Outcome, Unknown, dated
 
 REFERENCE_TAGS = "outerloop.reference"
-REFUSED = (401, 403)  # whoever asks may not
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +91,8 @@ class AzureMachineLearning:
             return _look(command, operation, attempt)
         except Exception as problem:  # noqa: BLE001 - as above
             outcome = _recorded(problem, command, now)
-            refused = isinstance(problem, HttpResponseError) and problem.status_code in REFUSED
-            if not failures.is_transient(problem) and not (refused and isinstance(command, Retrain)):
+            spared = isinstance(command, Retrain) and failures.is_refused(problem)
+            if not failures.is_transient(problem) and not spared:
                 return outcome  # a training goes on, and costs, whoever may ask for it: only its own end ends it
             wait = max(failures.retry_after_seconds(problem) or 0.0, self._poll_seconds)
             return Attempt(attempt.clients, attempt.arm, now, now + timedelta(seconds=wait)).started(operation)

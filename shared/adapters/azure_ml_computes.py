@@ -13,7 +13,7 @@ from shared.adapters.azure_ml_client import Attempt, AzureMlClients
 from shared.adapters.azure_ml_inventory import failed_read, listed
 from shared.domain.commands import StopCompute
 from shared.domain.compute_seen import ComputeSeen
-from shared.domain.outcomes import Failed, Outcome, Succeeded
+from shared.domain.outcomes import Failed, Outcome, Skipped, Succeeded
 
 
 class AzureMlComputes:
@@ -38,7 +38,7 @@ class AzureMlComputes:
 
 
 def begin_stop(command: StopCompute, attempt: Attempt) -> Outcome:
-    """Stop an instance on which nothing runs; stopped or gone already: done."""
+    """Stop an instance on which nothing runs; stopped or gone already: done; in use since it was found idle: ``Skipped``."""
     resource = compute_id(command.workspace, command.compute)
     document = attempt.arm.find(resource)
     found = document and _seen(document)
@@ -47,11 +47,9 @@ def begin_stop(command: StopCompute, attempt: Attempt) -> Outcome:
     if found.state == "Stopping":  # by an earlier try, the answer to which was lost, or by somebody else
         return attempt.started(resource)
     if not found.is_idle:
-        reason = f"compute {command.compute} is in use again: it is a {found.kind}, {found.state}"
-        return Failed(retryable=False, reason=reason)
+        return Skipped(reason=f"compute {command.compute} is in use again: it is a {found.kind}, {found.state}")
     if found.changed_at and found.changed_at > command.idle_since:  # while the order waited
-        reason = f"compute {command.compute} was started again at {found.changed_at:%Y-%m-%d %H:%M} UTC: it is in use"
-        return Failed(retryable=False, reason=reason)
+        return Skipped(reason=f"compute {command.compute} was started again at {found.changed_at:%Y-%m-%d %H:%M} UTC")
     attempt.arm.post(f"{resource}/stop")
     return attempt.started(resource)
 

@@ -21,6 +21,7 @@ from shared.domain.outcomes import ASKED_SECONDS, Failed, Unknown
 TEXT_MAX = 600
 VALIDATION_ERRORS = frozenset({"ValidationException", "ValidationError"})  # by name: importing them costs a second
 RETRYABLE_STATUSES = frozenset({408, 409, 429})
+REFUSED_STATUSES = frozenset({401, 403})
 RETRY_AFTER_SECONDS_MAX = 3600.0  # whatever Azure asks for: by then it is asked again
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,11 @@ def is_transient(problem: Exception) -> bool:
     if isinstance(problem, HttpResponseError) and problem.status_code is not None:
         return _is_retryable(problem.status_code)
     return isinstance(problem, (ServiceRequestError, ServiceResponseError, ClientAuthenticationError))
+
+
+def is_refused(problem: Exception) -> bool:
+    """Whether whoever asked may not: of what was asked about, that says nothing either."""
+    return isinstance(problem, HttpResponseError) and problem.status_code in REFUSED_STATUSES
 
 
 def retry_after_seconds(problem: Exception) -> float | None:

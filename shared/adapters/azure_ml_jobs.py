@@ -6,7 +6,6 @@ Knows nothing of what the metrics mean.
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
 from azure.core.exceptions import HttpResponseError
@@ -17,7 +16,7 @@ from shared.adapters.azure_ml_client import Attempt
 from shared.adapters.azure_ml_endpoints import FENCE_TAG, WORKLOAD_TAG
 from shared.adapters.mlflow_runs import failure_of, read_run
 from shared.domain.commands import CompareScores, Retrain, RunEvaluation
-from shared.domain.outcomes import Failed, Outcome, Succeeded
+from shared.domain.outcomes import LISTED_WITHIN, Failed, Outcome, Succeeded
 
 JobCommand = Retrain | RunEvaluation | CompareScores
 
@@ -34,7 +33,6 @@ LITERALS: Mapping[str, Callable[[str], str | int | float | bool]] = {
     "boolean": lambda text: {"true": True, "false": False}[text.lower()],
 }
 VERSIONS_SEARCHED = "50"
-SHOWN_WITHIN = timedelta(minutes=10)  # after the job: a version that it registered is listed by then
 HEAD_CHARACTERS, TAIL_CHARACTERS = 200, 600
 
 
@@ -74,7 +72,7 @@ def _completed(command: JobCommand, job: str, document: Json, attempt: Attempt) 
         version = _registered_version(command, job, document, attempt)
         if version:
             data["model_version"] = version
-        elif run.ended_at and attempt.now < run.ended_at + SHOWN_WITHIN:
+        elif run.ended_at and attempt.now < run.ended_at + LISTED_WITHIN:
             return attempt.started(job)
     return Succeeded(data=data)
 

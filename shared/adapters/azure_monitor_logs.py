@@ -29,7 +29,7 @@ ROLE = "'Log Analytics Reader' on the Log Analytics workspace"
 COLUMNS = ("Deployment", "Bin", "Requests", "Failed")
 SERVER_SHARE = 0.8  # of the time that we wait: the server gives up first, and says so
 BINS_PER_E = BINS / math.log(LATENCY_MS_MAX)  # the first bin begins at 1 ms
-# ``min_of`` and ``iff`` want one type, and a literal is a long. ``ResponseCode`` is a number by the table's reference, and text in the examples of the service's own documentation.
+# Bins are longs throughout, as literals are: whether ``min_of`` and ``iff`` take two types is not for us to try. ``ResponseCode`` is a number by the table's reference, and text in the examples of the service's own documentation.
 QUERY = """AmlOnlineEndpointTrafficLog
 | where TimeGenerated >= datetime({since}) and TimeGenerated < datetime({until})
 | where _ResourceId =~ {workspace} or _ResourceId startswith {inside}

@@ -9,6 +9,7 @@ from typing import Literal
 from shared.domain.values import Part, Value, replace
 
 ASKED_SECONDS = "retry_after_seconds"  # in the data of a read that failed: how long its target asks to be left alone
+LISTED_WITHIN = timedelta(minutes=10)  # after a run has ended: a model version that it registered is listed by then
 
 
 class Succeeded(Value, frozen=True, kw_only=True):

@@ -66,6 +66,7 @@ class ComputeWatch:
         before = msgspec.json.decode(stored.value, type=Since) if stored.value else Since()
         facts, after = (await self._store.facts(subject_of(workload.name))).value, Since()
         chosen: set[str] = set()  # by an earlier rule: the first that watches one is the one that answers
+        unseen: set[str] = set()  # workspaces of which nobody knows what they hold now
         for rule in compute_rules(workload.monitoring):
             workspace = getattr(workload.environments, rule.environment).workspace.lower()
             seen = await self._computes.computes(workspace)
@@ -74,6 +75,7 @@ class ComputeWatch:
                 if seen.retryable:
                     return seen
                 after |= {key: since for key, since in before.items() if key.startswith(f"{workspace}/")}
+                unseen.add(workspace)
                 continue
             for one in seen:
                 key = f"{workspace}/computes/{one.name}".lower()
@@ -84,6 +86,8 @@ class ComputeWatch:
                     after[key] = _since(one, before.get(key, now))
                 change = _change(workload, rule, workspace, one, after.get(key), facts, now)
                 told += (await self._ingest.tell(change)).accepted if change else 0
+        for change in _gone(workload, facts, chosen, unseen, now):
+            told += (await self._ingest.tell(change)).accepted
         await self._remember(name, after, stored.etag)
         return told
 
@@ -112,16 +116,16 @@ def _change(  # noqa: PLR0913, PLR0917  # what a look compares
     about = (known for known in facts.incidents if (known.kind, known.target) == ("compute_idle", target))
     asked = next((known for known in about if known.state != "closed"), None)
     if since is None:
-        return _observed(workload, workspace, seen, None, asked.id, now) if asked else None
+        return _observed(workload, workspace, seen.name, None, asked.id, now) if asked else None
     if asked or now < since + rule.idle_for:
         return None
-    return _observed(workload, workspace, seen, since, since.isoformat(), now)
+    return _observed(workload, workspace, seen.name, since, since.isoformat(), now)
 
 
 def _observed(  # the fields of the signal
-    workload: Workload, workspace: str, seen: ComputeSeen, since: datetime | None, news: str, now: datetime
+    workload: Workload, workspace: str, compute: str, since: datetime | None, news: str, now: datetime
 ) -> ComputeObserved:
-    target = f"{workspace}/computes/{seen.name}".lower()
+    target = f"{workspace}/computes/{compute}".lower()
     return ComputeObserved(
         source=target,
         dedup_key=derive("compute", workload.name, target, news),
@@ -129,6 +133,17 @@ def _observed(  # the fields of the signal
         subject=target,
         workload=workload.name,
         workspace=workspace,
-        compute=seen.name,
+        compute=compute,
         idle_since=since,
     )
+
+
+def _gone(workload: Workload, facts: Facts, chosen: set[str], unseen: set[str], now: datetime) -> list[ComputeObserved]:
+    """What ends the incidents about computes that were deleted, or that no rule watches any more."""
+    known = (one for one in facts.incidents if one.kind == "compute_idle" and one.state != "closed")
+    apart = ((one, *one.target.rpartition("/computes/")[::2]) for one in known if one.target not in chosen)
+    return [
+        _observed(workload, workspace, compute, None, one.id, now)
+        for one, workspace, compute in apart
+        if workspace not in unseen
+    ]

@@ -10,11 +10,10 @@ from typing import assert_never
 
 from shared.domain.commands import DispatchPromotion, DispatchTraining, RefreshData
 from shared.domain.effects import Dispatch
-from shared.domain.outcomes import Failed, Outcome, Started, Succeeded, asked_wait
+from shared.domain.outcomes import LISTED_WITHIN, Failed, Outcome, Started, Succeeded, asked_wait
 from shared.domain.values import replace
 from shared.ports_dispatch import Dispatcher, Earlier, MarkedModels
 
-SHOWN_WITHIN = timedelta(minutes=10)  # after the run: a version that was registered is listed by then
 LOOK_AGAIN = timedelta(seconds=30)
 
 
@@ -51,5 +50,5 @@ class Dispatching:
             return asked if version.retryable else replace(version, reason=why, data=ended.data)
         if version:
             return Succeeded(data={**ended.data, "model_version": version})
-        waits = now < datetime.fromisoformat(str(ended.data["ended_at"])) + SHOWN_WITHIN
+        waits = now < datetime.fromisoformat(str(ended.data["ended_at"])) + LISTED_WITHIN
         return again if waits else ended

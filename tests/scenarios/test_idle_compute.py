@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.outcomes import Failed
+from shared.domain.outcomes import Failed, Skipped
 from shared.domain.platform_signals import ComputeObserved
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import DEVELOPMENT, after, asked, drift_rule, policy_with, serving
@@ -71,10 +71,18 @@ def test_to_observe_or_to_pause_is_to_say_what_would_be_done(how, code):
 
 def test_one_that_could_not_be_stopped_is_told_and_not_tried_again_while_it_is_known():
     story = story_of()
-    story.azure.next("StopCompute", Failed(retryable=False, reason="compute ci-anna is in use again"))
+    story.azure.next("StopCompute", Failed(retryable=False, reason="not permitted"))
     story.push(seen()).expect(incidents=["open"]).expect_reason("stop_failed")
     story.at("3h").push(seen("3h")).expect_reason("incident_open")
     assert len(story.commands("StopCompute")) == 1
+
+
+def test_one_that_was_started_while_its_stop_waited_is_left_alone_until_it_is_idle_once_more():
+    story = story_of()
+    story.azure.next("StopCompute", Skipped(reason="compute ci-anna was started again"))
+    story.push(seen()).expect(incidents=["resolved"]).expect_reason("used")
+    story.at("20h").push(seen("20h")).expect(incidents=["resolved", "done"])
+    assert len(story.commands("StopCompute")) == 2
 
 
 def test_it_comes_again_when_it_was_used_and_is_idle_once_more():

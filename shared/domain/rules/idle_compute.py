@@ -10,7 +10,7 @@ from shared.domain import guards, proposals, relief_guards
 from shared.domain.commands import Notify, StopCompute
 from shared.domain.decisions import Reason
 from shared.domain.facts import Incident
-from shared.domain.outcomes import Succeeded
+from shared.domain.outcomes import Skipped, Succeeded
 from shared.domain.platform_signals import ComputeObserved
 from shared.domain.policy_idle import ComputeIdle, compute_rules
 from shared.domain.proposals import Beginning
@@ -28,7 +28,7 @@ def on_observed(situation: Situation, signal: ComputeObserved) -> Ruling:
     if signal.idle_since is None:
         return _in_use(situation, signal, target)
     idle = because("idle", f"{signal.compute} runs and does nothing since {signal.idle_since:%Y-%m-%d %H:%M} UTC")
-    rule = _rule_for(situation, signal)
+    rule = _rule_for(situation, target)
     if rule is None:
         return ignore(situation, RULE, idle, because("no_rule", "the policy minds no such compute (any more)"))
     sighting = Sighting(RULE, RULE, target, signal.occurred_at, idle.text)
@@ -44,12 +44,13 @@ def on_observed(situation: Situation, signal: ComputeObserved) -> Ruling:
     return _answer(dataclasses.replace(situation, facts=facts), rule, incident, signal, (idle, opened))
 
 
-def _rule_for(situation: Situation, signal: ComputeObserved) -> ComputeIdle | None:
+def _rule_for(situation: Situation, target: str) -> ComputeIdle | None:
     """The first rule of its workspace that watches it, as the watch chooses it too: no other's times or ends are meant."""
     environments = situation.workload.environments
+    place, _, compute = target.rpartition("/computes/")
     for rule in compute_rules(situation.workload.monitoring):
         workspace = getattr(environments, rule.environment).workspace.lower()
-        if workspace == signal.workspace.lower() and rule.watches(signal.compute):
+        if workspace == place and rule.watches(compute):
             return rule
     return None
 
@@ -88,7 +89,7 @@ def _answer(
 
 
 def _in_use(situation: Situation, signal: ComputeObserved, target: str) -> Ruling:
-    used = because("used", f"{signal.compute} is in use again, or stopped")
+    used = because("used", f"{signal.compute} is in use again, stopped, gone, or not watched any more")
     ended, incident, facts = end(situation, situation.facts, Sighting(RULE, RULE, target, signal.occurred_at))
     if ended != "closed":
         return ignore(situation, RULE, used, because("not_open", "nothing was open about it"))
@@ -96,7 +97,7 @@ def _in_use(situation: Situation, signal: ComputeObserved, target: str) -> Rulin
 
 
 def on_stopped(situation: Situation, signal: CommandFinished) -> Ruling:
-    """It is stopped, and that is all there was to mend; or it could not be, and people are told."""
+    """It is stopped, and that is all there was to mend; in use by now, the same. Or it could not be, and people are told."""
     waiting = (known for known in situation.facts.incidents if known.remedy == signal.command_id)
     incident = next(waiting, None)
     if incident is None or incident.state != "remedying":
@@ -105,10 +106,16 @@ def on_stopped(situation: Situation, signal: CommandFinished) -> Ruling:
         closed = replace(incident, state="closed", closed_as="done", closed_at=situation.now)
         stopped = because("stopped", f"{incident.target} is stopped: incident {incident.id} is closed")
         return Ruling("act", RULE, (stopped,), situation.facts.with_incident(closed))
+    rule = _rule_for(situation, incident.target)
+    if isinstance(signal.outcome, Skipped):  # found idle for as long once more, it is a new incident
+        used = because("used", f"{incident.target} was not stopped: {signal.outcome.reason}")
+        closed = replace(incident, state="closed", closed_as="resolved", closed_at=situation.now)
+        told = _tell(situation, rule, incident, used.text)
+        return Ruling("act", RULE, (used,), situation.facts.with_incident(closed), (told,))
     failed = because("stop_failed", f"{incident.target} was not stopped: {signal.outcome.reason}")
     facts = situation.facts.with_incident(replace(incident, state="open"))
-    told = _tell(situation, None, incident, failed.text)
-    return Ruling("act", RULE, (failed,), facts, (told,))
+    by_hand = f"{failed.text}. It is not tried again: stop it in the studio, or leave it out of the policy"
+    return Ruling("act", RULE, (failed,), facts, (_tell(situation, rule, incident, by_hand),))
 
 
 def _tell(situation: Situation, rule: ComputeIdle | None, incident: Incident, done: str) -> Notify:

@@ -136,7 +136,7 @@ def on_done(situation: Situation, signal: CommandFinished) -> Ruling:
     incident = next((known for known in situation.facts.incidents if known.remedy == signal.command_id), None)
     facts = _with_instances(situation, signal)
     if incident is None or incident.state != "remedying":
-        return Ruling("suppress", RULE, (because("stale", "the incident that asked for this is closed"),), facts)
+        return _too_late(situation, signal, facts, incident)
     rule = situation.workload.alert_rule(incident.alert)
     if isinstance(signal.outcome, Skipped):  # overtaken by a rollout, say: nothing was tried, so nothing was in vain
         waiting = replace(incident, state="open")
@@ -149,6 +149,16 @@ def on_done(situation: Situation, signal: CommandFinished) -> Ruling:
     text = f"{signal.command_kind} is done: its effect on incident {incident.id} is waited for"
     reason = because("relieved", text, until=deadline.due)
     return Ruling("act", RULE, (reason,), facts.with_incident(verifying), holds=(deadline,))
+
+
+def _too_late(situation: Situation, signal: CommandFinished, facts: Facts, incident: Incident | None) -> Ruling:
+    """The trouble ended by itself while the remedy was under way: people are told of instances that stay, and cost."""
+    ruling = Ruling("suppress", RULE, (because("stale", "the incident that asked for this is closed"),), facts)
+    if incident is None or not isinstance(signal.outcome, Succeeded) or not what_stays(situation, facts):
+        return ruling
+    rule = situation.workload.alert_rule(incident.alert)
+    answer = Answer(dataclasses.replace(ruling, verdict="act"), "nothing more: the alert had ended by then")
+    return _told(situation, rule, incident, answer, "")
 
 
 def _with_instances(situation: Situation, signal: CommandFinished) -> Facts:

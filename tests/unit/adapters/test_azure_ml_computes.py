@@ -7,7 +7,7 @@ import pytest
 from shared.adapters.azure_ml_client import AzureMlClients
 from shared.adapters.azure_ml_computes import AzureMlComputes
 from shared.domain.commands import StopCompute
-from shared.domain.outcomes import Failed, Started, Succeeded
+from shared.domain.outcomes import Failed, Skipped, Started, Succeeded
 from tests.unit.adapters.orders import BASE, NOW, WORKSPACE
 from tests.unit.adapters.scripted_azure import Answer, StaticCredential, cloud_of, refusal
 
@@ -61,8 +61,8 @@ async def test_an_instance_that_was_started_while_the_order_waited_is_left_alone
     begun = {"operationName": "Start", "operationTime": "2999-01-01T08:00:00Z"}
     azure.on("GET", PLACE, Answer(body=instance(lastOperation=begun)))
     outcome = await workspace.begin(STOP, NOW)
-    assert isinstance(outcome, Failed)
-    assert (outcome.retryable, "started again" in outcome.reason) == (False, True)
+    assert isinstance(outcome, Skipped)
+    assert "started again at 2999-01-01 08:00 UTC" in outcome.reason
     assert azure.writes() == []
 
 
@@ -82,8 +82,8 @@ async def test_an_idle_instance_is_stopped_by_one_call_and_followed(azure, works
 async def test_one_that_is_in_use_or_is_a_cluster_is_left_alone(azure, workspace, document):
     azure.on("GET", PLACE, Answer(body=document))
     outcome = await workspace.begin(STOP, NOW)
-    assert isinstance(outcome, Failed)
-    assert not outcome.retryable
+    assert isinstance(outcome, Skipped)
+    assert "in use again" in outcome.reason
     assert azure.writes() == []
 
 

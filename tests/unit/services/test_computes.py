@@ -97,6 +97,21 @@ async def test_one_that_is_in_use_again_is_told_while_its_incident_is_open(watch
     assert await watch.later() == 0
 
 
+@pytest.mark.parametrize("gone", [True, False])
+async def test_an_incident_ends_when_its_compute_is_deleted_or_no_rule_watches_it_any_more(watch, gone):
+    await watch.later(8 * HOUR)
+    watch.seen = Failed(retryable=False, reason="403")
+    assert await watch.later() == 0  # who knows whether it is gone
+    watch.seen = () if gone else (instance(),)
+    if not gone:
+        watch.world.policies.monitor(RULE.replace("ci-*", "gpu-*"))
+    assert [await watch.later() for _ in range(2)] == [1, 0]
+    assert [(one.compute, one.idle_since is None) for one in await watch.told()] == [
+        ("ci-anna", False),
+        ("ci-anna", True),
+    ]
+
+
 async def test_a_look_that_fails_forgets_nothing_and_says_nothing(watch):
     watch.seen = Failed(retryable=False, reason="403")
     assert await watch.later(7 * HOUR) == 0

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.outcomes import ASKED_SECONDS, Failed, Skipped, Started, Succeeded, Unknown
+from shared.domain.outcomes import ASKED_SECONDS, LISTED_WITHIN, Failed, Skipped, Started, Succeeded, Unknown
 from shared.ports_dispatch import Earlier
 from shared.services.attempts import FIND_AFTER, WAIT_MAX
-from shared.services.dispatching import LOOK_AGAIN, SHOWN_WITHIN
+from shared.services.dispatching import LOOK_AGAIN
 from shared.services.execute import CLAIM_FOR
 from tests.unit.services.fakes import NOON, ProcessDied, World
 from tests.unit.services.signals import dispatch, promote, retrain
@@ -113,13 +113,13 @@ async def test_a_version_that_cannot_be_read_now_is_asked_for_when_azure_says_so
 
 async def test_a_run_that_leaves_no_version_is_not_waited_for_for_ever(world):
     await begun(world, ENDED)
-    world.clock.at += SHOWN_WITHIN
+    world.clock.at += LISTED_WITHIN
     assert await world.run(dispatch()) == ENDED
 
 
 async def test_versions_that_cannot_be_read_for_now_are_asked_for_again(world):
     await begun(world, ENDED)
-    world.clock.at += SHOWN_WITHIN
+    world.clock.at += LISTED_WITHIN
     world.models.failure = Failed(retryable=True, reason="Azure was not reached")
     assert isinstance(await world.run(dispatch()), Started)
 

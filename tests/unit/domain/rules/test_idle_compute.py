@@ -2,14 +2,26 @@
 
 import pytest
 
-from shared.domain.commands import StopCompute
-from shared.domain.outcomes import Skipped, Succeeded
+from shared.domain.commands import Notify, StopCompute
+from shared.domain.outcomes import Failed, Skipped, Succeeded
 from shared.domain.plans import stale, waits
+from shared.domain.policy import Policy
 from shared.domain.policy_idle import compute_rules
 from shared.domain.rules.idle_compute import on_observed, on_stopped
 from shared.domain.values import replace
 from tests.scenarios.test_idle_compute import RULE, seen
-from tests.unit.domain.builders import codes, drift_rule, finished, kinds, ordered, policy_with, serving, situation
+from tests.unit.domain.builders import (
+    codes,
+    drift_rule,
+    finished,
+    kinds,
+    ordered,
+    policy_with,
+    raw_policy,
+    serving,
+    situation,
+)
+from tests.unit.domain.platform_builders import PERSONAS
 
 POLICY = policy_with(monitoring=[drift_rule(), RULE])
 
@@ -45,11 +57,24 @@ def test_an_end_that_nothing_waits_for_is_stale():
     assert codes(on_stopped(situation(signal, serving("1"), policy=POLICY), signal)) == ["stale"]
 
 
-def test_one_that_was_not_begun_is_told_with_the_reason():
-    ruling = heard()
-    signal = finished(ordered(ruling, "StopCompute").id, "StopCompute", Skipped(reason="stale plan"))
-    after = on_stopped(situation(signal, ruling.facts, policy=POLICY), signal)
-    assert (codes(after), kinds(after), after.facts.incidents[-1].state) == (["stop_failed"], ["Notify"], "open")
+@pytest.mark.parametrize(
+    ("outcome", "code", "state"),
+    [
+        (Failed(retryable=False, reason="not permitted"), "stop_failed", "open"),
+        (Skipped(reason="started again"), "used", "closed"),
+    ],
+)
+def test_one_that_was_not_stopped_is_told_to_those_whom_the_rule_names(outcome, code, state):
+    monitoring = [drift_rule(), {**RULE, "to": "infrastructure"}]
+    policy = Policy.model_validate(raw_policy({"monitoring": monitoring}, personas=PERSONAS))
+    ruling = heard(policy=policy)
+    signal = finished(ordered(ruling, "StopCompute").id, "StopCompute", outcome)
+    after = on_stopped(situation(signal, ruling.facts, policy=policy), signal)
+    assert (codes(after), after.facts.incidents[-1].state) == ([code], state)
+    (told,) = after.commands
+    assert isinstance(told, Notify)
+    assert told.persona == "infrastructure" != policy.workloads[0].owner
+    assert outcome.reason in str(told.facts)
 
 
 def test_an_order_is_stale_once_its_incident_is_over_and_waits_out_a_pause():

@@ -98,9 +98,15 @@ def test_a_remedy_that_was_not_taken_is_told_and_counts():
     assert (ruling.facts.incidents[-1].state, ruling.facts.relief.fruitless) == ("open", 1)
 
 
-def test_instances_that_come_after_the_trouble_has_ended_are_known_all_the_same():
+def test_instances_that_come_after_the_trouble_has_ended_are_known_and_told():
     ruling = done(SCALED, state="closed")
-    assert (ruling.verdict, ruling.facts.relief.instances) == ("suppress", {"1": 2})
+    assert (ruling.verdict, ruling.facts.relief.instances) == ("act", {"1": 2})
+    assert "stays on 2; to go back to 1" in ordered(ruling, "Notify").facts["instances"]
+
+
+def test_a_remedy_that_leaves_nothing_behind_ends_quietly_when_the_trouble_has_ended():
+    ruling = done(Failed(retryable=False, reason="no"), state="closed")
+    assert (ruling.verdict, ruling.commands) == ("suppress", ())
 
 
 def test_at_the_deadline_an_alert_that_is_still_true_was_not_helped():
