@@ -16,6 +16,9 @@ from shared.domain.policy_texts import MoneyText, ResourceId, StorageId
 
 ASSET_OF_WORKSPACE = r"azureml:[A-Za-z0-9][\w.-]*[:@][\w.-]+"
 COLLECTED_IN = "modelDataCollector"
+NAME_IN_WORKSPACE = r"[A-Za-z0-9][\w-]*"
+NAME_IN_CLUSTER = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?"  # of a Kubernetes resource
+DEFAULT_INSTANCES = "the cluster's default instance type"
 
 
 class Environment(Section):
@@ -42,6 +45,15 @@ class Environment(Section):
         for key in ("compute", "instance_type"):
             if getattr(self, key) and not on_cluster:
                 raise FaultAtError(f"only kind: kubernetes_online has {key} here: see deployment", key)
+        if on_cluster and not re.fullmatch(NAME_IN_WORKSPACE, self.compute):
+            text = f"write the name that the cluster has in the workspace, such as edge: {self.compute!r} is none"
+            raise FaultAtError(text, "compute")
+        if self.instance_type and not re.fullmatch(NAME_IN_CLUSTER, self.instance_type):
+            text = (
+                f"write the name of one of the cluster's instance types (kubectl get instancetype), such as four-cores: "
+                f"{self.instance_type!r} is none, since Kubernetes has lower-case names"
+            )
+            raise FaultAtError(text, "instance_type")
         return self
 
     @property
@@ -139,6 +151,12 @@ class Deployment(Section):
     price_per_hour: MoneyText | None = Field(
         default=None, description="what one instance costs, such as 0.27 EUR: then people are told what a standby costs"
     )
+
+    def runs_on(self, environment: Environment) -> str:
+        """What people call one instance of it there: a machine of Azure's, or what a cluster calls so."""
+        if environment.kind == "kubernetes_online":
+            return environment.instance_type or DEFAULT_INSTANCES
+        return self.instance_type
 
     @property
     def hourly(self) -> Money | None:

@@ -18,11 +18,28 @@ def unfit_kinds(environments: Environments, deployment: Deployment, promotion: P
         yield from _unfit_for_batch(environments, deployment, promotion)
     else:
         yield from _only_for_batch(environments, deployment, promotion)
-    if environments.production.kind == "kubernetes_online" and promotion.rollout.mirror:
+    if environments.production.kind == "kubernetes_online":
+        yield from _unfit_for_kubernetes(environments, deployment, promotion)
+
+
+def _unfit_for_kubernetes(
+    environments: Environments, deployment: Deployment, promotion: Promotion
+) -> Iterator[FaultAtError]:
+    source = promotion.rollout.analysis.source
+    if promotion.rollout.mirror:
         text = (
             "Azure ML mirrors requests on managed online endpoints only: leave mirror out, and begin with a small step"
         )
         yield FaultAtError(text, "promotion", "rollout", "mirror")
+    if source != "windows":
+        text = (
+            f"Azure Monitor has no {source} of an endpoint on Kubernetes, so no step could ever pass: leave source out, "
+            "and let the scoring script tell of its requests (outerloop-emitter)"
+        )
+        yield FaultAtError(text, "promotion", "rollout", "analysis", "source")
+    if environments.staging.kind == "kubernetes_online" and "instance_type" in deployment.model_fields_set:
+        text = "staging and production are on clusters: write the names of their own instance types there, and leave this out"
+        yield FaultAtError(text, "deployment", "instance_type")
 
 
 def _unfit_for_batch(

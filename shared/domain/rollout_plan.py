@@ -73,7 +73,7 @@ def plan(workload: Workload, requests_an_hour: float | None) -> RolloutPlan:
         takes=takes,
         deadline=sum((step.deadline for step in steps), timedelta()),
         instances=deployment.instance_count,
-        instance_type=deployment.instance_type,
+        instance_type=deployment.runs_on(workload.environments.production),
         hourly=deployment.hourly,
         rollout_cost=_cost(deployment.hourly, takes),
         warm_standby=rollout.warm_standby,

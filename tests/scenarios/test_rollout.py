@@ -3,8 +3,9 @@
 import pytest
 
 from shared.domain.outcomes import Failed, Succeeded
+from shared.domain.policy import Policy
 from tests.scenarios.timeline import Timeline
-from tests.unit.domain.builders import BROKEN, SCARCE, asked, policy_with, registered, serving
+from tests.unit.domain.builders import BROKEN, SCARCE, asked, policy_with, raw_policy, registered, serving
 
 
 def story_of_version_2(policy=None):
@@ -175,3 +176,19 @@ def test_a_kubernetes_endpoint_is_rolled_out_and_rolled_back_as_a_managed_one():
     story.expect(traffic={"version-1": 90, "version-2": 10}).push(asked("rollback"))
     story.expect(traffic={"version-1": 100, "version-2": 0}, versions={"1": "serving", "2": "rolled_back"})
     assert {order.endpoint_kind for order in story.commands("RollBackTraffic")} == {"kubernetes_online"}
+
+
+def test_a_version_takes_over_on_kubernetes_step_by_step_and_gives_way_to_the_warm_standby_later():
+    edge = {"kind": "kubernetes_online", "compute": "edge"}
+    policy = raw_policy({"environments": {"staging": edge, "production": edge}})
+    del policy["workloads"][0]["deployment"]["instance_type"]
+    story = Timeline(Policy.model_validate(policy), serving("1"))
+    story.push(registered("2")).approve("2").at("2h")
+    story.expect(traffic={"version-2": 100, "version-1": 0}, champion="2", standby="1")
+    assert [order.traffic["version-2"] for order in story.commands("SetTraffic")] == [10, 50, 100]
+    story.push(asked("rollback")).expect(traffic={"version-1": 100, "version-2": 0}, champion="1")
+    story.at("3d").expect(versions={"1": "serving", "2": "rolled_back"})
+    kinds = ("DeployModel", "SetTraffic", "RollBackTraffic", "RemoveDeployment")
+    removed = [order.deployment for order in story.commands("RemoveDeployment")]
+    assert removed == ["version-2", "version-2"], "staging's when it has done its part, production's after forensics"
+    assert {order.endpoint_kind for kind in kinds for order in story.commands(kind)} == {"kubernetes_online"}

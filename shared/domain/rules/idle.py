@@ -18,6 +18,7 @@ RULE: Final = "endpoint_idle"
 def on_idle(situation: Situation, signal: EndpointFellIdle) -> Ruling:
     """Propose the endpoint for retirement, with what it costs to keep in instances."""
     rule, facts, production = situation.workload.idle_rule, situation.facts, situation.workload.environments.production
+    deployment = situation.workload.deployment
     idle = because("idle", f"nobody has called {signal.endpoint} since {signal.idle_since:%Y-%m-%d %H:%M} UTC")
     if rule is None:
         return ignore(situation, RULE, idle, because("no_rule", "the policy minds no idle endpoint (any more)"))
@@ -35,8 +36,7 @@ def on_idle(situation: Situation, signal: EndpointFellIdle) -> Ruling:
         "idle": idle.text,
         "allowed": format_duration(rule.idle_for),
         "serves": f"version {facts.champion or 'none'}, standby {facts.standby or 'none'}",
-        "keeps busy": f"{situation.workload.deployment.instance_count} x {situation.workload.deployment.instance_type}"
-        " for each deployment",
+        "keeps busy": f"{deployment.instance_count} x {deployment.runs_on(production)} for each deployment",
         "first": "see that its traffic log still comes, and that the metric RequestsPerMinute is empty too",
         "if nobody needs it": delete_endpoint(production),
         "closes": f"when it is called again, or: outerloop ask close {situation.workload.name} --by YOU --why WHY",

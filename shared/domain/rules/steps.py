@@ -57,6 +57,7 @@ def set_traffic(
         f"version {rollout.version} takes {percent} %{shadow}",
         workspace=production.workspace,
         endpoint=production.endpoint,
+        endpoint_kind=production.kind,
         traffic=traffic_for(rollout, percent),
         mirror={deployment_name(rollout.version): mirror} if mirror else {},
         expected=(left,) if left else (),

@@ -96,8 +96,9 @@ def test_each_fault_stands_at_its_place():
 EDGE = {"kind": "kubernetes_online", "compute": "edge"}
 
 
-def on_cluster(rollout=(), **production):
-    return policy_with(environments={"production": {**EDGE, **production}}, promotion={"rollout": dict(rollout)})
+def on_cluster(rollout=(), deployment=(), staging=(), **production):
+    places = {"staging": dict(staging), "production": {**EDGE, **production}}
+    return policy_with(environments=places, promotion={"rollout": dict(rollout)}, deployment=dict(deployment))
 
 
 def test_a_kubernetes_endpoint_names_its_cluster():
@@ -115,3 +116,43 @@ def test_a_managed_endpoint_has_its_machines_from_azure(key):
 def test_azure_mirrors_on_managed_endpoints_only():
     with pytest.raises(ValidationError, match="managed online endpoints only"):
         on_cluster(rollout={"mirror": 10})
+
+
+@pytest.mark.parametrize("name", ["azureml:edge", "/subscriptions/s/computes/edge", "the edge", "-edge"])
+def test_a_cluster_is_named_as_the_workspace_names_it(name):
+    with pytest.raises(ValidationError, match="write the name that the cluster has in the workspace"):
+        on_cluster(compute=name)
+
+
+@pytest.mark.parametrize("name", ["Standard_DS3_v2", "four_cores", "four-cores-", "two cores"])
+def test_a_machine_of_azures_is_no_instance_type_of_a_cluster(name):
+    with pytest.raises(ValidationError, match=r"kubectl get instancetype.*lower-case"):
+        on_cluster(instance_type=name)
+
+
+def test_names_that_clusters_and_instance_types_have_are_taken():
+    production = on_cluster(compute="Edge_1-west", instance_type="gpu.large-1").workloads[0].environments.production
+    assert (production.compute, production.instance_type) == ("Edge_1-west", "gpu.large-1")
+
+
+@pytest.mark.parametrize("source", ["metrics", "logs"])
+def test_azure_monitor_measures_nothing_on_a_cluster(source):
+    told = {"region": "westeurope", "log_analytics": "00000000-0000-0000-0000-000000000001"}
+    with pytest.raises(ValidationError, match=f"Azure Monitor has no {source} of an endpoint on Kubernetes"):
+        on_cluster(rollout={"analysis": {"source": source}}, **told)
+
+
+def test_machines_of_azure_are_for_staging_while_that_is_managed_and_for_nobody_on_clusters():
+    machines = {"instance_type": "Standard_DS2_v2"}
+    assert on_cluster(deployment=machines).workloads[0].deployment.instance_type == "Standard_DS2_v2"
+    with pytest.raises(ValidationError, match="staging and production are on clusters"):
+        on_cluster(deployment=machines, staging=EDGE)
+
+
+def test_people_read_what_a_deployment_runs_on_where_it_runs():
+    workload = on_cluster(instance_type="four-cores").workloads[0]
+    places = workload.environments
+    assert workload.deployment.runs_on(places.production) == "four-cores"
+    assert workload.deployment.runs_on(places.staging) == workload.deployment.instance_type
+    unnamed = on_cluster().workloads[0]
+    assert unnamed.deployment.runs_on(unnamed.environments.production) == "the cluster's default instance type"

@@ -94,3 +94,12 @@ def test_a_rollout_takes_as_long_as_its_plan_says(requests_in_the_first_bake):
         assert ended.state == "rolled_back"
     else:
         assert (ended.state, ended.since - begun) == ("serving", made.takes)
+
+
+def test_on_a_cluster_the_instances_are_what_the_cluster_calls_so():
+    edge = {"kind": "kubernetes_online", "compute": "edge"}
+    named, unnamed = (
+        plan(policy_with(environments={"production": {**edge, **more}}).workloads[0], 1_000.0).instance_type
+        for more in ({"instance_type": "four-cores"}, {})
+    )
+    assert (named, unnamed) == ("four-cores", "the cluster's default instance type")

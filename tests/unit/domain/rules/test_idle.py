@@ -12,6 +12,7 @@ from tests.unit.domain.builders import (
     idling,
     kinds,
     ordered,
+    policy_with,
     rolling,
     serving,
     situation,
@@ -23,6 +24,13 @@ POLICY = idling()
 
 def decided(signal, facts=None, policy=POLICY):
     return evaluate(situation(signal, facts or serving("2"), policy=policy, now=after("14d")))
+
+
+def test_an_endpoint_on_kubernetes_keeps_instances_of_its_cluster_busy():
+    edge = {"kind": "kubernetes_online", "compute": "edge", "instance_type": "four-cores"}
+    rules = [{"when": "endpoint_idle", "for": "14d"}]
+    done = decided(fell_idle(), policy=policy_with(environments={"production": edge}, monitoring=rules))
+    assert ordered(done, "Notify").facts["keeps busy"].startswith("1 x four-cores")
 
 
 def test_people_are_asked_with_what_it_keeps_busy_and_the_command():
