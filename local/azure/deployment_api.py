@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local.azure.arm import ArmAnswer, ArmRequest, ArmRoute
+from local.azure.computes import RESOURCES
 from local.azure.datastores import Datastores
 from local.azure.deployments import DeploymentFailed, DeploymentKey
 from local.azure.documents import envelope, page
@@ -182,9 +183,13 @@ def deployment_id(endpoint: Endpoint, deployment: Deployment, scope: Scope) -> s
 
 
 def deployment_document(endpoint: Endpoint, deployment: Deployment, scope: Scope) -> dict[str, Any]:
-    """A deployment as the REST API shows it; the SDK fails without ``scaleSettings.scaleType``."""
+    """A deployment as the REST API shows it.
+
+    The SDK fails without ``scaleSettings.scaleType``, and on a cluster without what the container may use.
+    """
     kept = dict(deployment.document)
     properties = {
+        **({"containerResourceRequirements": _container()} if endpoint.on_cluster else {}),
         "endpointComputeType": "Managed",
         "scaleSettings": {"scaleType": "Default"},
         "properties": {},
@@ -192,6 +197,10 @@ def deployment_document(endpoint: Endpoint, deployment: Deployment, scope: Scope
         "provisioningState": deployment.state,
     }
     return envelope(deployment_id(endpoint, deployment, scope), "onlineEndpoints/deployments", properties, **kept)
+
+
+def _container() -> dict[str, Any]:
+    return {f"containerResource{name.title()}": settings for name, settings in RESOURCES.items()}
 
 
 def _named(endpoint: Endpoint, name: str) -> Deployment | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from local.azure.arm import ArmAnswer, ArmRequest, ArmRoute
+from local.azure.computes import kind_of
 from local.azure.deployments import DeploymentKey
 from local.azure.documents import envelope, page
 from local.azure.effects import Effects
@@ -96,6 +97,9 @@ class EndpointApi:
         compute = str(endpoint.document["properties"].get("compute") or "").rpartition("/")[2]
         if compute and compute.lower() not in self._computes:
             raise ArmError(400, "BadRequest", f"Compute {compute} is not attached to this workspace.")
+        if compute and kind_of(compute) != "Kubernetes":
+            text = f"Compute {compute} is of type {kind_of(compute)}: an endpoint needs one of type Kubernetes."
+            raise ArmError(400, "BadRequest", text)
         self._endpoints.add(endpoint)
         return self._begin(endpoint, request, None)
 

@@ -49,7 +49,8 @@ class QuotaApi:
     def _used(self) -> Counter[str]:
         used: Counter[str] = Counter()
         sizes = {name.lower(): size for name, size in SIZES.items()}
-        for deployment in (one for endpoint in self._endpoints for one in endpoint.deployments.values()):
+        managed = (endpoint for endpoint in self._endpoints if not endpoint.on_cluster)
+        for deployment in (one for endpoint in managed for one in endpoint.deployments.values()):
             document = deployment.document
             size = sizes.get(str((document.get("properties") or {}).get("instanceType", "")).lower())
             if size:

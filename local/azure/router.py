@@ -52,6 +52,10 @@ class EndpointView(Protocol):
     def deployments(self) -> Mapping[str, Any]:
         """The deployments that exist, by name."""
 
+    @property
+    def on_cluster(self) -> bool:
+        """Whether it is on an attached Kubernetes cluster."""
+
 
 class EndpointSource(Protocol):
     """The registry of endpoints."""
@@ -139,7 +143,8 @@ class ScoringRouter:
             total_ms=(time.perf_counter() - started) * 1000,
             request_ms=read_ms,
         )
-        self._emit(traffic_record(timed, self._location))
+        if not endpoint.on_cluster:  # whose requests reach Azure Monitor only by what people set up themselves
+            self._emit(traffic_record(timed, self._location))
         named = {DEPLOYMENT_HEADER: answer.deployment} if answer.deployment else {}
         return Response(answer.body, answer.status, {**answer.headers, **named, "x-request-id": request_id})
 

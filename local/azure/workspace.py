@@ -5,13 +5,12 @@ is what MLflow clients call.
 """
 
 from local.azure.arm import ArmAnswer, ArmRequest, ArmRoute
+from local.azure.computes import kind_of, settings_of
 from local.azure.documents import envelope, page
 from local.azure.effects import Effects
 from local.azure.errors import ArmError, not_found
 from local.azure.operations import Operations
 from local.azure.references import Scope
-
-INSTANCES = ("ci-",)  # names that begin so are of compute instances, and run; the others are of clusters
 
 
 class WorkspaceApi:
@@ -75,7 +74,7 @@ class WorkspaceApi:
 
     async def _stop(self, request: ArmRequest) -> ArmAnswer:
         name, scope = self._name(request), request.scope
-        if not name.startswith(INSTANCES):
+        if kind_of(name) != "ComputeInstance":
             raise ArmError(400, "BadRequest", f"{name} is no compute instance: only those are stopped.")
         place = f"{scope.id}/computes/{name}"
         if self._states.get(place, "Running") != "Running":
@@ -90,10 +89,6 @@ class WorkspaceApi:
 
     def _document(self, scope: Scope, name: str) -> dict[str, object]:
         place = f"{scope.id}/computes/{name}"
-        properties: dict[str, object] = {"computeType": "AmlCompute", "provisioningState": "Succeeded"}
-        if name.startswith(INSTANCES):
-            inner: dict[str, object] = {"vmSize": "STANDARD_DS3_V2", "state": self._states.get(place, "Running")}
-            properties["computeType"] = "ComputeInstance"
-        else:
-            inner = {"vmSize": "STANDARD_DS3_V2", "scaleSettings": {"maxNodeCount": 1, "minNodeCount": 0}}
-        return envelope(place, "computes", {**properties, "properties": inner}, location=self._location)
+        inner = settings_of(name, self._states.get(place, "Running"))
+        properties = {"computeType": kind_of(name), "provisioningState": "Succeeded", "properties": inner}
+        return envelope(place, "computes", properties, location=self._location)

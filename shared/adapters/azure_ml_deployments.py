@@ -17,6 +17,7 @@ from shared.adapters.azure_ml_endpoints import (
     READ_ONLY,
     VERSION_TAG,
     create,
+    made_elsewhere,
     marks,
     place_of,
     state,
@@ -86,6 +87,8 @@ def _after_endpoint(command: DeployModel, endpoint: Json, attempt: Attempt) -> O
         return Failed(retryable=True, reason=f"busy: endpoint {command.endpoint} is {state(endpoint)}")
     if state(endpoint) != "Succeeded":
         return Failed(retryable=False, reason=f"endpoint {command.endpoint} is {state(endpoint)}")
+    if elsewhere := made_elsewhere(command, endpoint):
+        return Failed(retryable=False, reason=elsewhere)
     resource = _resource(command)
     present = attempt.arm.find(resource)
     if present is not None and (present.get("tags") or {}).get(FENCE_TAG) == command.id:

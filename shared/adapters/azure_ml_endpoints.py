@@ -88,6 +88,23 @@ def _new(command: DeployModel) -> Json:
             return {"authMode": "Key", "traffic": {}}
 
 
+def made_elsewhere(command: DeployModel, document: Json) -> str:
+    """Where an endpoint is that a policy says is on a cluster, when it is not there: nothing moves it. Empty otherwise.
+
+    Azure tells of a managed endpoint that is given a deployment for Kubernetes itself, but not of another cluster.
+    """
+    if command.endpoint_kind != "kubernetes_online":
+        return ""
+    found = str(document["properties"].get("compute") or "").rpartition("/")[2]
+    if found.lower() == command.compute.rpartition("/")[2].lower():
+        return ""
+    place = f"on the cluster {found}" if found else "a managed one"
+    return (
+        f"endpoint {command.endpoint} is {place}, and the policy says compute: {command.compute}; an endpoint stays where "
+        "it was made: name another endpoint, or write what is there into the policy"
+    )
+
+
 def state(document: Json) -> str:
     """The provisioning state of an endpoint or deployment: Creating, Updating, Deleting, Succeeded, Failed or Canceled."""
     return str(document["properties"].get("provisioningState") or "Succeeded")
@@ -159,6 +176,8 @@ def _with_traffic(command: TrafficCommand, document: Json, traffic: dict[str, in
         properties = batch.with_default(properties, traffic)
     else:
         properties |= {"traffic": traffic, "mirrorTraffic": _mirror_after(command, document)}
+        if command.endpoint_kind == "kubernetes_online" and not properties["mirrorTraffic"]:
+            del properties["mirrorTraffic"]  # which such an endpoint does not have, so that none is asked for
     kept = {key: document[key] for key in ("location", "kind", "sku") if document.get(key)}
     identity = {"identity": _identity(document["identity"])} if document.get("identity") else {}
     tags = document.get("tags") or {}

@@ -31,9 +31,11 @@ from shared.domain.commands import (
     Notify,
     RecordReference,
     RemoveDeployment,
+    RestartDeployment,
     Retrain,
     RollBackTraffic,
     RunEvaluation,
+    ScaleDeployment,
     SetTraffic,
     ShareEnvironment,
     ShareModel,
@@ -145,7 +147,7 @@ def plant(folder: Path) -> Path:
         "codes": [{"name": "flight-scoring", "folder": "scoring"}],
         "channels": ["mlops"],
         "exchanges": True,
-        "computes": ["cpu", *(f"ci-{number}" for number in range(100, 300))],
+        "computes": ["cpu", "k8s-edge", "k8s-west", *(f"ci-{number}" for number in range(100, 300))],
     }
     (folder / "seed.yml").write_text(yaml.safe_dump(seed), encoding="utf-8")
     return folder / "seed.yml"
@@ -414,34 +416,96 @@ async def test_a_mirror_of_more_than_azure_allows_is_refused_for_good(workspace,
 ON_CLUSTER = {"endpoint": "flight-edge", "endpoint_kind": "kubernetes_online"}
 
 
-async def test_a_kubernetes_endpoint_is_made_on_its_cluster_and_takes_traffic_in_steps(workspace, serving):
+async def test_a_version_takes_over_on_a_cluster_step_by_step_and_the_standby_takes_back(
+    local_azure, workspace, serving
+):
+    """Both deployments, the probe, the steps to 100 %, the rollback to the standby, and the removal of what failed."""
+    machines = {"compute": "k8s-edge", "instance_type": "four-cores"}
     for number, name in ((60, "blue"), (61, "green")):
-        made = await settled(workspace, deploy(number, "1", name, **ON_CLUSTER, compute="cpu", instance_type=""))
+        made = await settled(workspace, deploy(number, "1", name, **ON_CLUSTER, **machines))
         assert isinstance(made, Succeeded), made
     arm = workspace.clients.calls()
-    endpoint = arm.get(f"{WORKSPACE}/onlineEndpoints/flight-edge")
-    assert endpoint["properties"]["compute"] == f"{WORKSPACE}/computes/cpu"
-    deployment = arm.get(f"{WORKSPACE}/onlineEndpoints/flight-edge/deployments/green")
-    assert deployment["properties"]["endpointComputeType"] == "Kubernetes"
-    step = order(SetTraffic, 62, **ON_CLUSTER, traffic={"blue": 90, "green": 10})
-    assert await settled(workspace, step) == Succeeded(data={"traffic": "blue=90,green=10"})
-    back = order(RollBackTraffic, 63, **ON_CLUSTER, traffic={"blue": 100, "green": 0}, until=NOW)
+    place = f"{WORKSPACE}/onlineEndpoints/flight-edge"
+    assert arm.get(place)["properties"]["compute"] == f"{WORKSPACE}/computes/k8s-edge"
+    made_so = arm.get(f"{place}/deployments/green")
+    assert (made_so["properties"]["endpointComputeType"], made_so["properties"]["instanceType"]) == (
+        "Kubernetes",
+        "four-cores",
+    )
+    assert "kind" not in made_so, "which only managed ones have"
+
+    probe = order(CheckEndpoint, 62, endpoint="flight-edge", deployment="green", payload="", requests=5)
+    probed = await EndpointProber(workspace.clients, 30.0).probe(probe, json.dumps({"rows": [1, 2]}))
+    assert isinstance(probed, Succeeded), probed
+    assert (probed.data["requests"], probed.data["errors"]) == (5, 0), probed
+
+    for number, share in ((63, 10), (64, 50), (65, 100)):
+        step = order(SetTraffic, number, **ON_CLUSTER, traffic={"blue": 100 - share, "green": share})
+        done = await settled(workspace, step)
+        assert isinstance(done, Succeeded), done
+        assert await workspace.begin(step, NOW) == done, "it is in force already"
+    held = await settled(workspace, order(RemoveDeployment, 66, **ON_CLUSTER, deployment="green"))
+    assert isinstance(held, Failed), held
+    assert "still takes 100 %" in held.reason
+    back = order(RollBackTraffic, 67, **ON_CLUSTER, traffic={"blue": 100, "green": 0}, until=NOW)
     assert await settled(workspace, back) == Succeeded(data={"traffic": "blue=100"})
-    removed = await settled(workspace, order(RemoveDeployment, 64, **ON_CLUSTER, deployment="green"))
+    removed = await settled(workspace, order(RemoveDeployment, 68, **ON_CLUSTER, deployment="green"))
     assert isinstance(removed, Succeeded), removed
+    shares = [
+        entry["detail"]["traffic"]
+        for entry in journal(local_azure, "traffic_set")
+        if entry["target"].endswith("flight-edge")
+    ]
+    assert [one.get("green", 0) for one in shares if sum(one.values())] == [10, 50, 100, 0], "and nothing twice"
+
+
+async def test_an_endpoint_on_a_cluster_is_scaled_restarted_and_seen_like_any(workspace, serving):
+    made = await settled(workspace, deploy(71, "1", "plum", **ON_CLUSTER, compute="k8s-edge", instance_type=""))
+    assert isinstance(made, Succeeded), made
+    scale = order(ScaleDeployment, 72, **ON_CLUSTER, deployment="plum", instances=2, expected=1)
+    assert (await settled(workspace, scale)).data["instances"] == 2
+    restarted = await settled(workspace, order(RestartDeployment, 73, **ON_CLUSTER, deployment="plum"))
+    assert isinstance(restarted, Succeeded), restarted
+    seen = await AzureMlInventory(workspace.clients, 10.0).endpoint(WORKSPACE, "flight-edge")
+    assert isinstance(seen, EndpointSeen), seen
+    assert seen.deployments["plum"] == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "compute", "why"),
+    [
+        ("flight-delay", "k8s-edge", "is a managed one, and the policy says compute: k8s-edge"),
+        ("flight-edge", "k8s-west", "is on the cluster k8s-edge, and the policy says compute: k8s-west"),
+    ],
+)
+async def test_an_endpoint_that_was_made_elsewhere_is_left_where_it_is(workspace, serving, endpoint, compute, why):
+    made = await settled(workspace, deploy(74, "1", "red", **ON_CLUSTER, compute="k8s-edge", instance_type=""))
+    assert isinstance(made, Succeeded), made
+    asked = {**ON_CLUSTER, "endpoint": endpoint}
+    outcome = await workspace.begin(deploy(75, "1", "teal", **asked, compute=compute, instance_type=""), NOW)
+    assert isinstance(outcome, Failed)
+    assert not outcome.retryable
+    assert why in outcome.reason
+
+
+async def test_a_compute_cluster_of_azures_serves_nothing(workspace, serving):
+    elsewhere = {**ON_CLUSTER, "endpoint": "flight-lost"}
+    outcome = await workspace.begin(deploy(76, "1", "blue", **elsewhere, compute="cpu", instance_type=""), NOW)
+    assert isinstance(outcome, Failed)
+    assert "needs one of type Kubernetes" in outcome.reason
 
 
 async def test_a_kubernetes_endpoint_mirrors_nothing(workspace, serving):
-    made = await settled(workspace, deploy(65, "1", "red", **ON_CLUSTER, compute="cpu", instance_type=""))
+    made = await settled(workspace, deploy(77, "1", "red", **ON_CLUSTER, compute="k8s-edge", instance_type=""))
     assert isinstance(made, Succeeded), made
-    outcome = await workspace.begin(order(SetTraffic, 66, **ON_CLUSTER, traffic={}, mirror={"red": 10}), NOW)
+    outcome = await workspace.begin(order(SetTraffic, 78, **ON_CLUSTER, traffic={}, mirror={"red": 10}), NOW)
     assert isinstance(outcome, Failed)
     assert "not supported for Kubernetes" in outcome.reason
 
 
 async def test_a_cluster_that_is_not_attached_is_named(workspace, serving):
     elsewhere = {**ON_CLUSTER, "endpoint": "flight-lost"}
-    outcome = await workspace.begin(deploy(67, "1", "blue", **elsewhere, compute="lost", instance_type=""), NOW)
+    outcome = await workspace.begin(deploy(79, "1", "blue", **elsewhere, compute="lost", instance_type=""), NOW)
     assert isinstance(outcome, Failed)
     assert not outcome.retryable
     assert "lost is not attached" in outcome.reason

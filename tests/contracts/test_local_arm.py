@@ -17,7 +17,15 @@ import httpx
 import pytest
 import yaml
 from azure.ai.ml import Input, MLClient, Output, command
-from azure.ai.ml.entities import CodeConfiguration, Data, ManagedOnlineDeployment, ManagedOnlineEndpoint, Model
+from azure.ai.ml.entities import (
+    CodeConfiguration,
+    Data,
+    KubernetesOnlineDeployment,
+    KubernetesOnlineEndpoint,
+    ManagedOnlineDeployment,
+    ManagedOnlineEndpoint,
+    Model,
+)
 from azure.ai.ml.exceptions import ValidationException
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.identity import ManagedIdentityCredential
@@ -186,6 +194,7 @@ def plant(folder: Path) -> Path:
         "workspaces": [f"{WORKSPACES}/dev", f"{WORKSPACES}/prod"],
         "registries": ["contoso"],
         "environments": ["tiny:1"],
+        "computes": ["cpu", "k8s-edge"],
         "components": [{"path": "train.yml"}],
         "data": [{"name": "flights", "version": "1", "folder": "flights"}],
         "codes": [{"name": "scoring", "version": "1", "folder": "scoring"}],
@@ -562,6 +571,31 @@ def test_an_endpoint_takes_one_change_at_a_time(azure: Azure, production: MLClie
 def test_a_deployment_of_an_unknown_model_is_refused(production: MLClient):
     with pytest.raises(ResourceNotFoundError):
         deploy(production, "ghost", model="azureml:no-such-model:1")
+
+
+def test_the_sdk_makes_and_reads_an_endpoint_on_an_attached_cluster(azure: Azure, production: MLClient):
+    production.online_endpoints.begin_create_or_update(
+        KubernetesOnlineEndpoint(name="tiny-edge", compute="k8s-edge", auth_mode="key")
+    ).result()
+    blue = KubernetesOnlineDeployment(
+        name="blue",
+        endpoint_name="tiny-edge",
+        model="azureml://registries/contoso/models/tiny-model/versions/1",
+        environment="azureml:tiny:1",
+        code_configuration=CodeConfiguration(code="azureml:scoring:1", scoring_script="score.py"),
+        instance_count=1,
+    )
+    production.online_deployments.begin_create_or_update(blue).result()
+
+    endpoint = production.online_endpoints.get("tiny-edge")
+    deployment = production.online_deployments.get("blue", "tiny-edge")
+    assert isinstance(endpoint, KubernetesOnlineEndpoint)
+    assert endpoint.compute.endswith("/computes/k8s-edge")
+    assert isinstance(deployment, KubernetesOnlineDeployment)
+    assert (deployment.instance_count, deployment.resources.requests.memory) == (1, "2Gi"), "as its instance type says"
+
+    production.online_endpoints.begin_delete("tiny-edge").result()
+    assert [one.name for one in production.online_endpoints.list()] == ["tiny-endpoint"]
 
 
 def test_v2_endpoints_raise_no_deployment_event(azure: Azure, production: MLClient):

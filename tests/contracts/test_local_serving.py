@@ -141,6 +141,13 @@ async def test_a_shadow_gets_copies_whose_answers_nobody_sees(tmp_path):
         assert ("green", "424", "500") in map(codes, served.records)
 
 
+async def test_nobody_logs_the_requests_of_an_endpoint_on_kubernetes(tmp_path):
+    async with serving(tmp_path, "blue") as served:
+        served.endpoint.document, served.endpoint.traffic = {"properties": {"compute": "k8s-edge"}}, {"blue": 100}
+        assert (await served.ask({"rows": [1]})).json()["rows"] == 1
+        assert served.records == []
+
+
 async def test_what_the_endpoint_refuses_and_what_the_model_fails_is_told_and_logged(tmp_path):
     async with serving(tmp_path, "blue") as served:
         served.endpoint.traffic = {"blue": 100}

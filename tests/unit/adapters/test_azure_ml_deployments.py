@@ -229,3 +229,40 @@ async def test_a_deletion_that_failed_may_be_tried_again(azure, workspace):
     outcome = await workspace.look(remove(), WORKSPACE + GREEN, NOW)
     assert isinstance(outcome, Failed)
     assert outcome.retryable
+
+
+# On a Kubernetes cluster
+
+EDGE = {"endpoint_kind": "kubernetes_online", "compute": "edge"}
+
+
+def endpoint_on(compute):
+    answer = endpoint()
+    answer.body["properties"]["compute"] = compute
+    return answer
+
+
+async def test_a_deployment_on_a_cluster_names_no_machine_of_azures(azure, workspace):
+    azure.on("GET", ENDPOINT, endpoint_on(f"{WORKSPACE}/computes/Edge"))
+    azure.on("PUT", GREEN, deployment("Creating"))
+
+    outcome = await workspace.begin(deploy(**EDGE, instance_type=""), NOW)
+
+    assert isinstance(outcome, Started)
+    (write,) = azure.writes()
+    assert "kind" not in write.body
+    assert write.body["properties"]["endpointComputeType"] == "Kubernetes"
+    assert "instanceType" not in write.body["properties"], "so the cluster takes its default one"
+    assert write.body["properties"]["scaleSettings"] == {"scaleType": "Default"}, "as many as ordered, and no other"
+
+
+@pytest.mark.parametrize("compute", [None, "", f"{WORKSPACE}/computes/west"])
+async def test_no_deployment_is_made_on_another_cluster_than_the_policy_says(azure, workspace, compute):
+    azure.on("GET", ENDPOINT, endpoint_on(compute))
+
+    outcome = await workspace.begin(deploy(**EDGE, instance_type=""), NOW)
+
+    assert isinstance(outcome, Failed)
+    assert not outcome.retryable
+    assert ("the cluster west" if compute else "a managed one") in outcome.reason
+    assert azure.writes() == []

@@ -4,6 +4,7 @@ import pytest
 
 from shared.domain.commands import SetTraffic
 from shared.domain.outcomes import Failed, Started, Succeeded, Unknown
+from shared.domain.values import replace
 from tests.unit.adapters.orders import AT_ENDPOINT, NOW, WORKSPACE, roll_back, set_traffic
 from tests.unit.adapters.scripted_azure import Answer, refusal
 
@@ -211,3 +212,15 @@ async def test_a_mirror_that_somebody_else_changed_is_reported_and_never_fought_
     outcome = await look(workspace, shadow(green=20))
     assert (outcome.retryable, outcome.data) == (False, {"traffic": "blue=100,mirror:green=50"})
     assert "ordered blue=100,mirror:green=20, found blue=100,mirror:green=50" in outcome.reason
+
+
+@pytest.mark.parametrize("command", [set_traffic, roll_back])
+async def test_nothing_is_said_of_mirrors_to_an_endpoint_on_kubernetes(azure, workspace, command):
+    azure.on("GET", ENDPOINT, document({"blue": 100}))
+    azure.on("PUT", ENDPOINT, document({"blue": 100}, "Updating"))
+
+    await workspace.begin(replace(command(blue=90, green=10), endpoint_kind="kubernetes_online"), NOW)
+
+    (write,) = azure.writes()
+    assert write.body["properties"]["traffic"] == {"blue": 90, "green": 10}
+    assert "mirrorTraffic" not in write.body["properties"]

@@ -79,9 +79,9 @@ class Azure:
         datastores, operations, endpoints = Datastores(folder / "storage", assets), Operations(), Endpoints()
         effects = Effects(self, self)
         parts = [
-            WorkspaceApi({DEV.key: DEV}, ["cpu"], "local", operations, effects),
+            WorkspaceApi({DEV.key: DEV}, ["cpu", "k8s-edge"], "local", operations, effects),
             AssetApi(datastores, effects),
-            EndpointApi(endpoints, operations, self.processes, effects, ["edge"], settle_seconds=0.02),
+            EndpointApi(endpoints, operations, self.processes, effects, ["cpu", "k8s-edge"], settle_seconds=0.02),
             DeploymentApi(endpoints, datastores, operations, self.processes, effects),
             QuotaApi(endpoints),
             RegistryApi({"contoso": REGISTRY}, datastores, operations, effects),
@@ -339,3 +339,31 @@ async def test_the_quota_counts_what_is_deployed_with_the_fifth_that_is_reserved
     usages = (await azure.web.get(f"{place}/usages")).json()["value"]
     family = next(one for one in usages if one["name"]["value"] == "standardDSv2Family")
     assert (family["currentValue"], family["limit"], family["unit"]) == (8, 100, "Count"), "one instance counts as two"
+
+
+# On a Kubernetes cluster
+
+
+async def test_a_cluster_is_shown_with_its_instance_types(azure: Azure):
+    shown = (await azure.web.get(f"{DEV.id}/computes/k8s-edge")).json()["properties"]
+    assert (shown["computeType"], list(shown["properties"]["instanceTypes"])) == ("Kubernetes", ["defaultinstancetype"])
+
+
+@pytest.mark.parametrize(("compute", "why"), [("cpu", "needs one of type Kubernetes"), ("lost", "is not attached")])
+async def test_an_endpoint_is_made_on_an_attached_cluster_and_on_nothing_else(azure: Azure, compute: str, why: str):
+    refused = await azure.web.put(ENDPOINT, json={"properties": {"compute": f"{DEV.id}/computes/{compute}"}})
+    assert refused.status_code == 400
+    assert why in refused.json()["error"]["message"]
+
+
+async def test_what_is_deployed_on_a_cluster_has_its_kind_and_uses_none_of_azures_cores(azure: Azure):
+    on_cluster = {"properties": {"compute": f"{DEV.id}/computes/k8s-edge"}}
+    assert await azure.done(await azure.web.put(ENDPOINT, json=on_cluster)) == "Succeeded"
+    green = f"{ENDPOINT}/deployments/green"
+    assert (await azure.web.put(green, json=DEPLOYMENT)).status_code == 400, "a managed one"
+
+    edge = {**DEPLOYMENT, "properties": {**DEPLOYMENT["properties"], "endpointComputeType": "Kubernetes"}}
+    assert await azure.done(await azure.web.put(green, json=edge)) == "Succeeded"
+    place = "/subscriptions/s/providers/Microsoft.MachineLearningServices/locations/local"
+    usages = (await azure.web.get(f"{place}/usages")).json()["value"]
+    assert {one["currentValue"] for one in usages} == {0}
