@@ -8,7 +8,10 @@ import threading
 from collections import deque
 
 from .calls import Call
+from .served import Served
 from .tally import Reason
+
+Waiting = Call | Served
 
 
 class Buffer:
@@ -24,10 +27,10 @@ class Buffer:
         self.idle.set()
         self._rows_max, self._bytes_max, self._hurry_bytes = rows_max, bytes_max, hurry_bytes
         self._lock = threading.Lock()
-        self._calls: deque[Call] = deque()
+        self._calls: deque[Waiting] = deque()
         self._rows = self._bytes = self._unsettled = 0
 
-    def put(self, call: Call) -> tuple[Reason, int] | None:
+    def put(self, call: Waiting) -> tuple[Reason, int] | None:
         """Add a call; returns whose rows were dropped, and why: its own, or those of older calls."""
         if call.rows > self._rows_max or call.size > self._bytes_max:
             return "too_large", call.rows
@@ -41,7 +44,7 @@ class Buffer:
             self.hurry.set()
         return ("buffer_full", evicted) if evicted else None
 
-    def _add(self, call: Call) -> int:
+    def _add(self, call: Waiting) -> int:
         evicted = 0
         self._rows += call.rows
         self._bytes += call.size
@@ -53,9 +56,9 @@ class Buffer:
             self.idle.clear()
         return evicted
 
-    def take(self, bytes_max: int) -> list[Call]:
+    def take(self, bytes_max: int) -> list[Waiting]:
         """The oldest calls, of at most so many bytes, but at least one; empty when none waits."""
-        taken: list[Call] = []
+        taken: list[Waiting] = []
         size = 0
         with self._lock:
             while self._calls and (not taken or size + self._calls[0].size <= bytes_max):
@@ -94,7 +97,7 @@ class Buffer:
         """Rows that wait or are being sent."""
         return self._unsettled
 
-    def _pop(self) -> Call:
+    def _pop(self) -> Waiting:
         call = self._calls.popleft()
         self._rows -= call.rows
         self._bytes -= call.size

@@ -10,8 +10,7 @@ import weakref
 from contextlib import suppress
 from functools import cache
 
-from .buffer import Buffer
-from .calls import Call
+from .buffer import Buffer, Waiting
 from .courier import Courier
 from .limits import Limits
 from .packing import Source
@@ -41,7 +40,7 @@ class Channel:
         self._start_lock = threading.Lock()
         self._started = False
 
-    def put(self, call: Call) -> None:
+    def put(self, call: Waiting) -> None:
         """Queue a call, or drop it, or drop older ones for it."""
         if dropped := self.buffer.put(call):
             self.drop(*dropped)

@@ -17,6 +17,7 @@ from .limits import DEFAULTS, Limits
 from .packing import Source
 from .plain import TooManyValuesError
 from .senders import CallableSender, Sender
+from .served import Request, Served
 
 EXIT_SECONDS_MAX = 2.0
 
@@ -36,6 +37,7 @@ class Collector:
     ) -> None:
         self._rows_max = limits.rows_max
         self._channel: Channel | None = None
+        self._tells_requests = os.getenv("OUTERLOOP_TELLS_REQUESTS", "") == "1"
         sender: Sender | None = CallableSender(publish) if publish is not None else None
         sender = sender or EventHubSender.from_environment(deployment_resource_id)
         if sender is not None:
@@ -63,6 +65,13 @@ class Collector:
         whose rows lie in several UTC hours is sent hour by hour, and so are its labels. Returns at once, never raises.
         """
         self._collect(None, labels, event_times, correlation_id)
+
+    def request(self) -> Request:
+        """Time one request: put all of `run` into `with collector.request():`. It never raises, and swallows nothing.
+
+        Told only where OUTERLOOP_TELLS_REQUESTS is 1, as on Kubernetes: of a managed endpoint Azure Monitor tells them itself.
+        """
+        return Request(self._served if self._channel is not None and self._tells_requests else None)
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until all that was collected has been sent or dropped; False when the timeout came first.
@@ -118,3 +127,12 @@ class Collector:
             channel.drop("too_large", count, type(error).__name__)
         except Exception as error:  # noqa: BLE001 -- whatever was passed, the request goes on
             channel.drop("unreadable", count, type(error).__name__)
+
+    def _served(self, at: float, status: Any, milliseconds: float) -> None:
+        channel = self._channel
+        if channel is None:
+            return
+        try:
+            channel.put(Served(at, int(status), milliseconds))
+        except Exception as error:  # noqa: BLE001 -- whatever the script made of its status, the request goes on
+            channel.drop("unreadable", 1, type(error).__name__)

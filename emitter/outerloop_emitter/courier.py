@@ -10,13 +10,14 @@ import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from .buffer import Buffer
+from .buffer import Buffer, Waiting
 from .calls import Call
 from .drop_log import LOG_SECONDS_MIN, DropLog
 from .limits import Limits
 from .packing import Message, Source, pack
 from .pieces import Piece, pieces_of
 from .senders import Sender, TooLargeError
+from .served import Served, told
 from .tally import Reason, Tally
 
 logger = logging.getLogger(__name__)
@@ -68,15 +69,20 @@ class Courier:
         while calls := self._buffer.take(TAKE_BYTES):
             self._deliver(self._packed(calls))
 
-    def _packed(self, calls: list[Call]) -> deque[Message]:
+    def _packed(self, waited: list[Waiting]) -> deque[Message]:
+        served = [each for each in waited if isinstance(each, Served)]
+        calls = [each for each in waited if isinstance(each, Call)]
+        return deque([*told(served, self._source, self._limits.message_bytes_max), *self._collected(calls)])
+
+    def _collected(self, calls: list[Call]) -> list[Message]:
         try:
             packed = pack(self._readable(calls), self._source, _new_id, self._limits.message_bytes_max)
         except Exception as error:  # a defect of ours: it must neither end the thread nor hide what it costs
             logger.exception("%d calls could not be packed", len(calls))
             self._drop("unreadable", sum(call.rows for call in calls), type(error).__name__)
-            return deque()
+            return []
         self._drop("too_large", packed.too_large)
-        return deque(packed.messages)
+        return packed.messages
 
     def _readable(self, calls: Iterable[Call]) -> Iterator[Piece]:
         for call in calls:

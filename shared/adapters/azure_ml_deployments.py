@@ -27,6 +27,7 @@ from shared.domain.commands import DeployModel, RemoveDeployment
 from shared.domain.outcomes import Failed, Outcome, Succeeded
 
 DEPLOYMENT_VARIABLE = "OUTERLOOP_DEPLOYMENT_ID"
+REQUESTS_VARIABLE = "OUTERLOOP_TELLS_REQUESTS"
 LOG_LINES = 20
 LOG_TEXT_MAX = 1500
 
@@ -165,8 +166,9 @@ def _code(command: DeployModel, attempt: Attempt) -> Json:
 
 
 def _variables(command: DeployModel) -> dict[str, str]:
-    """What the scoring script's data collector files its rows under."""
-    return {DEPLOYMENT_VARIABLE: _resource(command)}
+    """What the scoring script's data collector files its rows under, and where it has to tell of its requests itself."""
+    unlogged = {REQUESTS_VARIABLE: "1"} if command.endpoint_kind == "kubernetes_online" else {}
+    return {DEPLOYMENT_VARIABLE: _resource(command), **unlogged}
 
 
 def _whole_id(command: DeployModel, kind: AssetKind, reference: str, attempt: Attempt) -> str:

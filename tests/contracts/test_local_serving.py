@@ -21,6 +21,7 @@ from local.azure.deployments import DeploymentFailed, DeploymentKey, Deployments
 from local.azure.endpoints import Deployment, Endpoint, Endpoints
 from local.azure.event_hubs.server import EventHubsServer
 from local.azure.router import IN_FLIGHT_MAX, ScoringRouter, workspace_id
+from shared.parsing.event_hubs import read_message
 
 CHECKOUT = Path(__file__).parents[2]
 WORKSPACE = workspace_id("S-1", "Group", "Ws")
@@ -257,6 +258,45 @@ async def test_what_a_deployment_scored_arrives_in_the_hub_also_when_it_is_stopp
             served.endpoint.traffic = {"blue": 100}
             await served.ask({"rows": [{"distance": 1.0}, {"distance": 2.0}]})
         assert sum(len(hubs.events("telemetry", partition)) for partition in (0, 1)) == 1
+    finally:
+        await hubs.stop()
+
+
+TELLING = """
+from outerloop_emitter import Collector
+
+def init():
+    global collector
+    collector = Collector.from_environment()
+
+def run(raw):
+    with collector.request():
+        return {"half": 1 / int(raw)}
+"""
+
+
+async def test_a_script_on_kubernetes_tells_of_its_requests_where_no_log_does(tmp_path):
+    hubs = EventHubsServer({"telemetry": 2}, "a2V5")
+    await hubs.start()
+    try:
+        environment = {
+            "OUTERLOOP_TELEMETRY_CONNECTION": hubs.connection_string,
+            "OUTERLOOP_TELEMETRY_HUB": "telemetry",
+            "OUTERLOOP_TELLS_REQUESTS": "1",
+        }
+        async with serving(tmp_path, environment=environment) as served:
+            served.endpoint.document = {"properties": {"compute": "k8s-edge"}}
+            served.endpoint.deployments = {"blue": Deployment("blue", {})}
+            served.endpoint.traffic = {"blue": 100}
+            await served.deployments.start(key_of("blue"), *arguments(tmp_path, "blue", TELLING), environment)
+            assert [(await served.ask(body)).status_code for body in (b"2", b"0")] == [200, 424]
+        found = [entry.body for partition in (0, 1) for entry in hubs.events("telemetry", partition)]
+        told = [one for body in found for one in read_message(body).requests]
+        assert [(one.deployment.deployment, one.status_code, one.failed) for one in told] == [
+            ("blue", 200, False),
+            ("blue", 500, True),
+        ]
+        assert served.records == []
     finally:
         await hubs.stop()
 

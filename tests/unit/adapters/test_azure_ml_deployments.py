@@ -254,6 +254,8 @@ async def test_a_deployment_on_a_cluster_names_no_machine_of_azures(azure, works
     assert write.body["properties"]["endpointComputeType"] == "Kubernetes"
     assert "instanceType" not in write.body["properties"], "so the cluster takes its default one"
     assert write.body["properties"]["scaleSettings"] == {"scaleType": "Default"}, "as many as ordered, and no other"
+    variables = {"OUTERLOOP_DEPLOYMENT_ID": WORKSPACE + GREEN, "OUTERLOOP_TELLS_REQUESTS": "1"}
+    assert write.body["properties"]["environmentVariables"] == variables, "Azure Monitor tells nobody of requests there"
 
 
 @pytest.mark.parametrize("compute", [None, "", f"{WORKSPACE}/computes/west"])
