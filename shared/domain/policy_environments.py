@@ -39,7 +39,7 @@ class Environment(Section):
 
     @model_validator(mode="after")
     def _names_its_cluster(self) -> "Environment":
-        on_cluster = self.kind == "kubernetes_online"
+        on_cluster = self.on_kubernetes
         if on_cluster and not self.compute:
             raise FaultAtError("kind: kubernetes_online needs compute: the name of the attached cluster", "compute")
         for key in ("compute", "instance_type"):
@@ -55,6 +55,11 @@ class Environment(Section):
             )
             raise FaultAtError(text, "instance_type")
         return self
+
+    @property
+    def on_kubernetes(self) -> bool:
+        """Whether it serves on an attached cluster: then Azure Monitor knows nothing of its requests, its script does."""
+        return self.kind == "kubernetes_online"
 
     @property
     def place(self) -> tuple[str, str]:
@@ -154,7 +159,7 @@ class Deployment(Section):
 
     def runs_on(self, environment: Environment) -> str:
         """What people call one instance of it there: a machine of Azure's, or what a cluster calls so."""
-        if environment.kind == "kubernetes_online":
+        if environment.on_kubernetes:
             return environment.instance_type or DEFAULT_INSTANCES
         return self.instance_type
 

@@ -18,7 +18,7 @@ def unfit_kinds(environments: Environments, deployment: Deployment, promotion: P
         yield from _unfit_for_batch(environments, deployment, promotion)
     else:
         yield from _only_for_batch(environments, deployment, promotion)
-    if environments.production.kind == "kubernetes_online":
+    if environments.production.on_kubernetes:
         yield from _unfit_for_kubernetes(environments, deployment, promotion)
 
 
@@ -37,7 +37,7 @@ def _unfit_for_kubernetes(
             "and let the scoring script tell of its requests (outerloop-emitter)"
         )
         yield FaultAtError(text, "promotion", "rollout", "analysis", "source")
-    if environments.staging.kind == "kubernetes_online" and "instance_type" in deployment.model_fields_set:
+    if environments.staging.on_kubernetes and "instance_type" in deployment.model_fields_set:
         text = "staging and production are on clusters: write the names of their own instance types there, and leave this out"
         yield FaultAtError(text, "deployment", "instance_type")
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.domain.observations import TrafficSample
 from shared.domain.outcomes import Failed, Succeeded
 from shared.domain.policy import Policy
 from tests.scenarios.timeline import Timeline
@@ -176,6 +177,16 @@ def test_a_kubernetes_endpoint_is_rolled_out_and_rolled_back_as_a_managed_one():
     story.expect(traffic={"version-1": 90, "version-2": 10}).push(asked("rollback"))
     story.expect(traffic={"version-1": 100, "version-2": 0}, versions={"1": "serving", "2": "rolled_back"})
     assert {order.endpoint_kind for order in story.commands("RollBackTraffic")} == {"kubernetes_online"}
+
+
+def test_a_script_on_kubernetes_that_tells_of_no_request_is_named_as_the_reason_and_the_traffic_goes_back():
+    edge = {"kind": "kubernetes_online", "compute": "edge"}
+    story = Timeline(policy_with(environments={"production": edge}), serving("1"))
+    for version in ("1", "2"):
+        story.azure.serves(version, TrafficSample())
+    story.push(registered("2")).approve("2").at("30m").expect_reason("no_data")
+    assert any("collector.request" in reason.text for reason in story.ledger[-1].reasons)
+    story.at("1d").expect(traffic={"version-1": 100, "version-2": 0}, versions={"1": "serving", "2": "rolled_back"})
 
 
 def test_a_version_takes_over_on_kubernetes_step_by_step_and_gives_way_to_the_warm_standby_later():

@@ -22,6 +22,8 @@ LOOK_AGAIN = timedelta(hours=1)  # while a rollout has all of the traffic
 ROWS_ALERT: Final = f"{RULE} of rows"
 LOOK_AT = {
     "everything": "the traffic of the endpoint, its diagnostic settings and the data collector of its deployment",
+    "on kubernetes": "the traffic of the endpoint, the cluster, and whether the scoring script tells of each request and sends "
+    "its rows (outerloop-emitter)",
     "rows": "the data collector of the deployment: whether it is on, whether its logging fails (console log), and the Event Hub "
     "or the storage events that its rows come by",
 }
@@ -57,12 +59,13 @@ def _open(situation: Situation, signal: TelemetryFellSilent, rule: TelemetryAbse
     if seen != "opened":
         counted = because("incident_open", f"incident {incident.id} is open: this is counted, not told again")
         return Ruling("suppress", RULE, (silent, counted), facts)
+    on_kubernetes = situation.workload.environments.production.on_kubernetes and signal.silent == "everything"
     shown = {
         "silent": silent.text,
         "allowed": f"{format_duration(rule.silent_for)} of silence",
         "version": situation.facts.champion,
         "endpoint": f"{signal.endpoint} in {signal.workspace}",
-        "look at": LOOK_AT[signal.silent],
+        "look at": LOOK_AT["on kubernetes" if on_kubernetes else signal.silent],
         "closes": CLOSES[signal.silent],
         "incident": incident.id,
     }

@@ -71,7 +71,7 @@ def sharing(situation: Situation, version: Version) -> tuple[ShareModel | Record
 
 def _machine(deployment: Deployment, environment: Environment) -> str:
     """What an instance is: a machine of Azure's, or what the cluster calls so."""
-    return environment.instance_type if environment.kind == "kubernetes_online" else deployment.instance_type
+    return environment.instance_type if environment.on_kubernetes else deployment.instance_type
 
 
 def _settings(batch: BatchCluster | None) -> BatchSettings | None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from shared.domain.az_commands import delete_endpoint
 from shared.domain.durations import format_duration
+from shared.domain.policy_environments import Environment
 from shared.domain.rules.hand_incidents import target_of
 from shared.domain.rules.target_incidents import Sighting, end, sight
 from shared.domain.situation import Ruling, Situation, because, ignore
@@ -37,7 +38,7 @@ def on_idle(situation: Situation, signal: EndpointFellIdle) -> Ruling:
         "allowed": format_duration(rule.idle_for),
         "serves": f"version {facts.champion or 'none'}, standby {facts.standby or 'none'}",
         "keeps busy": f"{deployment.instance_count} x {deployment.runs_on(production)} for each deployment",
-        "first": "see that its traffic log still comes, and that the metric RequestsPerMinute is empty too",
+        "first": _first(production),
         "if nobody needs it": delete_endpoint(production),
         "closes": f"when it is called again, or: outerloop ask close {situation.workload.name} --by YOU --why WHY",
     }
@@ -45,6 +46,14 @@ def on_idle(situation: Situation, signal: EndpointFellIdle) -> Ruling:
     told = situation.tell(rule.to or situation.workload.owner, title, shown)
     opened = because("incident_opened", f"incident {incident.id} is opened for {signal.endpoint}")
     return Ruling("act", RULE, (idle, opened), facts, commands=(told,))
+
+
+def _first(production: Environment) -> str:
+    if production.on_kubernetes:
+        return (
+            "see in the cluster that its router is asked for nothing, and that the scoring script tells of each request"
+        )
+    return "see that its traffic log still comes, and that the metric RequestsPerMinute is empty too"
 
 
 def on_used(situation: Situation, signal: EndpointUsed) -> Ruling:

@@ -24,6 +24,7 @@ from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.values import replace
 
 RULE = "rollout"
+UNTOLD = "Azure Monitor logs no requests on Kubernetes: the scoring script has to tell of each (outerloop-emitter: collector.request)"
 
 
 def on_traffic_set(situation: Situation, signal: CommandFinished) -> Ruling:
@@ -114,6 +115,8 @@ def _judged(situation: Situation, rollout: Rollout) -> Judgement:
     candidate = situation.traffic.get(deployment_name(rollout.version), TrafficSample())
     champion = situation.traffic.get(deployment_name(rollout.champion))
     judged = judge_step(candidate, champion, rule.analysis, rule.chance)
+    if judged.verdict == "no_data" and situation.workload.environments.production.on_kubernetes:
+        judged = Judgement(judged.verdict, (*judged.reasons, because("no_data", UNTOLD)))
     if not situation.traffic_from:
         return judged
     return Judgement(judged.verdict, (*judged.reasons, because("measured_by", situation.traffic_from)))

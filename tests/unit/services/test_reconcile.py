@@ -115,14 +115,25 @@ async def test_an_endpoint_on_which_nothing_of_ours_relies_is_not_asked_about(wo
     assert watch.inventory.asked == []
 
 
-async def test_an_endpoint_of_another_kind_is_not_looked_for_among_online_endpoints(watch):
+def production_becomes(watch, **changes):
     loaded = watch.world.policies.loaded
     workload = loaded.policy.workloads[0]
-    batch = workload.environments.production.model_copy(update={"kind": "batch"})
-    environments = workload.environments.model_copy(update={"production": batch})
+    production = workload.environments.production.model_copy(update=changes)
+    environments = workload.environments.model_copy(update={"production": production})
     changed = workload.model_copy(update={"environments": environments})
     policy = loaded.policy.model_copy(update={"workloads": (changed,)})
-    watch.world.policies.loaded = loaded.__class__(policy, "batch", loaded.payloads)
+    watch.world.policies.loaded = loaded.__class__(policy, production.kind, loaded.payloads)
+
+
+async def test_an_endpoint_on_kubernetes_is_looked_at_like_any_and_a_champion_deleted_there_is_told(watch):
+    production_becomes(watch, kind="kubernetes_online", compute="edge")
+    watch.inventory.shows({}, {})
+    assert await watch.later() == 1
+    assert (await watch.world.facts()).champion == ""
+
+
+async def test_an_endpoint_of_another_kind_is_not_looked_for_among_online_endpoints(watch):
+    production_becomes(watch, kind="batch")
     assert await watch.later() == 0
     assert watch.inventory.asked == []
     assert (await watch.world.facts()).champion == "2"

@@ -40,6 +40,16 @@ def test_a_silent_champion_is_told_of_once():
     assert (codes(again), kinds(again)) == (["silent", "incident_open"], [])
 
 
+@pytest.mark.parametrize(
+    ("kind", "named"), [("managed_online", "diagnostic settings"), ("kubernetes_online", "the scoring script tells")]
+)
+def test_people_are_told_where_to_look_for_requests_of_that_kind(kind, named):
+    place = {"kind": kind, **({"compute": "edge"} if kind == "kubernetes_online" else {})}
+    rules = [{"when": "telemetry_absent", "for": "2h"}]
+    done = decide(fell_silent(), policy=policy_with(environments={"production": place}, monitoring=rules))
+    assert named in ordered(done, "Notify").facts["look at"]
+
+
 def test_it_is_over_when_it_speaks_again_and_the_same_people_hear_of_it():
     spoke = decide(resumed(occurred_at=after("3h")), decide(fell_silent()).facts)
     assert (codes(spoke), kinds(spoke)) == (["resumed", "resolved"], ["Notify"])

@@ -30,7 +30,10 @@ def test_an_endpoint_on_kubernetes_keeps_instances_of_its_cluster_busy():
     edge = {"kind": "kubernetes_online", "compute": "edge", "instance_type": "four-cores"}
     rules = [{"when": "endpoint_idle", "for": "14d"}]
     done = decided(fell_idle(), policy=policy_with(environments={"production": edge}, monitoring=rules))
-    assert ordered(done, "Notify").facts["keeps busy"].startswith("1 x four-cores")
+    told = ordered(done, "Notify").facts
+    assert told["keeps busy"].startswith("1 x four-cores")
+    assert "RequestsPerMinute" not in told["first"], "a metric that nobody has there"
+    assert "scoring script tells" in told["first"]
 
 
 def test_people_are_asked_with_what_it_keeps_busy_and_the_command():
