@@ -17,7 +17,7 @@ from .limits import DEFAULTS, Limits
 from .packing import Source
 from .plain import TooManyValuesError
 from .senders import CallableSender, Sender
-from .served import Request, Served
+from .served import Request, Served, status_of
 
 EXIT_SECONDS_MAX = 2.0
 
@@ -133,6 +133,6 @@ class Collector:
         if channel is None:
             return
         try:
-            channel.put(Served(at, int(status), milliseconds))
+            channel.put(Served(at, status_of(status), milliseconds))
         except Exception as error:  # noqa: BLE001 -- whatever the script made of its status, the request goes on
             channel.drop("unreadable", 1, type(error).__name__)

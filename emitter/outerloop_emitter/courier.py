@@ -72,7 +72,15 @@ class Courier:
     def _packed(self, waited: list[Waiting]) -> deque[Message]:
         served = [each for each in waited if isinstance(each, Served)]
         calls = [each for each in waited if isinstance(each, Call)]
-        return deque([*told(served, self._source, self._limits.message_bytes_max), *self._collected(calls)])
+        return deque([*self._told(served), *self._collected(calls)])
+
+    def _told(self, served: list[Served]) -> list[Message]:
+        try:
+            return told(served, self._source, self._limits.message_bytes_max)
+        except Exception as error:  # a defect of ours, as below
+            logger.exception("%d requests could not be told", len(served))
+            self._drop("unreadable", len(served), type(error).__name__)
+            return []
 
     def _collected(self, calls: list[Call]) -> list[Message]:
         try:

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from .packing import LINES_MAX, Message, Source
 
@@ -47,6 +47,19 @@ class Request:
         if self._tell is not None:
             took = (time.perf_counter() - self._began) * 1000
             self._tell(self._at, self.status if error is None else FAILED, took)
+
+
+def status_of(said: Any) -> int:
+    """What a script said its status is.
+
+    Raises:
+        ValueError: it is no HTTP status code.
+        Exception: whatever it raises when it is no number.
+    """
+    status = int(said)
+    if not 100 <= status <= 599:
+        raise ValueError("no HTTP status code")
+    return status
 
 
 def told(requests: Iterable[Served], source: Source, bytes_max: int) -> list[Message]:

@@ -51,6 +51,7 @@ class _Answer:
 
     status: int
     milliseconds: float
+    unreached: str = ""  # why there was not even a connection
 
     @property
     def is_error(self) -> bool:
@@ -105,6 +106,11 @@ async def _measured(target: _Target, command: CheckEndpoint, body: str) -> Outco
         if refused:
             reason = f"endpoint {command.endpoint} refuses the probe itself: HTTP {min(refused)}"
             return Failed(retryable=False, reason=reason)
+        if all(answer.unreached for answer in warm_up):
+            # A name that nobody knows, a private address, a certificate of an own authority: none is the model's fault.
+            host, why = httpx.URL(target.url).host, warm_up[-1].unreached
+            reason = f"the app cannot connect to {host}, where endpoint {command.endpoint} answers: {why}"
+            return Failed(retryable=True, reason=reason)
         return Succeeded(data=_figures(await _send(client, target, body, command.requests)))
 
 
@@ -122,12 +128,14 @@ async def _send(client: "httpx.AsyncClient", target: _Target, payload: str, requ
 async def _timed(client: "httpx.AsyncClient", url: str, payload: str) -> _Answer:
     import httpx  # noqa: PLC0415 - as above
 
-    began = time.perf_counter()
+    began, status, unreached = time.perf_counter(), 0, ""
     try:
         status = (await client.post(url, content=payload.encode())).status_code
+    except httpx.ConnectError as error:
+        unreached = str(error) or type(error).__name__
     except httpx.TransportError:
-        status = 0
-    return _Answer(status, (time.perf_counter() - began) * 1000)
+        pass
+    return _Answer(status, (time.perf_counter() - began) * 1000, unreached)
 
 
 def _figures(answers: list[_Answer]) -> dict[str, str | float]:

@@ -37,6 +37,9 @@ def _unfit_for_kubernetes(
             "and let the scoring script tell of its requests (outerloop-emitter)"
         )
         yield FaultAtError(text, "promotion", "rollout", "analysis", "source")
+    if promotion.rollout.quota_to:
+        text = "a cluster has the room that it has, and no quota is asked for: leave quota_to out"
+        yield FaultAtError(text, "promotion", "rollout", "quota_to")
     if environments.staging.on_kubernetes and "instance_type" in deployment.model_fields_set:
         text = "staging and production are on clusters: write the names of their own instance types there, and leave this out"
         yield FaultAtError(text, "deployment", "instance_type")

@@ -108,6 +108,17 @@ async def test_a_probe_that_is_not_let_in_is_not_the_models_fault(azure, prober,
     assert len(scored(azure)) == WARM_UP_REQUESTS
 
 
+@pytest.mark.parametrize("address", ["https://edge.invalid/score", "https://127.0.0.1:1/score"])
+async def test_an_endpoint_that_nobody_can_reach_from_here_is_told_and_not_measured(azure, prober, endpoint, address):
+    """As one on a cluster in a private network, or behind a certificate that nobody here trusts."""
+    properties = {"authMode": "Key", "scoringUri": address, "provisioningState": "Succeeded"}
+    azure.on("GET", ENDPOINT, Answer(body={"properties": properties}))
+    outcome = await prober.probe(check(requests=50), PAYLOAD)
+    assert isinstance(outcome, Failed)
+    assert outcome.retryable, "the network may come back"
+    assert f"cannot connect to {address.split('/')[2].partition(':')[0]}" in outcome.reason
+
+
 async def test_a_deployment_that_does_not_exist_is_named(azure, prober):
     outcome = await prober.probe(check(), PAYLOAD)
     assert isinstance(outcome, Failed)

@@ -142,6 +142,11 @@ def test_azure_monitor_measures_nothing_on_a_cluster(source):
         on_cluster(rollout={"analysis": {"source": source}}, **told)
 
 
+def test_nobody_waits_for_quota_of_a_cluster():
+    with pytest.raises(ValidationError, match="no quota is asked for: leave quota_to out"):
+        on_cluster(rollout={"quota_to": "ml_engineers"})
+
+
 def test_machines_of_azure_are_for_staging_while_that_is_managed_and_for_nobody_on_clusters():
     machines = {"instance_type": "Standard_DS2_v2"}
     assert on_cluster(deployment=machines).workloads[0].deployment.instance_type == "Standard_DS2_v2"

@@ -66,7 +66,7 @@ def test_a_script_says_what_else_it_answered(collector, sent, status, failed):
     assert [(one.status_code, one.failed) for one in heard(sent)] == [(int(status), failed)]
 
 
-@pytest.mark.parametrize("status", [None, "no number", object()])
+@pytest.mark.parametrize("status", [None, "no number", object(), 0, 99, 600, -1, 10**400, float("inf")])
 def test_a_status_that_is_none_costs_the_request_nothing_and_is_counted(collector, sent, status):
     with collector.request() as request:
         request.status = status
@@ -140,6 +140,15 @@ def test_no_message_is_larger_than_a_hub_takes_unless_one_request_is(bytes_max):
 def test_a_message_has_no_more_records_than_the_loop_reads():
     messages = told(requests(LINES_MAX + 1), SOURCE, 10**9)
     assert [message.rows for message in messages] == [LINES_MAX, 1]
+
+
+def test_a_collector_that_was_given_no_id_at_all_loses_what_it_cannot_tell_and_goes_on(sent, monkeypatch):
+    monkeypatch.setenv("OUTERLOOP_TELLS_REQUESTS", "1")
+    collector = Collector(None, sent.append, Limits(linger_seconds=60))
+    with collector.request():
+        collector.collect([{"distance": 1.0}], [0.5])
+    collector.close(PATIENCE_SECONDS)
+    assert (collector.drops, collector.sent, collector.waiting) == ({"unreadable": 1}, 1, 0)
 
 
 def test_no_requests_are_no_message():
