@@ -11,6 +11,7 @@ CLUSTERS = "k8s-"  # and those of attached Kubernetes clusters
 MACHINE = "STANDARD_DS3_V2"
 DEFAULT_TYPE = "defaultinstancetype"  # which the extension makes in each cluster, with these resources
 RESOURCES = {"requests": {"cpu": "100m", "memory": "2Gi"}, "limits": {"cpu": "2", "memory": "2Gi"}}
+CONTAINER = {"containerResourceRequests": RESOURCES["requests"], "containerResourceLimits": RESOURCES["limits"]}
 
 Kind = Literal["AmlCompute", "ComputeInstance", "Kubernetes"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local.azure.arm import ArmAnswer, ArmRequest, ArmRoute
-from local.azure.computes import RESOURCES
+from local.azure.computes import CONTAINER
 from local.azure.datastores import Datastores
 from local.azure.deployments import DeploymentFailed, DeploymentKey
 from local.azure.documents import envelope, page
@@ -189,7 +189,7 @@ def deployment_document(endpoint: Endpoint, deployment: Deployment, scope: Scope
     """
     kept = dict(deployment.document)
     properties = {
-        **({"containerResourceRequirements": _container()} if endpoint.on_cluster else {}),
+        **({"containerResourceRequirements": CONTAINER} if endpoint.on_cluster else {}),
         "endpointComputeType": "Managed",
         "scaleSettings": {"scaleType": "Default"},
         "properties": {},
@@ -197,10 +197,6 @@ def deployment_document(endpoint: Endpoint, deployment: Deployment, scope: Scope
         "provisioningState": deployment.state,
     }
     return envelope(deployment_id(endpoint, deployment, scope), "onlineEndpoints/deployments", properties, **kept)
-
-
-def _container() -> dict[str, Any]:
-    return {f"containerResource{name.title()}": settings for name, settings in RESOURCES.items()}
 
 
 def _named(endpoint: Endpoint, name: str) -> Deployment | None:

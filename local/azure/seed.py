@@ -56,6 +56,9 @@ class EndpointSeed(_Part):
 class Seed(_Part):
     """The whole file. ``environments`` are names or ``name:version``; ``hubs`` are names, with 2 partitions each.
 
+    Of the ``computes`` those named ``ci-…`` are compute instances, ``k8s-…`` attached Kubernetes clusters, the others
+    compute clusters.
+
     ``answer_seconds`` is how long each answer takes, half of it before what is asked for is done. ``exchanges`` keeps
     what was said to Resource Manager, and its answers, in ``exchanges.jsonl`` beside the journal.
     """

@@ -89,9 +89,9 @@ def _new(command: DeployModel) -> Json:
 
 
 def made_elsewhere(command: DeployModel, document: Json) -> str:
-    """Where an endpoint is that a policy says is on a cluster, when it is not there: nothing moves it. Empty otherwise.
+    """Where an endpoint is that the policy says is on a cluster, when it is not there. Empty otherwise.
 
-    Azure tells of a managed endpoint that is given a deployment for Kubernetes itself, but not of another cluster.
+    A deployment names no cluster: it lands on that of its endpoint, whatever the policy says.
     """
     if command.endpoint_kind != "kubernetes_online":
         return ""

@@ -6,7 +6,7 @@ from shared.domain.capacity import Quota
 from shared.domain.facts import Incident
 from shared.domain.outcomes import Failed
 from shared.services.capacity import Unasked, asks_for_quota, with_quota
-from tests.unit.domain.builders import NOW, answered, awaiting, elapsed, registered, serving, situation
+from tests.unit.domain.builders import NOW, answered, awaiting, elapsed, policy_with, registered, serving, situation
 from tests.unit.domain.platform_builders import fired, listening
 
 FOUND = Quota(location="westeurope", family="standardDSv2Family", cores=4, used=8, limit=100)
@@ -48,6 +48,14 @@ def test_an_alert_asks_where_more_instances_may_answer_it(then, asks):
     )
     assert asks_for_quota(situation(elapsed("verify_deadline", "i"), troubled, policy=policy)) is asks
     assert not asks_for_quota(situation(elapsed("verify_deadline", "other"), troubled, policy=policy))
+
+
+def test_nobody_is_asked_for_quota_of_a_cluster():
+    edge = {"production": {"kind": "kubernetes_online", "compute": "edge"}}
+    rule = {"when": "infrastructure_alert", "then": "scale_out", "relief": {"instances_max": 3}}
+    policy = policy_with(environments=edge, monitoring=[rule])
+    assert not asks_for_quota(situation(answered("approve"), awaiting("2"), policy=policy))
+    assert not asks_for_quota(situation(fired(), serving("1"), policy=policy))
 
 
 async def test_the_quota_is_that_of_the_instance_type_in_the_workspace_of_production():
