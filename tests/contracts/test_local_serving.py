@@ -246,20 +246,29 @@ async def test_an_update_replaces_the_process_only_when_its_successor_is_ready(t
         await served.deployments.stop(key_of("blue"))
 
 
-async def test_what_a_deployment_scored_arrives_in_the_hub_also_when_it_is_stopped_at_once(tmp_path):
+@asynccontextmanager
+async def listening():
+    """A hub, and the variables by which a deployment finds it."""
     hubs = EventHubsServer({"telemetry": 2}, "a2V5")
     await hubs.start()
     try:
-        environment = {
-            "OUTERLOOP_TELEMETRY_CONNECTION": hubs.connection_string,
-            "OUTERLOOP_TELEMETRY_HUB": "telemetry",
-        }
+        yield (
+            hubs,
+            {
+                "OUTERLOOP_TELEMETRY_CONNECTION": hubs.connection_string,
+                "OUTERLOOP_TELEMETRY_HUB": "telemetry",
+            },
+        )
+    finally:
+        await hubs.stop()
+
+
+async def test_what_a_deployment_scored_arrives_in_the_hub_also_when_it_is_stopped_at_once(tmp_path):
+    async with listening() as (hubs, environment):
         async with serving(tmp_path, "blue", environment=environment) as served:
             served.endpoint.traffic = {"blue": 100}
             await served.ask({"rows": [{"distance": 1.0}, {"distance": 2.0}]})
         assert sum(len(hubs.events("telemetry", partition)) for partition in (0, 1)) == 1
-    finally:
-        await hubs.stop()
 
 
 TELLING = """
@@ -276,29 +285,19 @@ def run(raw):
 
 
 async def test_a_script_on_kubernetes_tells_of_its_requests_where_no_log_does(tmp_path):
-    hubs = EventHubsServer({"telemetry": 2}, "a2V5")
-    await hubs.start()
-    try:
-        environment = {
-            "OUTERLOOP_TELEMETRY_CONNECTION": hubs.connection_string,
-            "OUTERLOOP_TELEMETRY_HUB": "telemetry",
-            "OUTERLOOP_TELLS_REQUESTS": "1",
-        }
-        async with serving(tmp_path, environment=environment) as served:
+    async with listening() as (hubs, environment):
+        variables = {**environment, "OUTERLOOP_TELLS_REQUESTS": "1"}
+        async with serving(tmp_path) as served:
             served.endpoint.document = {"properties": {"compute": "k8s-edge"}}
             served.endpoint.deployments = {"blue": Deployment("blue", {})}
             served.endpoint.traffic = {"blue": 100}
-            await served.deployments.start(key_of("blue"), *arguments(tmp_path, "blue", TELLING), environment)
+            await served.deployments.start(key_of("blue"), *arguments(tmp_path, "blue", TELLING), variables)
             assert [(await served.ask(body)).status_code for body in (b"2", b"0")] == [200, 424]
-        found = [entry.body for partition in (0, 1) for entry in hubs.events("telemetry", partition)]
-        told = [one for body in found for one in read_message(body).requests]
-        assert [(one.deployment.deployment, one.status_code, one.failed) for one in told] == [
-            ("blue", 200, False),
-            ("blue", 500, True),
-        ]
-        assert served.records == []
-    finally:
-        await hubs.stop()
+        bodies = [entry.body for partition in (0, 1) for entry in hubs.events("telemetry", partition)]
+    told = [one for body in bodies for one in read_message(body).requests]
+    seen = [(one.deployment.deployment, one.status_code, one.failed) for one in told]
+    assert seen == [("blue", 200, False), ("blue", 500, True)]
+    assert served.records == []
 
 
 PARENT = """

@@ -7,6 +7,7 @@ fails a request.
 import json
 import logging
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,11 @@ def run(raw_data: str) -> dict[str, list[float]]:
     Answers `{"predictions": [chance of being late, …]}`; raises ValueError, KeyError or RuntimeError otherwise, which
     the server turns into an error status.
     """
+    with serving.collector.request() if serving.collector is not None else nullcontext():
+        return _answer(raw_data)
+
+
+def _answer(raw_data: str) -> dict[str, list[float]]:
     if serving.model is None:
         raise RuntimeError("run was called before init")
     request = json.loads(raw_data)

@@ -3,6 +3,7 @@
 import importlib
 import json
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -118,7 +119,7 @@ def test_the_endpoint_serves_a_nested_model_and_hands_rows_to_the_collector(
     recorded = []
 
     src.score.init()
-    src.score.serving.collector = SimpleNamespace(collect=lambda *call: recorded.append(call))
+    src.score.serving.collector = SimpleNamespace(collect=lambda *call: recorded.append(call), request=nullcontext)
     answer = src.score.run(json.dumps({"request_id": "r1", "rows": complete}))
 
     assert answer == {"predictions": pytest.approx(trained.model.answer(complete))}
@@ -132,7 +133,7 @@ def test_the_endpoint_serves_a_nested_model_and_hands_rows_to_the_collector(
 def test_a_request_without_an_id_is_recorded_without_one(src, trained, complete, monkeypatch):
     """An id that nobody keeps finds no label, and costs the loop an event of its own."""
     recorded = []
-    collector = SimpleNamespace(collect=lambda *call: recorded.append(call))
+    collector = SimpleNamespace(collect=lambda *call: recorded.append(call), request=nullcontext)
     monkeypatch.setattr(src.score, "serving", src.score.Serving(trained.model, collector))
 
     src.score.run(json.dumps({"rows": complete}))

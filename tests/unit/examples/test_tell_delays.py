@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.parsing.event_hubs import read_message
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "flight_delays"
 EMITTER = Path(__file__).parents[3] / "emitter"
 ENDPOINT = (
@@ -92,6 +94,20 @@ def score(src, trained, hub, monkeypatch):
         return answer
 
     return run
+
+
+def test_on_kubernetes_the_script_tells_of_each_request_how_it_ended(hub, src, trained, flights, monkeypatch):
+    monkeypatch.setenv("OUTERLOOP_TELLS_REQUESTS", "1")
+    monkeypatch.setattr(src.score, "serving", src.score.Serving(trained.model, recorder := hub.collector(BLUE)))
+    src.score.run(json.dumps({"rows": flights}))
+    with pytest.raises(KeyError):
+        src.score.run("{}")
+    assert recorder.flush(10)
+    requests = [request for message in hub.messages for request in read_message(message).requests]
+    assert [(request.deployment.deployment, request.failed) for request in requests] == [
+        ("blue", False),
+        ("blue", True),
+    ]
 
 
 def test_labels_meet_the_predictions_that_the_endpoint_recorded(job, hub, score, flights, folder):
