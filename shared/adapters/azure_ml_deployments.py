@@ -106,6 +106,8 @@ def _finished(command: DeployModel, document: Json, attempt: Attempt) -> Outcome
         return Succeeded(data={"deployment": command.deployment, "version": command.version})
     log = "" if command.endpoint_kind == "batch" else _last_log_lines(command, attempt)  # nothing runs of a batch one
     reason = f"deployment {command.deployment} of endpoint {command.endpoint} is {state(document)}"
+    if not log and command.endpoint_kind == "kubernetes_online":  # as of pods that found no room
+        reason = f"{reason}; no container has said why: ask the cluster ({command.compute}) with kubectl describe pods"
     return Failed(retryable=False, reason=f"{reason}; its log ends with: {log}" if log else reason)
 
 

@@ -268,3 +268,30 @@ async def test_no_deployment_is_made_on_another_cluster_than_the_policy_says(azu
     assert not outcome.retryable
     assert ("the cluster west" if compute else "a managed one") in outcome.reason
     assert azure.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("log", "why"), [("", "ask the cluster (edge) with kubectl"), ("no weights", "ends with: no weights")]
+)
+async def test_what_found_no_room_in_the_cluster_has_no_log_and_people_are_told_where_to_look(
+    azure, workspace, log, why
+):
+    azure.on("GET", GREEN, deployment("Failed"))
+    azure.on("POST", GREEN + "/getLogs", Answer(body={"content": log}))
+
+    outcome = await workspace.look(deploy(**EDGE, instance_type=""), WORKSPACE + GREEN, NOW)
+
+    assert isinstance(outcome, Failed)
+    assert why in outcome.reason
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_a_cluster_that_was_detached_is_told_in_azures_words_and_not_tried_again(azure, workspace, status):
+    azure.on("GET", ENDPOINT, endpoint_on(f"{WORKSPACE}/computes/edge"))
+    azure.on("PUT", GREEN, refusal(status, "ComputeNotFound", "Cannot find Kubernetes compute."))
+
+    outcome = await workspace.begin(deploy(**EDGE, instance_type=""), NOW)
+
+    assert isinstance(outcome, Failed)
+    assert not outcome.retryable
+    assert "Cannot find Kubernetes compute" in outcome.reason
