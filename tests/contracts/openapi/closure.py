@@ -1,6 +1,7 @@
 """Holds an exchange with Azure against the definitions that Azure published for it.
 
 Owns the matching of a call to its operation, and what a request and an answer of it have to be. Opens no connection.
+Patterns and limits of values are not in the closures, which were read back from clients: ``published`` adds them.
 """
 
 import functools
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+
+from tests.contracts.openapi import published
 
 HERE = Path(__file__).parent
 NAMES = ("machine-learning", "cost-management", "monitor")
@@ -130,8 +133,13 @@ def _told(error: jsonschema.ValidationError) -> Iterator[str]:
 @functools.cache
 def calls() -> tuple[Call, ...]:
     """Every operation that is known."""
-    found = [json.loads((HERE / f"{name}.json").read_text(encoding="utf-8")) for name in NAMES]
-    return tuple(Call(each, closure["definitions"]) for closure in found for each in closure["operations"])
+    return tuple(Call(each, found["definitions"]) for found in map(_closure, NAMES) for each in found["operations"])
+
+
+def _closure(name: str) -> Mapping[str, Any]:
+    found = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
+    definitions = {each: published.limited(name, each, schema) for each, schema in found["definitions"].items()}
+    return {**found, "definitions": definitions}
 
 
 @functools.cache
