@@ -8,9 +8,13 @@ from pathlib import Path
 
 import shared.adapters
 from tests.contracts.fault_reads import ELSEWHERE, PARTS, READS
+from tests.contracts.test_run_faults import ADAPTERS
 
 TESTS = Path(__file__).parents[1]
-COMMANDS = {"AzureMachineLearning.begin", "AzureMachineLearning.look"}  # played by kind: fault_cases
+# Played by kind of command (fault_cases), and by system that runs pipelines (test_run_faults, where the preview is too).
+COMMANDS = {"AzureMachineLearning.begin", "AzureMachineLearning.look", "AzurePipelines.preview"} | {
+    f"{adapter.__name__}.{step}" for adapter in ADAPTERS for step in ("begin", "look")
+}
 
 
 def spoken():

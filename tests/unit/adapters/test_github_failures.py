@@ -11,9 +11,9 @@ from shared.domain.outcomes import Failed, Unknown
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def meant(status, message="", method="POST", **headers):
+def meant(status, message="", *, is_order=True, **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = Answer(method, "/x", status, named, {"message": message} if message else {}, "")
+    answer = Answer(is_order, "/x", status, named, {"message": message} if message else {}, "")
     return classify(answer, NOW, "Actions: write")
 
 
@@ -66,13 +66,13 @@ def test_the_secondary_limit_may_be_told_by_its_words_alone():
     assert (outcome.retryable, outcome.until) == (True, NOW + THROTTLED_FOR)
 
 
-@pytest.mark.parametrize("status", [500, 502, 504])
+@pytest.mark.parametrize("status", [408, 500, 502, 504])
 def test_an_order_on_which_github_failed_may_have_been_carried_out(status):
     assert isinstance(meant(status), Unknown)
 
 
 @pytest.mark.parametrize("status", [408, 409, 500, 503])
 def test_a_read_on_which_it_failed_may_be_repeated(status):
-    outcome = meant(status, method="GET")
+    outcome = meant(status, is_order=False, retry_after="7")
     assert isinstance(outcome, Failed)
-    assert outcome.retryable
+    assert (outcome.retryable, outcome.until) == (True, NOW + timedelta(seconds=7))
