@@ -68,9 +68,9 @@ class Effects:
             case RecordReference():
                 return _dated(await self._record_reference(command), now)
             case ReadCollected():
-                return await self._collected.read(command, until=now + self._hands.call_max)
+                return _dated(await self._collected.read(command, until=now + self._hands.call_max), now)
             case ReadReferenced():
-                return await self._referenced.read(command, until=now + self._hands.call_max)
+                return _dated(await self._referenced.read(command, until=now + self._hands.call_max), now)
             case CheckEndpoint():
                 return _dated(await self._check(command), now)
             case _ if isinstance(command, Dispatch):

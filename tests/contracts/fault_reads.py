@@ -72,7 +72,10 @@ READS = {
 # class, the file and a test in it.
 LOST, STORE = "test_a_lost_answer_may_queue_a_command_twice_and_never_loses_it", "contracts/test_azure_store_faults.py"
 ELSEWHERE = {
-    "AzureCollectedFiles": ("contracts/test_collected_blobs.py", "test_an_account_that_is_not_reached_is_tried_again"),
+    "AzureCollectedFiles": (
+        "contracts/test_collected_blobs.py",
+        "test_whatever_befalls_a_request_is_a_failure_and_never_a_part_of_the_file",
+    ),
     "AzureMonitorLogs": (
         "contracts/test_azure_monitor.py",
         "test_whatever_the_wire_does_is_no_measurement_and_is_asked_once",

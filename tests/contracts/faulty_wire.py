@@ -44,7 +44,9 @@ class Fault:
     is_lost: bool = False  # passed on and done; the connection ends without an answer
     is_cut: bool = False  # the same, in the middle of the answer
     change: Callable[[Any], Any] | None = None  # the answer's document becomes another one
+    bytes_kept: int | None = None  # the answer is whole by its own account, and has only so many bytes
     skipped: int = 0
+    without: str = ""  # a header that the answer lacks, in lower case
     error: dict[str, Any] | None = None  # what a refusal says, instead of that the wire says so
 
     def refusal(self) -> tuple[int, bytes, dict[str, str]]:
@@ -110,6 +112,8 @@ def _handler(wire: FaultyWire) -> type[BaseHTTPRequestHandler]:
                 return
             if fault.change:
                 content = json.dumps(fault.change(json.loads(content or b"null"))).encode()
+            content = content[: fault.bytes_kept]
+            headers = {name: value for name, value in headers.items() if name != fault.without}
             if self.command != "HEAD":
                 headers = {**headers, "content-length": str(len(content))}
             self.send_response(status)
