@@ -7,8 +7,9 @@ of what an event says. Accounts with a hierarchical namespace are read by their 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from shared.adapters.retry_after import asked_data
 from shared.adapters.thread_credential import NewCredential, ThreadCredential
-from shared.domain.outcomes import ASKED_SECONDS, Failed
+from shared.domain.outcomes import Failed
 from shared.ports_collected import FilePlace, FileVersion
 
 if TYPE_CHECKING:
@@ -92,8 +93,6 @@ async def _piece(blob: "BlobClient", etag: str, start: int, length: int) -> byte
 
 
 def _refused(place: FilePlace, error: "HttpResponseError") -> Failed:
-    from shared.adapters.azure_ml_failures import retry_after_seconds  # noqa: PLC0415  # slow to import
-
     status = error.status_code or 0
     if not 400 <= status < 600:
         return Failed(retryable=True, reason=f"{_named(place)} was not read to its end: {_first_line(error)}")
@@ -102,9 +101,8 @@ def _refused(place: FilePlace, error: "HttpResponseError") -> Failed:
     if status in CHANGED:
         return Failed(retryable=True, reason=f"{_named(place)} changed while it was read")
     hint = f": the app's identity needs the role {ROLE}" if status in (401, 403) else ""
-    wait = retry_after_seconds(error)
     reason = f"{_named(place)} could not be read: HTTP {status}{hint}"
-    data: dict[str, str | float] = {} if wait is None else {ASKED_SECONDS: wait}
+    data = asked_data(getattr(error.response, "headers", {}))
     return Failed(retryable=status in RETRYABLE or status >= 500, reason=reason, data=data)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared.adapters.retry_after import asked_seconds
 from shared.domain.outcomes import Failed, Outcome, Started, Unknown
 from shared.domain.values import encode
 
@@ -20,8 +21,6 @@ DONE = frozenset({200, 201, 202, 204})
 
 NOT_LET_IN = frozenset({203, 302, 401, 403})  # by a token that is unknown, has ended or may not; by a sign-in page
 
-DAY_SECONDS = 86_400
-DIGITS_MAX = 9  # of a wait in seconds
 THROTTLED_FOR = timedelta(minutes=1)  # where no moment is named
 
 Json = dict[str, Any]
@@ -57,10 +56,9 @@ class Answer:
         return self.status >= 500 or self.status in (408, 409)
 
     def asked_until(self, now: datetime) -> datetime | None:
-        """Until when a service asks to be left alone, by ``Retry-After`` in seconds; None when it does not say."""
-        after = self.headers.get("retry-after", "")
-        is_told = after.isascii() and after.isdigit()
-        return now + timedelta(seconds=min(int(after[:DIGITS_MAX]), DAY_SECONDS)) if is_told else None
+        """Until when a service asks to be left alone; None when it does not say."""
+        wait = asked_seconds(self.headers)
+        return None if wait is None else now + timedelta(seconds=wait)
 
     def again_at(self, now: datetime) -> datetime:
         """When a service that throttles may be asked again: when it says, else a little later."""
@@ -160,7 +158,7 @@ class RestCalls:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as problem:
             why = f"the address that is set for {self.name} is none"
             raise CallError(Failed(retryable=False, reason=why)) from problem
-        except (httpx.TransportError, TimeoutError) as problem:
+        except (httpx.RequestError, TimeoutError) as problem:
             why = f"no answer from {self.name} after sending: {type(problem).__name__}"
             raise CallError(Unknown(reason=why)) from problem
         return Answer(is_order, path, response.status_code, response.headers, _object(response.text), response.text)

@@ -86,13 +86,11 @@ ELSEWHERE = {
     ),
     "AzureQueue": ("contracts/test_azure_queue.py", LOST),
     "AzureTablesStore": (STORE, "test_a_commit_whose_answer_was_lost_is_ours_and_not_a_conflict"),
-    "EventGridTopic": ("unit/adapters/test_event_grid_topic.py", "test_without_an_answer_it_may_have_arrived"),
     "EventHubOut": (
         "contracts/test_publishing.py",
         "test_what_a_person_can_mend_about_a_hub_is_tried_again_and_names_no_secret",
     ),
     "SmtpMail": ("unit/adapters/test_smtp_mail.py", "test_a_server_that_is_not_there_may_be_tried_again"),
-    "TeamsWebhooks": ("unit/adapters/test_teams.py", "test_a_message_without_an_answer_may_have_arrived"),
 }
 # These speak to nobody by themselves: parts of the store above, and what only chooses who is asked.
 PARTS = {

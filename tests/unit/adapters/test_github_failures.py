@@ -53,7 +53,7 @@ def test_what_a_person_has_to_mend_is_not_tried_again(status, says):
         (403, {"x_ratelimit_remaining": "0", "x_ratelimit_reset": "soon"}, NOW + THROTTLED_FOR),
         (403, {"x_ratelimit_remaining": "0", "x_ratelimit_reset": "9" * 30}, NOW + THROTTLED_FOR),
         (429, {"retry_after": "Wed, 21 Oct 2026 07:28:00 GMT"}, NOW + THROTTLED_FOR),
-        (429, {"retry_after": "9" * 30}, NOW + timedelta(days=1)),
+        (429, {"retry_after": "9" * 30}, NOW + timedelta(hours=1)),
     ],
 )
 def test_a_limit_is_waited_out_until_github_says(status, headers, until):

@@ -66,7 +66,7 @@ async def test_an_answer_without_its_list_is_no_empty_list(azure, calls, body):
         answer.listed("value")
 
 
-@pytest.mark.parametrize(("told", "seconds"), [("7", 7), ("soon", None), ("", None), ("²", None), ("9" * 5000, 86_400)])
+@pytest.mark.parametrize(("told", "seconds"), [("7", 7), ("soon", None), ("", None), ("²", None), ("9" * 5000, 3600)])
 async def test_a_wait_is_as_long_as_the_service_says_in_seconds(told, seconds):
     answer = Answer(True, PATH, 503, {"retry-after": told})
     assert answer.asked_until(NOW) == (NOW + timedelta(seconds=seconds) if seconds else None)
@@ -102,6 +102,11 @@ async def test_a_read_without_an_answer_may_simply_be_repeated(azure, calls):
     problem = await problem_of(calls.get(PATH, refused))
     assert isinstance(problem.outcome, Failed)
     assert problem.outcome.retryable
+
+
+async def test_an_order_whose_answer_is_garbled_may_have_been_carried_out(azure, calls):
+    azure.on("POST", PATH, scripted.Answer(200, "no gzip", {"Content-Encoding": "gzip"}))
+    assert isinstance((await problem_of(calls.post(PATH, {}, refused))).outcome, Unknown)
 
 
 async def test_who_is_not_reached_has_done_nothing():
