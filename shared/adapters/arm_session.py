@@ -12,6 +12,7 @@ from typing import Any
 from azure.core import PipelineClient
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import (
+    DecodeError,
     HttpResponseError,
     ServiceRequestError,
     ServiceRequestTimeoutError,
@@ -77,13 +78,13 @@ class ArmCalls:
 
         Raises:
             HttpResponseError: any status but 2xx.
-            ServiceRequestError: no answer, or one without a document, which nobody may take for an empty list; a read has no
-                effect, so it may simply be repeated.
+            ServiceRequestError: no answer, one that ends in its middle, or one without a document, which nobody may take for
+                an empty list; a read has no effect, so it may simply be repeated.
         """
         try:
             found = self._send("GET", path, api_version, None, query)
-        except ServiceResponseError as lost:
-            raise ServiceRequestError(f"no answer to a read: {lost}") from lost
+        except (ServiceResponseError, DecodeError, ValueError) as lost:
+            raise ServiceRequestError(f"no whole answer to a read: {lost}") from lost
         if not found:
             raise ServiceRequestError(f"an answer to a read without a document: {path.partition('?')[0]}")
         return found

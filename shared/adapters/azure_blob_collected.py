@@ -7,6 +7,7 @@ of what an event says. Accounts with a hierarchical namespace are read by their 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from shared.adapters.retry_after import asked_data
 from shared.adapters.thread_credential import NewCredential, ThreadCredential
 from shared.domain.outcomes import Failed
 from shared.ports_collected import FilePlace, FileVersion
@@ -52,14 +53,18 @@ class AzureCollectedFiles:
         from azure.core.exceptions import AzureError, HttpResponseError  # noqa: PLC0415  # slow to import
 
         try:
-            async with self._client(place) as blob:
+            client = self._client(place)
+        except ValueError as error:
+            return Failed(retryable=False, reason=f"the settings name no blob storage: {_first_line(error)}")
+        try:
+            async with client as blob:
                 return await ask(blob)
         except HttpResponseError as error:
             return _refused(place, error)
         except AzureError as error:
             return Failed(retryable=True, reason=f"{_named(place)} was not reached: {_first_line(error)}")
-        except ValueError as error:
-            return Failed(retryable=False, reason=f"the settings name no blob storage: {_first_line(error)}")
+        except ValueError as error:  # what the client makes of an answer in another form
+            return Failed(retryable=True, reason=f"{_named(place)} was answered otherwise: {_first_line(error)}")
 
     def _client(self, place: FilePlace) -> "BlobClient":
         from azure.storage.blob.aio import BlobClient  # noqa: PLC0415  # slow to import
@@ -77,20 +82,28 @@ class AzureCollectedFiles:
 
 async def _piece(blob: "BlobClient", etag: str, start: int, length: int) -> bytes:
     from azure.core import MatchConditions  # noqa: PLC0415  # slow to import
+    from azure.core.exceptions import IncompleteReadError  # noqa: PLC0415  # the same
 
     same: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
-    return bytes(await (await blob.download_blob(start, length, **same)).readall())
+    stream = await blob.download_blob(start, length, **same)
+    found = bytes(await stream.readall())
+    if len(found) != stream.size:
+        raise IncompleteReadError(f"{len(found)} of {stream.size} bytes came")
+    return found
 
 
 def _refused(place: FilePlace, error: "HttpResponseError") -> Failed:
     status = error.status_code or 0
+    if not 400 <= status < 600:
+        return Failed(retryable=True, reason=f"{_named(place)} was not read to its end: {_first_line(error)}")
     if status == 404:
         return Failed(retryable=False, reason=f"{_named(place)} is not there any more")
     if status in CHANGED:
         return Failed(retryable=True, reason=f"{_named(place)} changed while it was read")
     hint = f": the app's identity needs the role {ROLE}" if status in (401, 403) else ""
-    retryable = status in RETRYABLE or not 400 <= status < 500
-    return Failed(retryable=retryable, reason=f"{_named(place)} could not be read: HTTP {status or 'none'}{hint}")
+    reason = f"{_named(place)} could not be read: HTTP {status}{hint}"
+    data = asked_data(getattr(error.response, "headers", {}))
+    return Failed(retryable=status in RETRYABLE or status >= 500, reason=reason, data=data)
 
 
 def _account(place: FilePlace) -> str:

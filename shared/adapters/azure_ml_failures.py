@@ -15,6 +15,7 @@ from azure.core.exceptions import (
 )
 
 from shared.adapters.arm_names import MalformedNameError, brief
+from shared.adapters.retry_after import asked_seconds
 from shared.domain.commands import Command, ShareEnvironment, ShareModel
 from shared.domain.outcomes import ASKED_SECONDS, Failed, Unknown
 
@@ -22,7 +23,6 @@ TEXT_MAX = 600
 VALIDATION_ERRORS = frozenset({"ValidationException", "ValidationError"})  # by name: importing them costs a second
 RETRYABLE_STATUSES = frozenset({408, 409, 429})
 REFUSED_STATUSES = frozenset({401, 403})
-RETRY_AFTER_SECONDS_MAX = 3600.0  # whatever Azure asks for: by then it is asked again
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +67,9 @@ def is_refused(problem: Exception) -> bool:
 def retry_after_seconds(problem: Exception) -> float | None:
     """How long Azure asks to wait, from ``x-ms-retry-after-ms`` or ``Retry-After`` in seconds; None when it does not say.
 
-    No longer than ``RETRY_AFTER_SECONDS_MAX``.
+    No longer than ``retry_after.SECONDS_MAX``.
     """
-    headers = getattr(getattr(problem, "response", None), "headers", None) or {}
-    for name, scale in (("x-ms-retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        value = str(headers.get(name, ""))
-        if value.isascii() and value.isdigit():
-            return min(int(value) / scale, RETRY_AFTER_SECONDS_MAX)
-    return None
+    return asked_seconds(getattr(getattr(problem, "response", None), "headers", None) or {})
 
 
 def _answered(problem: HttpResponseError, command: Command | None) -> Failed:

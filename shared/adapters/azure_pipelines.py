@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from shared.adapters.entra_headers import EntraHeaders
-from shared.adapters.rest_calls import Answer, CallError, Json, Meaning, RestCalls
+from shared.adapters.rest_calls import Answer, CallError, Json, Meaning, RestCalls, no_effect
 from shared.adapters.thread_credential import NewCredential
 from shared.domain.ci_runs import MARK_INPUT, AzurePipelineRun, where
 from shared.domain.outcomes import Failed, Outcome, Started, Succeeded, Unknown
@@ -62,9 +62,9 @@ class AzurePipelines:
         path = f"{_place(run)}/_apis/pipelines/{run.pipeline}/runs"
         body = {**body_of(run, "0" * 24), "previewRun": True}
         try:
-            found = await self._calls.post(path, body, _meaning(now), **{"api-version": API_VERSION})
+            found = await self._calls.ask(path, body, _meaning(now), **{"api-version": API_VERSION})
         except CallError as problem:
-            return Failed(retryable=problem.is_transient, reason=problem.outcome.reason)
+            return no_effect(problem.outcome)
         return str(found.body.get("finalYaml") or "")
 
     def _started(self, number: int, now: datetime) -> Started:
@@ -98,7 +98,7 @@ class AzurePipelines:
             "api-version": API_VERSION,
         }
         found = await self._calls.get(f"{_place(run)}/_apis/build/builds", _meaning(now), **query)
-        return list(found.body.get("value") or [])
+        return found.listed("value")
 
 
 def body_of(run: AzurePipelineRun, mark: str) -> Json:
@@ -134,8 +134,9 @@ def classify(answer: Answer, now: datetime) -> Failed | Unknown:
             return Failed(
                 retryable=True, reason=f"Azure DevOps throttles until {until:%H:%M:%S} UTC. {said}", until=until
             )
-        case _ if answer.status >= 500 and answer.method == "POST":
+        case _ if answer.may_be_done:
             return Unknown(reason=f"Azure DevOps failed in mid-order. {said}")
         case _:
             reason = f"Azure DevOps answered {said}"
-    return Failed(retryable=answer.status >= 500 or answer.status in (408, 409), reason=reason)
+    asked = answer.asked_until(now) if answer.is_transient else None
+    return Failed(retryable=answer.is_transient, reason=reason, until=asked)

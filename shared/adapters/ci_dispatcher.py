@@ -3,8 +3,9 @@
 Owns the choice, and what is said when a policy names a system that the settings do not know. Speaks no protocol.
 """
 
+import logging
 from collections.abc import Awaitable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from shared.adapters.azure_pipelines import AzurePipelines
@@ -21,8 +22,11 @@ from shared.domain.ci_runs import (
     where,
 )
 from shared.domain.effects import Dispatch
-from shared.domain.outcomes import Failed, Outcome, Unknown
+from shared.domain.outcomes import Failed, Outcome, Started, Unknown
 from shared.ports_dispatch import Earlier
+
+LOOK_AGAIN = timedelta(minutes=1)  # at a run of which nothing could be read
+log = logging.getLogger(__name__)
 
 
 class CiDispatcher:
@@ -59,11 +63,11 @@ class CiDispatcher:
             case GithubWorkflowRun() | GithubDispatchRun():
                 if self._github is None:
                     return _unset(command)
-                return await _answered(self._github.look(command.start, command.id, operation, now))
+                return await _seen(self._github.look(command.start, command.id, operation, now), operation, now)
             case AzurePipelineRun():
-                return await _answered(self._pipelines.look(command.start, operation, now))
+                return await _seen(self._pipelines.look(command.start, operation, now), operation, now)
             case SynapseRun():
-                return await _answered(self._synapse.look(command.start, operation, now))
+                return await _seen(self._synapse.look(command.start, operation, now), operation, now)
             case BatchEndpointRun():
                 return await self._batch.look(command.start, operation, now)
             case _:
@@ -82,3 +86,12 @@ async def _answered(call: Awaitable[Outcome]) -> Outcome:
         return await call
     except (KeyError, TypeError, ValueError) as problem:
         return Unknown(reason=f"an answer that is not as documented: {type(problem).__name__}: {problem}")
+
+
+async def _seen(call: Awaitable[Outcome], operation: str, now: datetime) -> Outcome:
+    """An answer that is not of the documented shape says nothing of the run."""
+    outcome = await _answered(call)
+    if not isinstance(outcome, Unknown):
+        return outcome
+    log.warning("%s cannot be looked at: %s", operation, outcome.reason)
+    return Started(operation=operation, look_again_at=now + LOOK_AGAIN)

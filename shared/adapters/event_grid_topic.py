@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from shared.adapters.retry_after import asked_data
 from shared.adapters.thread_credential import NewCredential, ThreadCredential
 from shared.domain.announcements import Announcement
 from shared.domain.outcomes import Failed, Outcome, Succeeded, Unknown
@@ -90,7 +91,8 @@ def _refused(error: "HttpResponseError") -> Outcome:
         404: ": there is no such topic",
         413: ": too large",
     }
-    return Failed(retryable=status != 413, reason=f"the topic answered HTTP {status}{hints.get(status, '')}")
+    data = asked_data(getattr(error.response, "headers", {})) if status != 413 else {}
+    return Failed(retryable=status != 413, reason=f"the topic answered HTTP {status}{hints.get(status, '')}", data=data)
 
 
 def _status(error: "HttpResponseError") -> int:

@@ -122,7 +122,7 @@ class GithubActions:
         for page in range(1, PAGES_MAX + 1):
             query = {"event": event, "created": created, "per_page": str(PAGE), "page": str(page)}
             path = f"/repos/{run.repository}/actions{of}/runs"
-            found = (await self._calls.get(path, _meaning(now, READS), **query)).body.get("workflow_runs") or []
+            found = (await self._calls.get(path, _meaning(now, READS), **query)).listed("workflow_runs")
             runs.extend(found)
             if len(found) < PAGE:
                 break

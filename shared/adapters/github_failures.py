@@ -30,11 +30,12 @@ def classify(answer: Answer, now: datetime, needs: str) -> Failed | Unknown:
             reason = f"GitHub shows no such repository, workflow or run; is it spelt right, and has the token of {TOKEN_SETTING} {needs}? {said}"
         case 422:
             reason = f"GitHub refused the order: the workflow has to listen to this event, to be on this ref, and to declare these inputs. {said}"
-        case _ if answer.status >= 500 and answer.method == "POST":
+        case _ if answer.may_be_done:
             return Unknown(reason=f"GitHub failed in mid-order. {said}")
         case _:
             reason = f"GitHub answered {said}"
-    return Failed(retryable=answer.status >= 500 or answer.status in (408, 409), reason=reason)
+    asked = answer.asked_until(now) if answer.is_transient else None
+    return Failed(retryable=answer.is_transient, reason=reason, until=asked)
 
 
 def _is_throttled(answer: Answer) -> bool:

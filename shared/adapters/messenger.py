@@ -10,7 +10,7 @@ from shared.adapters.smtp_mail import SmtpMail
 from shared.adapters.teams import TeamsWebhooks
 from shared.domain.commands import Notify, RequestApproval
 from shared.domain.effects import Message
-from shared.domain.outcomes import Failed, Outcome, Succeeded, Unknown
+from shared.domain.outcomes import ASKED_SECONDS, Failed, Outcome, Succeeded, Unknown, asked_wait
 from shared.rendering.cards import adaptive_card, teams_message
 from shared.rendering.email import mail_of
 from shared.rendering.notice import Link, Notice
@@ -67,4 +67,6 @@ def _sum(outcomes: dict[str, Outcome]) -> Outcome:
         return Unknown(reason=reason)
     # A repeat tells those again who have heard; that is better than silence for those who have not.
     retryable = any(failure.retryable for failure in failures) or len(failures) < len(rest)
-    return Failed(retryable=retryable, reason=reason, data={"delivered": ",".join(delivered)})
+    wait = max(asked_wait(failure).total_seconds() for failure in failures)
+    asked: dict[str, str | float] = {ASKED_SECONDS: wait} if wait and retryable else {}
+    return Failed(retryable=retryable, reason=reason, data={"delivered": ",".join(delivered), **asked})

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared.adapters.retry_after import asked_seconds
 from shared.domain.outcomes import Failed, Outcome, Started, Unknown
 from shared.domain.values import encode
 
@@ -20,7 +21,6 @@ DONE = frozenset({200, 201, 202, 204})
 
 NOT_LET_IN = frozenset({203, 302, 401, 403})  # by a token that is unknown, has ended or may not; by a sign-in page
 
-DAY_SECONDS = 86_400
 THROTTLED_FOR = timedelta(minutes=1)  # where no moment is named
 
 Json = dict[str, Any]
@@ -30,9 +30,9 @@ Headers = Callable[[], Awaitable[Mapping[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a service answered. ``body`` is empty when it is no JSON object."""
+    """What a service answered. ``body`` is empty when it is no JSON object. ``is_order``: an effect was asked for."""
 
-    method: str
+    is_order: bool
     path: str
     status: int
     headers: Mapping[str, str]  # asked for in lower case
@@ -45,10 +45,32 @@ class Answer:
         message = str(self.body.get("message") or self.text)
         return " ".join(message.split())[:300]
 
+    @property
+    def may_be_done(self) -> bool:
+        """Whether an order may have been carried out, although this is no good answer: it broke, or took too long."""
+        return self.is_order and (self.status >= 500 or self.status == 408)
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same call may be answered otherwise a little later."""
+        return self.status >= 500 or self.status in (408, 409)
+
+    def asked_until(self, now: datetime) -> datetime | None:
+        """Until when a service asks to be left alone; None when it does not say."""
+        wait = asked_seconds(self.headers)
+        return None if wait is None else now + timedelta(seconds=wait)
+
     def again_at(self, now: datetime) -> datetime:
-        """When a service that asks for time may be asked again: by ``Retry-After`` in seconds, else a little later."""
-        after = self.headers.get("retry-after", "")
-        return now + (timedelta(seconds=min(int(after), DAY_SECONDS)) if after.isdigit() else THROTTLED_FOR)
+        """When a service that throttles may be asked again: when it says, else a little later."""
+        return self.asked_until(now) or now + THROTTLED_FOR
+
+    def listed(self, key: str) -> list[Json]:
+        """The list at a key. Raises CallError when there is none, which nobody may take for an empty one."""
+        found = self.body.get(key)
+        if not isinstance(found, list):
+            reason = f"an answer to a read without its list {key!r}: {self.path}"
+            raise CallError(Failed(retryable=True, reason=reason), self)
+        return found
 
 
 class CallError(Exception):
@@ -90,19 +112,34 @@ class RestCalls:
         self._headers, self._timeout_seconds = headers, timeout_seconds
 
     async def get(self, path: str, meaning: Meaning, **query: str) -> Answer:
-        """Read. Raises CallError, whose outcome is never ``Unknown``: a read has no effect."""
-        try:
-            return await self._send("GET", path, meaning, None, query)
-        except CallError as problem:
-            if isinstance(problem.outcome, Unknown):
-                raise CallError(Failed(retryable=True, reason=problem.outcome.reason), problem.answer) from problem
-            raise
+        """Read. Raises CallError, whose outcome is never ``Unknown``, also for an answer without a document."""
+        return await self._read("GET", path, meaning, None, query)
+
+    async def ask(self, path: str, body: Json, meaning: Meaning, **query: str) -> Answer:
+        """Read what is asked for by POST. Raises as ``get`` does."""
+        return await self._read("POST", path, meaning, body, query)
 
     async def post(self, path: str, body: Json, meaning: Meaning, **query: str) -> Answer:
         """Ask for an effect. Raises CallError: ``Unknown`` when it may have come about."""
-        return await self._send("POST", path, meaning, body, query)
+        answer = await self._sent("POST", path, body, query, is_order=True)
+        if answer.status not in DONE:
+            raise CallError(meaning(answer), answer)
+        return answer
 
-    async def _send(self, method: str, path: str, meaning: Meaning, body: Json | None, query: Json) -> Answer:
+    async def _read(self, method: str, path: str, meaning: Meaning, body: Json | None, query: Json) -> Answer:
+        """A read has no effect that could be unknown; an answer without a document is none."""
+        try:
+            answer = await self._sent(method, path, body, query, is_order=False)
+        except CallError as problem:
+            raise CallError(no_effect(problem.outcome), problem.answer) from problem
+        if answer.status not in DONE:
+            raise CallError(no_effect(meaning(answer)), answer)
+        if not answer.body:
+            reason = f"{self.name} answered a read without a document: {path}"
+            raise CallError(Failed(retryable=True, reason=reason), answer)
+        return answer
+
+    async def _sent(self, method: str, path: str, body: Json | None, query: Json, *, is_order: bool) -> Answer:
         import httpx  # noqa: PLC0415 - as above
 
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every address at INFO
@@ -121,17 +158,18 @@ class RestCalls:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as problem:
             why = f"the address that is set for {self.name} is none"
             raise CallError(Failed(retryable=False, reason=why)) from problem
-        except (httpx.TransportError, TimeoutError) as problem:
+        except (httpx.RequestError, TimeoutError) as problem:
             why = f"no answer from {self.name} after sending: {type(problem).__name__}"
             raise CallError(Unknown(reason=why)) from problem
-        answer = Answer(method, path, response.status_code, response.headers, _object(response.text), response.text)
-        if answer.status not in DONE:
-            raise CallError(meaning(answer), answer)
-        return answer
+        return Answer(is_order, path, response.status_code, response.headers, _object(response.text), response.text)
+
+
+def no_effect(outcome: Failed | Unknown) -> Failed:
+    """What it means for a read that it was not answered."""
+    return outcome if isinstance(outcome, Failed) else Failed(retryable=True, reason=outcome.reason)
 
 
 def _object(text: str) -> Json:
-
     try:
         found = json.loads(text)
     except ValueError:

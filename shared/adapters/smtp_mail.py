@@ -4,6 +4,7 @@ Owns the connection and what the server's refusals mean. Knows nothing of the ma
 """
 
 import asyncio
+import contextlib
 import smtplib
 import ssl
 from dataclasses import dataclass, field
@@ -61,8 +62,12 @@ class SmtpMail:
 
     def _send(self, message: EmailMessage) -> Outcome:
         try:
-            with smtplib.SMTP(self._server.host, self._server.port, timeout=self._server.timeout_seconds) as client:
-                return self._hand_over(client, message)
+            client = smtplib.SMTP(self._server.host, self._server.port, timeout=self._server.timeout_seconds)
+            with contextlib.closing(client):
+                outcome = self._hand_over(client, message)
+                with contextlib.suppress(smtplib.SMTPException, OSError):  # the mail is handed over, or it is not
+                    client.quit()
+                return outcome
         except smtplib.SMTPServerDisconnected:
             return Failed(retryable=True, reason="the mail server closed the connection")
         except smtplib.SMTPResponseException as problem:

@@ -72,14 +72,14 @@ class SynapsePipelines:
             "lastUpdatedBefore": f"{(now + CLOCKS_DIFFER).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
             "filters": [{"operand": "PipelineName", "operator": "Equals", "values": [run.pipeline]}],
         }
-        found = (await calls.post("/queryPipelineRuns", body, _meaning(now), **VERSION)).body
-        runs = found.get("value") or []
+        found = await calls.ask("/queryPipelineRuns", body, _meaning(now), **VERSION)
+        runs = found.listed("value")
         marks = [(one["runId"], (one.get("parameters") or {}).get(MARK_INPUT)) for one in runs if _is_ordered(one)]
         ours = next((run_id for run_id, known in marks if known == mark), None)
         if ours:
             return self._started(ours, now)
         open_one = next((run_id for run_id, known in marks if known is None), None)
-        if found.get("continuationToken"):
+        if found.body.get("continuationToken"):
             open_one = open_one or runs[-1]["runId"]  # there are more, and it may be any of them
         if open_one is None:
             return None
@@ -112,8 +112,9 @@ def classify(answer: Answer, now: datetime) -> Failed | Unknown:
         case 429:
             until = answer.again_at(now)
             return Failed(retryable=True, reason=f"Synapse throttles until {until:%H:%M:%S} UTC. {said}", until=until)
-        case _ if answer.status >= 500 and answer.method == "POST":
+        case _ if answer.may_be_done:
             return Unknown(reason=f"Synapse failed in mid-order. {said}")
         case _:
             reason = f"Synapse answered {said}"
-    return Failed(retryable=answer.status >= 500 or answer.status in (408, 409), reason=reason)
+    asked = answer.asked_until(now) if answer.is_transient else None
+    return Failed(retryable=answer.is_transient, reason=reason, until=asked)

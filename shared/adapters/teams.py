@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from shared.adapters.retry_after import asked_data
 from shared.domain.outcomes import Failed, Outcome, Succeeded, Unknown
 from shared.domain.values import encode
 
@@ -40,7 +41,7 @@ class TeamsWebhooks:
             return Failed(retryable=True, reason=f"Teams was not reached: {type(problem).__name__}")
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             return Failed(retryable=False, reason=f"the web hook set for the channel {channel!r} is not an address")
-        except httpx.TransportError as problem:
+        except httpx.RequestError as problem:
             return Unknown(reason=f"no answer from Teams after sending: {type(problem).__name__}")
         return _meaning(response)
 
@@ -48,10 +49,12 @@ class TeamsWebhooks:
 def _meaning(response: "httpx.Response") -> Outcome:
     status = response.status_code
     if THROTTLED_INSIDE in response.text.lower():
-        return Failed(retryable=True, reason="Teams throttled the message (HTTP error 429 in the answer's text)")
+        why = "Teams throttled the message (HTTP error 429 in the answer's text)"
+        return Failed(retryable=True, reason=why, data=asked_data(response.headers))
     if 200 <= status < 300:
         return Succeeded()
     if status == 413:
         return Failed(retryable=False, reason="Teams refused the message: too large (HTTP 413)")
     retryable = status in RETRYABLE_STATUSES or status >= 500
-    return Failed(retryable=retryable, reason=f"Teams answered HTTP {status}")
+    data = asked_data(response.headers) if retryable else {}
+    return Failed(retryable=retryable, reason=f"Teams answered HTTP {status}", data=data)

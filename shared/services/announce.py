@@ -15,7 +15,7 @@ from shared.domain.announcements import Announcement
 from shared.domain.announcing import announce
 from shared.domain.decisions import Evaluation
 from shared.domain.facts import Facts
-from shared.domain.outcomes import Failed, Outcome, Succeeded, Unknown
+from shared.domain.outcomes import Failed, Outcome, Succeeded, Unknown, asked_wait
 from shared.domain.signals import Signal
 from shared.domain.values import Part, encode, replace
 from shared.ports import Clock, ConflictError, Store, StoreUnavailableError
@@ -139,6 +139,7 @@ class Announcer:
     async def _put_off(self, name: str, standing: Standing, etag: str, outcome: Outcome) -> None:
         now, failures = self._clock.now(), standing.failures + 1
         pause = min(BACKOFF_MAX, timedelta(seconds=BACKOFF_FIRST_SECONDS * 2 ** min(failures - 1, 10)))
+        pause = max(pause, asked_wait(outcome)) if isinstance(outcome, Failed) else pause
         reason = outcome.reason if isinstance(outcome, Failed | Unknown) else type(outcome).__name__
         if standing.failures == 0:
             log.warning("the %s takes no announcements: %s", name, reason)

@@ -68,9 +68,9 @@ class Effects:
             case RecordReference():
                 return _dated(await self._record_reference(command), now)
             case ReadCollected():
-                return await self._collected.read(command, until=now + self._hands.call_max)
+                return _dated(await self._collected.read(command, until=now + self._hands.call_max), now)
             case ReadReferenced():
-                return await self._referenced.read(command, until=now + self._hands.call_max)
+                return _dated(await self._referenced.read(command, until=now + self._hands.call_max), now)
             case CheckEndpoint():
                 return _dated(await self._check(command), now)
             case _ if isinstance(command, Dispatch):
@@ -78,7 +78,7 @@ class Effects:
             case _ if isinstance(command, WorkspaceCommand):
                 return await self._hands.workspace.begin(command, now)
             case _ if isinstance(command, Message):
-                return await self._hands.messenger.send(command)
+                return _dated(await self._hands.messenger.send(command), now)
             case _:
                 assert_never(command)
 
@@ -97,5 +97,5 @@ class Effects:
 
 
 def _dated(outcome: Outcome, now: datetime) -> Outcome:
-    """What a command came to that only reads: who asks for time is left alone for as long."""
+    """What a command came to whose target tells a time and no moment: who asks for time is left alone for as long."""
     return dated(outcome, now) if isinstance(outcome, Failed) else outcome

@@ -10,6 +10,7 @@ from local import azurite as emulator
 from local.azure.journal import Journal
 from shared.adapters.azure_storage_account import Addresses
 from shared.adapters.sqlite_store import SqliteStore
+from tests.contracts.faulty_wire import FaultyWire, wired
 from tests.unit.adapters.scripted_azure import serving
 
 
@@ -36,7 +37,7 @@ class Front:
     """One address with TLS, behind which each test puts what it needs."""
 
     def __init__(self):
-        self.url, self.app = "", None
+        self.url, self.ca_file, self.app = "", None, None
 
     async def __call__(self, scope, receive, send):
         await self.app(scope, receive, send)
@@ -48,8 +49,16 @@ def front(tmp_path_factory) -> Iterator[Front]:
     app = Front()
     with pytest.MonkeyPatch.context() as patch, serving(app, tmp_path_factory.mktemp("tls")) as (url, ca_file):
         patch.setenv("SSL_CERT_FILE", str(ca_file))
-        app.url = url
+        patch.setenv("REQUESTS_CA_BUNDLE", str(ca_file))
+        app.url, app.ca_file = url, ca_file
         yield app
+
+
+@pytest.fixture(scope="module")
+def front_line(front) -> Iterator[FaultyWire]:
+    """The wire before that address."""
+    with wired(front.url, str(front.ca_file)) as line:
+        yield line
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
-"""An https wire in front of the local Azure, on which a test can refuse, lose, cut short and rewrite what passes.
+"""A wire in front of a local peer, on which a test can refuse, lose, cut short and rewrite what passes.
 
 Owns the connection. It knows no command and no adapter: which request is to be hit is said by method and path.
 """
 
 import json
 import re
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from typing import Any
 
 import httpx
 
-PASSED_ON = ("content-type", "location", "azure-asyncoperation", "retry-after", "x-ms-retry-after-ms")
+OWN = {"connection", "keep-alive", "transfer-encoding", "content-encoding", "content-length", "date", "server"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ class Fault:
     is_lost: bool = False  # passed on and done; the connection ends without an answer
     is_cut: bool = False  # the same, in the middle of the answer
     change: Callable[[Any], Any] | None = None  # the answer's document becomes another one
+    bytes_kept: int | None = None  # the answer is whole by its own account, and has only so many bytes
     skipped: int = 0
+    without: str = ""  # a header that the answer lacks, in lower case
     error: dict[str, Any] | None = None  # what a refusal says, instead of that the wire says so
 
     def refusal(self) -> tuple[int, bytes, dict[str, str]]:
@@ -54,13 +57,14 @@ class Fault:
 class FaultyWire:
     """What is to go wrong, and what was asked."""
 
-    def __init__(self, target: str, ca_file: str) -> None:
+    def __init__(self, target: str, ca_file: str | None) -> None:
         self.url = ""
         self.asked: list[str] = []
         self._target = target
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
-        self._client = httpx.Client(verify=ssl.create_default_context(cafile=ca_file), timeout=30, trust_env=False)
+        verify = ssl.create_default_context(cafile=ca_file) if ca_file else False
+        self._client = httpx.Client(verify=verify, timeout=30, trust_env=False)
 
     def play(self, *faults: Fault) -> None:
         """These, instead of whatever is left of others."""
@@ -86,8 +90,9 @@ class FaultyWire:
     def pass_on(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes, dict[str, str]]:
         headers = {name: value for name, value in handler.headers.items() if name.lower() != "accept-encoding"}
         answer = self._client.request(handler.command, self._target + handler.path, content=body, headers=headers)
-        told = {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
-        return answer.status_code, answer.content, told
+        told = {name: value for name, value in answer.headers.items() if name not in OWN}
+        length = answer.headers.get("content-length", "0") if handler.command == "HEAD" else str(len(answer.content))
+        return answer.status_code, answer.content, {**told, "content-length": length}
 
     def close(self) -> None:
         self._client.close()
@@ -96,6 +101,7 @@ class FaultyWire:
 def _handler(wire: FaultyWire) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # an answer in one piece
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -105,15 +111,20 @@ def _handler(wire: FaultyWire) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if fault.change:
-                content = json.dumps(fault.change(json.loads(content))).encode()
+                content = json.dumps(fault.change(json.loads(content or b"null"))).encode()
+            content = content[: fault.bytes_kept]
+            headers = {name: value for name, value in headers.items() if name != fault.without}
+            if self.command != "HEAD":
+                headers = {**headers, "content-length": str(len(content))}
             self.send_response(status)
-            for name, value in {**headers, "content-length": str(len(content))}.items():
+            for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content[: len(content) // 2] if fault.is_cut else content)
+            if self.command != "HEAD":
+                self.wfile.write(content[: len(content) // 2] if fault.is_cut else content)
             self.close_connection |= fault.is_cut and bool(content)
 
-        do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - names that http.server calls
+        do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - names that http.server calls
 
         def log_message(self, *_: Any) -> None:
             """Tests say what they saw."""
@@ -122,17 +133,21 @@ def _handler(wire: FaultyWire) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def wired(target: str, ca_file: str) -> Iterator[FaultyWire]:
-    """The wire before a local Azure, whose certificate it shows as its own."""
+def wired(target: str, ca_file: str | None) -> Iterator[FaultyWire]:
+    """The wire before a local peer, whose certificate it shows as its own; without one, neither speaks TLS."""
     wire = FaultyWire(target, ca_file)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(wire))
     server.daemon_threads = True
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    folder = Path(ca_file).parent
-    context.load_cert_chain(folder / "server.pem", folder / "server.key")
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.socket.setsockopt(
+        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+    )  # else each handshake waits for acknowledgements
+    if ca_file:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        folder = Path(ca_file).parent
+        context.load_cert_chain(folder / "server.pem", folder / "server.key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    wire.url = f"https://127.0.0.1:{server.server_port}"
+    wire.url = f"{'https' if ca_file else 'http'}://127.0.0.1:{server.server_port}"
     try:
         yield wire
     finally:

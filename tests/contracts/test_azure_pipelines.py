@@ -3,8 +3,6 @@
 However an order is refused, lost or repeated, one order starts one run at most.
 """
 
-from datetime import timedelta
-
 import pytest
 from starlette.applications import Starlette
 
@@ -72,16 +70,6 @@ async def test_a_version_that_is_not_listed_yet_is_waited_for(world, devops):
     outcome = await step(world, command, 600)
     assert isinstance(outcome, Succeeded)
     assert "model_version" not in outcome.data
-
-
-async def test_an_order_whose_answer_was_lost_is_found_again_and_not_repeated(world, devops, journal):
-    devops.faults.append(LOST)
-    command = await ordered(world, RETRAIN)
-    assert isinstance(await step(world, command), Unknown)
-    devops.push(PROJECT, 12)
-    again = await step(world, command, FIND_AFTER.total_seconds())
-    assert again.operation == f"run/{devops.runs[0].id}"
-    assert len(started(journal)) == 1
 
 
 async def test_an_order_that_never_arrived_is_given_again(world, devops, journal):
@@ -156,25 +144,6 @@ async def test_without_a_token_it_is_tried_again(front, devops, ledger):
     world = instance_of(ledger, dispatcher_at(front.url, Nobody))
     outcome = await step(world, await ordered(world, RETRAIN))
     assert outcome == Failed(retryable=True, reason="no token for Azure DevOps was issued: no identity here")
-
-
-async def test_a_limit_is_waited_out_as_long_as_it_asks(world, devops, journal):
-    devops.faults.append(Fault("POST", 429, "Too many", {"Retry-After": "90"}))
-    command = await ordered(world, RETRAIN)
-    await step(world, command)
-    assert (await world.row(command)).not_before == world.clock.now() + timedelta(seconds=90)
-    assert isinstance(await step(world, command, 90), Started)
-    assert len(started(journal)) == 1
-
-
-@pytest.mark.parametrize("fault", [Fault("GET", status) for status in (500, 429, 408, 401, 403)])
-async def test_a_look_that_fails_for_now_says_nothing_of_the_run(world, devops, fault):
-    command = await ordered(world, RETRAIN)
-    await step(world, command)
-    devops.faults.append(fault)
-    again = await step(world, command, POLL)
-    assert isinstance(again, Started)
-    assert again.operation == f"run/{devops.runs[0].id}"
 
 
 async def test_a_run_that_somebody_deleted_ends_the_training(world, devops):

@@ -294,30 +294,6 @@ async def test_a_refused_order_starts_nothing_and_a_later_one_does(local_azure, 
     assert started(local_azure, 6) == 1
 
 
-@pytest.mark.parametrize("status", [408, 500, 503])
-async def test_an_order_that_broke_on_the_other_side_may_have_started_the_run(training, wire, deployed, status):
-    wire.play(Fault(INVOKE, status=status))
-    assert isinstance(await training.begin(run(), mark(30), NOW, FIRST), Unknown)
-    assert wire.is_played()
-
-
-async def test_a_look_waits_as_long_as_it_is_asked_to(training, wire, deployed):
-    begun = await training.begin(run(), mark(31), NOW, FIRST)
-    wire.play(Fault(JOB, status=429, headers={"retry-after": "600"}))
-    assert (await training.look(run(), begun.operation, NOW)).look_again_at == NOW + timedelta(minutes=10)
-    assert isinstance(await ended(training, begun), Succeeded)
-
-
-async def test_a_question_that_fails_leaves_the_run_under_way(training, wire, deployed):
-    begun = await training.begin(run(), mark(7), NOW, FIRST)
-    statuses = [Fault(JOB, status=status) for status in (401, 403, 404, 429, 500)]
-    for fault in (*statuses, Fault(JOB, is_lost=True)):
-        wire.play(fault)
-        assert isinstance(await training.look(run(), begun.operation, NOW), Started), fault
-        assert wire.is_played()
-    assert isinstance(await ended(training, begun), Succeeded)
-
-
 async def test_a_step_that_fails_fails_the_run_in_its_own_words(training, deployed):
     begun = await training.begin(run(inputs={"size": "broken"}), mark(8), NOW, FIRST)
     outcome = await ended(training, begun)

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -14,10 +14,13 @@ from shared.adapters.azure_blob_collected import AzureCollectedFiles
 from shared.adapters.azure_storage_account import Addresses
 from shared.adapters.azure_tables_store import AzureTablesStore
 from shared.domain.commands import ReadCollected, ReadReferenced
-from shared.domain.outcomes import Failed, Outcome, Started
+from shared.domain.outcomes import Failed, Outcome, Started, Succeeded
 from shared.ports_collected import FilePlace, FileVersion
+from shared.services.aggregate import Aggregator
 from shared.services.collected import BOUNDS, Bounds, CollectedReader
 from shared.services.referenced import PIECE_BYTES, ReferencedReader
+from tests.contracts.fault_readings import REFUSALS, Reading, play
+from tests.contracts.faulty_wire import Fault, FaultyWire, Request, wired
 from tests.unit.services.fakes import FakeClock, World
 from tests.unit.services.signals import ORDER, PRODUCTION
 from tests.unit.services.telemetry_messages import TAGS, rows
@@ -25,6 +28,7 @@ from tests.unit.services.telemetry_messages import TAGS, rows
 PATH = "modelDataCollector/flight-delay/version-2/model_inputs/2026/03/01/11/a b+c%20ü#?.jsonl"
 STORAGE = "/subscriptions/1/resourceGroups/mlops/providers/Microsoft.Storage/storageAccounts/mlops"
 SHORT = b"0123456789"
+BLOB, BLOB_PIECE = Request("GET|HEAD", r"/.+\.jsonl"), Request("GET", r"/.+\.jsonl")
 
 
 def no_credential():
@@ -104,6 +108,98 @@ class TestFiles:
         assert not found.retryable
 
 
+@pytest.fixture(scope="module")
+def line(azurite) -> Iterator[FaultyWire]:
+    """The wire before Azurite, which does not speak TLS."""
+    with wired(_address(azurite.connection_string), None) as line:
+        yield line
+
+
+def _address(connection: str) -> str:
+    blobs = next(part for part in connection.split(";") if part.startswith("BlobEndpoint="))
+    return blobs.removeprefix("BlobEndpoint=").rpartition("/")[0]
+
+
+@pytest.fixture
+def behind(line: FaultyWire, addresses: Addresses) -> Iterator[AzureCollectedFiles]:
+    """The reader, behind a wire on which nothing is left to go wrong."""
+    line.play()
+    yield AzureCollectedFiles(addresses.store.replace(_address(addresses.store), line.url), no_credential, 5.0)
+    line.play()
+
+
+BODY = b"".join(rows(1, number) + b"\n" for number in range(30))
+
+
+class TestFaults:
+    @pytest.mark.parametrize("how", [how for how in REFUSALS if how != "null"])  # a blob is no document
+    async def test_whatever_befalls_a_request_is_a_failure_and_never_a_part_of_the_file(
+        self, how, container, behind, line
+    ):
+        await write(container, BODY, "rows.jsonl")
+        where = place(container, "rows.jsonl")
+        etag = (await behind.version(where, 1)).etag
+        asked = [
+            Reading(wire=line, ask=lambda: behind.version(where, len(BODY)), on=BLOB, mended_later=True, repeats=True),
+            Reading(wire=line, ask=lambda: behind.read(where, etag, 7, 1000), on=BLOB, mended_later=True, repeats=True),
+        ]
+        for reading in asked:
+            await play(reading, how)
+        assert await behind.read(where, etag, 7, 1000) == BODY[7:1007]
+        assert (await behind.version(where, len(BODY))).beginning == BODY
+
+    @pytest.mark.parametrize("how", ["is_lost", "is_cut"])
+    async def test_a_piece_of_which_no_answer_comes_whole_is_tried_again_later(self, how, container, behind, line):
+        await write(container, BODY, "rows.jsonl")
+        where = place(container, "rows.jsonl")
+        etag = (await behind.version(where, 1)).etag
+        line.play(*[Fault(BLOB, **{how: True}) for _ in range(20)])
+        failed = await behind.read(where, etag, 0, 1000)
+        assert isinstance(failed, Failed)
+        assert failed.retryable
+        assert "was not rea" in failed.reason  # not reached, or not read to its end
+
+    async def test_a_piece_that_is_shorter_than_it_says_is_none(self, container, behind, line):
+        await write(container, BODY, "rows.jsonl")
+        where = place(container, "rows.jsonl")
+        etag = (await behind.version(where, 1)).etag
+        line.play(*[Fault(BLOB_PIECE, bytes_kept=400) for _ in range(2)])
+        failed = await behind.read(where, etag, 0, 1000)
+        assert isinstance(failed, Failed)
+        assert failed.retryable
+        assert "of 1000 bytes came" in failed.reason
+        for kept in (0, 1, 400, 999):
+            line.play(Fault(BLOB_PIECE, bytes_kept=kept))
+            piece = await behind.read(where, etag, 7, 1000)
+            assert isinstance(piece, Failed) or piece == BODY[7:1007]
+
+    async def test_an_answer_that_does_not_say_which_part_it_is_is_tried_again(self, container, behind, line):
+        await write(container, BODY, "rows.jsonl")
+        line.play(Fault(BLOB_PIECE, without="content-range"))
+        failed = await behind.version(place(container, "rows.jsonl"), 1000)
+        assert isinstance(failed, Failed)
+        assert failed.retryable
+        assert "answered otherwise" in failed.reason
+
+    @pytest.mark.parametrize(
+        ("status", "retryable", "says"),
+        [
+            (404, False, "is not there any more"),
+            (412, True, "changed while it was read"),
+            (416, True, "changed while it was read"),
+        ],
+    )
+    async def test_a_file_that_goes_or_changes_between_two_requests_says_so(
+        self, status, retryable, says, container, behind, line
+    ):
+        await write(container, BODY, "rows.jsonl")
+        line.play(Fault(BLOB_PIECE, status=status))
+        failed = await behind.version(place(container, "rows.jsonl"), 1000)
+        assert isinstance(failed, Failed)
+        assert failed.retryable is retryable
+        assert says in failed.reason
+
+
 @pytest_asyncio.fixture
 async def world(addresses: Addresses, container: ContainerClient, files) -> AsyncIterator[World]:
     store = AzureTablesStore(addresses)
@@ -116,12 +212,50 @@ async def world(addresses: Addresses, container: ContainerClient, files) -> Asyn
     await store.close()
 
 
+def order(container: ContainerClient) -> ReadCollected:
+    where = {"storage": STORAGE, "container": container.container_name, "path": PATH}
+    return ReadCollected(**ORDER, id="read", **where, bytes_max=1 << 30)
+
+
 async def read(world: World, container: ContainerClient, bounds: Bounds = BOUNDS) -> Outcome:
-    command = ReadCollected(
-        **ORDER, id="read", storage=STORAGE, container=container.container_name, path=PATH, bytes_max=1 << 30
-    )
     reader = CollectedReader(world.store, world.clock, world.policies, world.aggregator, world.files, bounds)
-    return await reader.read(command, world.clock.now() + timedelta(minutes=1))
+    return await reader.read(order(container), world.clock.now() + timedelta(minutes=1))
+
+
+class Counted:
+    """An aggregator that keeps which lines it was given."""
+
+    def __init__(self, aggregator: Aggregator) -> None:
+        self._aggregator, self.lines = aggregator, []
+
+    async def take_lines(self, file: str, lines: Sequence[tuple[int, bytes]]) -> int:
+        self.lines += [line for _, line in lines]
+        return await self._aggregator.take_lines(file, lines)
+
+
+class TestCountingUnderFaults:
+    @pytest.mark.parametrize(
+        "fault",
+        [{"status": 412}, {"status": 416}, {"status": 404}, {"status": 503}, {"bytes_kept": 900}, {"is_lost": True}],
+        ids=str,
+    )
+    async def test_wherever_reading_breaks_off_each_line_counts_once(self, fault, world, container, behind, line):
+        """A fault at each request in turn, until a reading met none: what was counted before it is not counted again."""
+        await write(container, BODY)
+        counted, bounds = Counted(world.aggregator), dataclasses.replace(BOUNDS, piece_bytes=1500, pieces_max=2)
+        reader = CollectedReader(world.store, world.clock, world.policies, counted, behind, bounds)
+        outcome, broke, skipped = None, 0, 0
+        while not isinstance(outcome, Succeeded):
+            line.play(Fault(BLOB, **fault, skipped=skipped % 4))
+            outcome, skipped = (
+                await reader.read(order(container), world.clock.now() + timedelta(minutes=1)),
+                skipped + 1,
+            )
+            broke += isinstance(outcome, Failed)
+            assert not isinstance(outcome, Failed) or outcome.reason
+        assert b"".join(each + b"\n" for each in counted.lines) == BODY
+        assert broke or not fault.get("status")  # its client asks for the rest again by itself
+        assert [each.through for each in (await world.store.bookmarks("collected/")).values()] == [len(BODY) - 1]
 
 
 class TestCounting:

@@ -16,9 +16,10 @@ from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_client import PUBLIC_DATA_PLANE
 from shared.domain.commands import DeployModel, SetTraffic, kind_of
 from shared.domain.effects import WorkspaceCommand
-from shared.domain.outcomes import ASKED_SECONDS, Failed, Started, Succeeded, Unknown
+from shared.domain.outcomes import Failed, Started, Succeeded, Unknown
 from tests.contracts import test_azure_ml_adapter as adapter
 from tests.contracts.fault_cases import CASES, DEPLOYED, ENDPOINT, NIGHTLY
+from tests.contracts.fault_readings import REFUSALS, REQUESTS_MAX, Reading, play
 from tests.contracts.fault_reads import READS
 from tests.contracts.faulty_wire import ANY, Fault, wired
 from tests.contracts.openapi import closure, documents
@@ -30,7 +31,6 @@ local_azure = adapter.local_azure
 
 KINDS = [pytest.param(kind, id=kind.__name__) for kind in CASES]
 NUMBERS = itertools.count(100)
-REQUESTS_MAX = 40
 
 
 class ManagementCredential(StaticCredential):
@@ -212,35 +212,13 @@ async def test_an_operation_that_ends_badly_is_a_failure_with_its_reason(kind, w
     assert isinstance(await done(workspace, command), Succeeded)
 
 
-REFUSALS = {
-    "409": ({"status": 409}, True),
-    "429": ({"status": 429, "headers": {"retry-after": "7"}}, True),
-    "500": ({"status": 500}, True),
-    "503": ({"status": 503, "headers": {"retry-after": "7"}}, True),
-    "403": ({"status": 403}, False),
-    "lost": ({"is_lost": True}, True),
-    "cut": ({"is_cut": True}, True),
-    "null": ({"change": lambda _: None}, True),
-}
-
-
 @pytest.mark.parametrize("how", REFUSALS)
 @pytest.mark.parametrize("name", READS)
 async def test_whatever_befalls_a_request_of_a_read_is_a_failure_with_its_reason_and_never_a_value(
     name, how, workspace, wire
 ):
-    (ask, on), (fault, retryable) = READS[name], REFUSALS[how]
-    for skipped in range(REQUESTS_MAX):
-        wire.play(Fault(on, **fault, skipped=skipped))
-        outcome = await ask(workspace)
-        if not wire.is_played():
-            break
-        assert isinstance(outcome, Failed), (skipped, outcome)
-        assert outcome.retryable is retryable, (skipped, outcome)
-        assert outcome.reason
-        assert outcome.data == ({ASKED_SECONDS: 7.0} if "headers" in fault else {}), (skipped, outcome)
-    assert skipped >= 1, "a read asks"
-    assert not isinstance(outcome, Failed), outcome
+    ask, on = READS[name]
+    await play(Reading(wire=wire, ask=lambda: ask(workspace), on=on), how)
 
 
 def test_what_was_said_under_faults_is_as_azure_defines_it(local_azure, serving):

@@ -237,19 +237,6 @@ async def test_a_limit_is_waited_out_as_long_as_github_asks(world, github, journ
     assert len(started(journal)) == 1
 
 
-@pytest.mark.parametrize("fault", [Fault("GET", 500), Fault("GET", 429, headers={"Retry-After": "120"})])
-async def test_a_look_that_fails_for_now_says_nothing_of_the_run(world, github, fault):
-    command = await ordered(world)
-    await step(world, command)
-    github.faults.append(fault)
-    again = await step(world, command, 15)
-    wait = float(fault.headers.get("Retry-After", 15))
-    assert again == Started(
-        operation=f"run/{github.repositories.runs[0].id}",
-        look_again_at=world.clock.now() + timedelta(seconds=wait),
-    )
-
-
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_token_that_ends_while_the_run_goes_on_says_nothing_of_the_run(world, github, status):
     command = await ordered(world)

@@ -1,7 +1,5 @@
 """The newest data by a Synapse pipeline, at the wire: one order starts one run at most, and its end is told."""
 
-from datetime import timedelta
-
 import pytest
 from starlette.applications import Starlette
 
@@ -55,15 +53,6 @@ async def test_the_pipeline_runs_with_its_parameters_and_the_mark_to_its_end(wor
     )
 
 
-async def test_an_order_whose_answer_was_lost_is_found_again_and_not_repeated(world, synapse, journal):
-    synapse.faults.append(LOST)
-    command = await ordered(world)
-    assert isinstance(await step(world, command), Unknown)
-    again = await step(world, command, FIND_AFTER.total_seconds())
-    assert again.operation == f"run/{synapse.runs[0].id}"
-    assert len(started(journal)) == 1
-
-
 async def test_an_order_that_never_arrived_is_given_again_whatever_a_schedule_started_meanwhile(
     world, synapse, journal
 ):
@@ -112,20 +101,3 @@ async def test_an_identity_that_may_not_says_what_it_needs(front, synapse, ledge
     outcome = await step(world, await ordered(world))
     assert "may not run this pipeline" in outcome.reason
     assert not outcome.retryable
-
-
-async def test_a_limit_is_waited_out(world, synapse, journal):
-    synapse.faults.append(Fault("POST", 429, "slow down", {"Retry-After": "90"}))
-    command = await ordered(world)
-    await step(world, command)
-    assert (await world.row(command)).not_before == world.clock.now() + timedelta(seconds=90)
-    assert isinstance(await step(world, command, 90), Started)
-    assert len(started(journal)) == 1
-
-
-@pytest.mark.parametrize("status", [401, 403, 408, 429, 500])
-async def test_a_look_that_fails_for_now_says_nothing_of_the_run(world, synapse, status):
-    command = await ordered(world)
-    await step(world, command)
-    synapse.faults.append(Fault("GET", status))
-    assert (await step(world, command, POLL)).operation == f"run/{synapse.runs[0].id}"

@@ -91,11 +91,13 @@ def serving(app: Any, folder: Path) -> Iterator[tuple[str, Path]]:
     """An HTTPS server on loopback: its address and the file with its certificate authority."""
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1", "localhost")
-    ca_file, chain, key = folder / "ca.pem", folder / "chain.pem", folder / "key.pem"
+    ca_file, chain, key = folder / "ca.pem", folder / "server.pem", folder / "server.key"
     authority.cert_pem.write_to_path(ca_file)
     chain.write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
     certificate.private_key_pem.write_to_path(key)
     listener = socket.create_server(("127.0.0.1", 0))
+    # Else the end of an answer waits for an acknowledgement of its beginning, as asyncio knows no protocol of this socket.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         app,
         log_level="error",

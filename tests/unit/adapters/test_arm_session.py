@@ -41,6 +41,13 @@ def test_an_answer_without_a_document_is_no_empty_list(azure, arm, body):
         arm.get("/things")
 
 
+@pytest.mark.parametrize("body", ["<html>", '{"value": ['])
+def test_a_read_whose_answer_is_garbled_or_ends_too_early_may_be_repeated(azure, arm, body):
+    azure.on("GET", "/things", Answer(body=body))
+    with pytest.raises(ServiceRequestError, match="no whole answer to a read"):
+        arm.get("/things")
+
+
 def test_a_whole_address_is_used_as_it_is(azure, arm):
     azure.on("GET", "/elsewhere", Answer(body={"name": "thing"}))
     arm.get(f"{azure.url}/elsewhere", api_version=None)

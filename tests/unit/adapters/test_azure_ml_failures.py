@@ -13,12 +13,12 @@ from azure.core.exceptions import (
 from shared.adapters.arm_names import MalformedNameError
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_failures import (
-    RETRY_AFTER_SECONDS_MAX,
     TEXT_MAX,
     classify,
     is_transient,
     retry_after_seconds,
 )
+from shared.adapters.retry_after import SECONDS_MAX
 from shared.domain.outcomes import ASKED_SECONDS, Failed, Unknown
 from tests.unit.adapters.orders import NOW, record_reference, set_traffic, share
 from tests.unit.adapters.scripted_azure import Answer, StaticCredential, cloud_of, refusal
@@ -90,7 +90,7 @@ async def test_throttling_says_how_long_to_wait(azure, workspace):
     [
         ({"Retry-After": "12"}, 12),
         ({"x-ms-retry-after-ms": "2500", "Retry-After": "9"}, 2.5),
-        ({"Retry-After": "999999"}, RETRY_AFTER_SECONDS_MAX),
+        ({"Retry-After": "999999"}, SECONDS_MAX),
     ],
 )
 async def test_a_refused_write_says_until_when_azure_asks_to_wait_within_a_bound(azure, workspace, headers, seconds):

@@ -8,7 +8,7 @@ import pytest
 from shared.adapters.azure_ml_client import AzureMlClients
 from shared.adapters.azure_pipelines import AzurePipelines
 from shared.adapters.batch_training import BatchTraining
-from shared.adapters.ci_dispatcher import CiDispatcher
+from shared.adapters.ci_dispatcher import LOOK_AGAIN, CiDispatcher
 from shared.adapters.github_actions import GithubActions
 from shared.adapters.synapse_pipelines import SynapsePipelines
 from shared.domain.ci_runs import AzurePipelineRun, GithubDispatchRun
@@ -57,9 +57,12 @@ async def test_github_starts_and_shows_its_own(azure, dispatcher):
 
 
 @pytest.mark.parametrize("body", [{}, {"id": 7}, {"id": 7, "status": "completed"}])
-async def test_an_answer_of_another_shape_is_no_proof_of_anything(azure, dispatcher, body):
+async def test_an_answer_of_another_shape_says_nothing_of_the_run(azure, dispatcher, body):
     azure.on("GET", "/actions/runs/7", scripted.Answer(200, body))
-    assert isinstance(await dispatcher.look(dispatch(), "run/7", NOW), Unknown)
+    again = await dispatcher.look(dispatch(), "run/7", NOW)
+    assert isinstance(again, Started)
+    assert again.operation == "run/7"
+    assert NOW < again.look_again_at <= NOW + LOOK_AGAIN
 
 
 @pytest.mark.parametrize(
@@ -95,4 +98,4 @@ async def test_a_run_of_another_shape_is_no_proof_of_anything(azure, dispatcher,
     azure.on("POST", "/pipelines/12/runs", scripted.Answer(200, {"number": 7}))
     assert isinstance(await dispatcher.begin(dispatch(start=PIPELINE), NOW, FIRST), Unknown)
     azure.on("GET", "/pipelines/12/runs/7", scripted.Answer(200, body))
-    assert isinstance(await dispatcher.look(dispatch(start=PIPELINE), "run/7", NOW), Unknown)
+    assert isinstance(await dispatcher.look(dispatch(start=PIPELINE), "run/7", NOW), Started)

@@ -11,9 +11,9 @@ from shared.domain.outcomes import Failed, Unknown
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def meant(status, message="", method="POST", **headers):
+def meant(status, message="", *, is_order=True, **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = Answer(method, "/x", status, named, {"message": message} if message else {}, "")
+    answer = Answer(is_order, "/x", status, named, {"message": message} if message else {}, "")
     return classify(answer, NOW, "Actions: write")
 
 
@@ -53,7 +53,7 @@ def test_what_a_person_has_to_mend_is_not_tried_again(status, says):
         (403, {"x_ratelimit_remaining": "0", "x_ratelimit_reset": "soon"}, NOW + THROTTLED_FOR),
         (403, {"x_ratelimit_remaining": "0", "x_ratelimit_reset": "9" * 30}, NOW + THROTTLED_FOR),
         (429, {"retry_after": "Wed, 21 Oct 2026 07:28:00 GMT"}, NOW + THROTTLED_FOR),
-        (429, {"retry_after": "9" * 30}, NOW + timedelta(days=1)),
+        (429, {"retry_after": "9" * 30}, NOW + timedelta(hours=1)),
     ],
 )
 def test_a_limit_is_waited_out_until_github_says(status, headers, until):
@@ -66,13 +66,13 @@ def test_the_secondary_limit_may_be_told_by_its_words_alone():
     assert (outcome.retryable, outcome.until) == (True, NOW + THROTTLED_FOR)
 
 
-@pytest.mark.parametrize("status", [500, 502, 504])
+@pytest.mark.parametrize("status", [408, 500, 502, 504])
 def test_an_order_on_which_github_failed_may_have_been_carried_out(status):
     assert isinstance(meant(status), Unknown)
 
 
 @pytest.mark.parametrize("status", [408, 409, 500, 503])
 def test_a_read_on_which_it_failed_may_be_repeated(status):
-    outcome = meant(status, method="GET")
+    outcome = meant(status, is_order=False, retry_after="7")
     assert isinstance(outcome, Failed)
-    assert outcome.retryable
+    assert (outcome.retryable, outcome.until) == (True, NOW + timedelta(seconds=7))

@@ -77,6 +77,13 @@ async def test_a_channel_that_refuses_does_not_silence_the_others(azure, messeng
     assert len(postbox.sent) == 1
 
 
+async def test_the_channel_that_asks_for_the_most_time_is_waited_for(azure, messenger):
+    azure.on("POST", MLOPS, Answer(429, headers={"Retry-After": "30"}))
+    azure.on("POST", PLATFORM, Answer(503, headers={"Retry-After": "90"}))
+    outcome = await messenger.send(notify("teams:mlops", "teams:platform", "email:owner@contoso.com"))
+    assert outcome.data == {"delivered": "email:owner@contoso.com", "retry_after_seconds": 90.0}
+
+
 async def test_only_permanent_refusals_are_not_tried_again(azure, messenger):
     azure.on("POST", MLOPS, Answer(404))
     outcome = await messenger.send(notify("teams:mlops", "teams:nobody"))

@@ -2,12 +2,14 @@
 
 import logging
 import socket
+from datetime import timedelta
 
 import pytest
 
 from shared.adapters.rest_calls import Answer, CallError, RestCalls
 from shared.domain.outcomes import Failed, Unknown
 from tests.unit.adapters import scripted_azure as scripted
+from tests.unit.adapters.orders import NOW
 
 PATH = "/things"
 
@@ -41,8 +43,39 @@ async def test_an_answer_is_its_status_and_its_object(azure, calls):
 
 @pytest.mark.parametrize("body", ["", "no json", "[1]", "null"])
 async def test_what_is_no_object_is_an_empty_one(azure, calls, body):
+    azure.on("POST", PATH, scripted.Answer(200, body))
+    assert (await calls.post(PATH, {}, refused)).body == {}
+
+
+@pytest.mark.parametrize("body", ["", "no json", "[1]", "null", "{}"])
+@pytest.mark.parametrize("read", [lambda calls: calls.get(PATH, refused), lambda calls: calls.ask(PATH, {}, refused)])
+async def test_a_read_without_a_document_is_a_failure_and_not_an_empty_one(azure, calls, body, read):
+    for method in ("GET", "POST"):
+        azure.on(method, PATH, scripted.Answer(200, body))
+    problem = await problem_of(read(calls))
+    assert isinstance(problem.outcome, Failed)
+    assert problem.is_transient
+    assert "without a document" in problem.outcome.reason
+
+
+@pytest.mark.parametrize("body", [{"other": []}, {"value": None}, {"value": {}}])
+async def test_an_answer_without_its_list_is_no_empty_list(azure, calls, body):
     azure.on("GET", PATH, scripted.Answer(200, body))
-    assert (await calls.get(PATH, refused)).body == {}
+    answer = await calls.get(PATH, refused)
+    with pytest.raises(CallError, match="without its list 'value'"):
+        answer.listed("value")
+
+
+@pytest.mark.parametrize(("told", "seconds"), [("7", 7), ("soon", None), ("", None), ("²", None), ("9" * 5000, 3600)])
+async def test_a_wait_is_as_long_as_the_service_says_in_seconds(told, seconds):
+    answer = Answer(True, PATH, 503, {"retry-after": told})
+    assert answer.asked_until(NOW) == (NOW + timedelta(seconds=seconds) if seconds else None)
+
+
+async def test_a_query_by_post_that_breaks_has_no_effect_to_be_unknown(azure, calls):
+    azure.on("POST", PATH, scripted.Answer(503))
+    problem = await problem_of(calls.ask(PATH, {}, lambda answer: Unknown(reason=str(answer.status))))
+    assert problem.outcome == Failed(retryable=True, reason="503")
 
 
 async def test_a_refusal_means_what_the_service_says(azure, calls):
@@ -69,6 +102,11 @@ async def test_a_read_without_an_answer_may_simply_be_repeated(azure, calls):
     problem = await problem_of(calls.get(PATH, refused))
     assert isinstance(problem.outcome, Failed)
     assert problem.outcome.retryable
+
+
+async def test_an_order_whose_answer_is_garbled_may_have_been_carried_out(azure, calls):
+    azure.on("POST", PATH, scripted.Answer(200, "no gzip", {"Content-Encoding": "gzip"}))
+    assert isinstance((await problem_of(calls.post(PATH, {}, refused))).outcome, Unknown)
 
 
 async def test_who_is_not_reached_has_done_nothing():

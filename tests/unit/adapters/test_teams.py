@@ -71,6 +71,11 @@ async def test_a_message_without_an_answer_may_have_arrived(azure, teams):
     assert isinstance(outcome, Unknown)
 
 
+async def test_a_message_whose_answer_is_garbled_may_have_arrived(azure, teams):
+    outcome = await post(azure, teams, Answer(202, "no gzip", {"Content-Encoding": "gzip"}))
+    assert isinstance(outcome, Unknown)
+
+
 async def test_a_workflow_that_is_not_reached_has_heard_nothing():
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

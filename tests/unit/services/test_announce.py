@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from shared.adapters.sqlite_store import SqliteStore
-from shared.domain.outcomes import Failed, Succeeded, Unknown
+from shared.domain.outcomes import ASKED_SECONDS, Failed, Succeeded, Unknown
 from shared.domain.records import SignalRow
 from shared.ports import StoreUnavailableError
 from shared.rendering.shown import ShownTarget
@@ -173,6 +173,14 @@ async def test_a_target_that_fails_holds_up_neither_decisions_nor_the_other_targ
     assert world.targets["hub"].types == ["DecisionMade", "PromotionStarted"]
     assert len(await owed(world)) == 2
     assert len(world.queue.sent) == 2
+
+
+async def test_a_target_that_asks_for_time_is_left_alone_for_as_long(store):
+    throttled = Failed(retryable=True, reason="throttled", data={ASKED_SECONDS: 900.0})
+    world = speaking(store, topic=FakePublisher(throttled))
+    await owe(world, 1)
+    await world.announcer.publish()
+    assert (standing(await world.announcer.standings()).retry_at - world.clock.at).total_seconds() == 900
 
 
 async def test_a_target_that_fails_is_left_alone_for_longer_each_time_and_at_most_five_minutes(store):
