@@ -149,6 +149,7 @@ IncidentKind = Literal[
     "upstream",
     "by_hand",
     "endpoint_idle",
+    "endpoint_throttled",
     "compute_idle",
 ]
 WORK_ITEMS: frozenset[IncidentKind] = frozenset({"annotation", "investigation"})

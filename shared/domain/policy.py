@@ -33,6 +33,7 @@ from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_staging import prices_of, unfit_staging_training
 from shared.domain.policy_telemetry import TelemetrySettings
 from shared.domain.policy_texts import LimitText, Name
+from shared.domain.policy_throttling import EndpointThrottled, unheard
 from shared.domain.policy_triggers import NewData, Schedule
 from shared.domain.policy_upstream import UPSTREAM_MAX, Upstream, unfit_upstream
 
@@ -96,6 +97,7 @@ class Workload(Section):
                 *unfit_rules(self.task, self.monitoring, may_retrain=self.retrain is not None),
                 *rules_in_the_way(self.monitoring),
                 *unfit_kinds(self.environments, self.deployment, self.promotion),
+                *unheard(self.environments.production, self.monitoring),
                 *unfit_reliefs(self.monitoring, self.environments.production.kind, self.deployment.instance_count),
                 *unfit_source(self.environments.production, self.promotion.rollout),
                 *unfit_staging_training(self.task, self.environments, self.promotion),
@@ -128,9 +130,9 @@ class Workload(Section):
         return tuple(rule for rule in self.monitoring if isinstance(rule, DataDrift))
 
     @cached_property
-    def row_rules(self) -> tuple[DataDrift | PredictionDrift | DataQuality, ...]:
-        """The rules of monitoring that look at windows of rows."""
-        kinds = DataDrift | PredictionDrift | DataQuality
+    def row_rules(self) -> tuple[DataDrift | PredictionDrift | DataQuality | EndpointThrottled, ...]:
+        """The rules of monitoring that look at windows of rows, or at the requests of the same time."""
+        kinds = DataDrift | PredictionDrift | DataQuality | EndpointThrottled
         return tuple(rule for rule in self.monitoring if isinstance(rule, kinds))
 
     @cached_property
@@ -146,7 +148,8 @@ class Workload(Section):
     @property
     def needs_rows(self) -> bool:
         """Whether any rule can judge nothing unless rows come."""
-        return bool(self.row_rules or self.labelled_rules)
+        rows = [rule for rule in self.row_rules if not isinstance(rule, EndpointThrottled)]
+        return bool(rows or self.labelled_rules)
 
     @cached_property
     def absence_rule(self) -> TelemetryAbsent | None:

@@ -17,6 +17,7 @@ from shared.domain.policy_infrastructure import InfrastructureAlert
 from shared.domain.policy_performance import Fairness, ModelPerformance, sensitive_columns
 from shared.domain.policy_responses import unfit_response
 from shared.domain.policy_section import FaultAtError
+from shared.domain.policy_throttling import EndpointThrottled
 from shared.domain.policy_triggers import NewData, Schedule
 from shared.domain.policy_windows import WindowRule, same_rules
 
@@ -28,6 +29,7 @@ Monitored = Annotated[
     | DataQuality
     | ModelPerformance
     | Fairness
+    | EndpointThrottled
     | TelemetryAbsent
     | EndpointIdle
     | ComputeIdle
@@ -42,7 +44,7 @@ def unfit_rules(task: str, monitoring: Sequence[Monitored], *, may_retrain: bool
     """Answers that do not fit the task, or that nobody described."""
     for number, rule in enumerate(monitoring):
         place = ("monitoring", number, "then")
-        if isinstance(rule, InfrastructureAlert | TelemetryAbsent | EndpointIdle | ComputeIdle):
+        if isinstance(rule, InfrastructureAlert | TelemetryAbsent | EndpointThrottled | EndpointIdle | ComputeIdle):
             continue
         unfit = unfit_response(task, rule.then, rule.override_reason)
         if unfit:

@@ -133,7 +133,7 @@ def _path(steps: Path) -> Path:
 _TAGS = frozenset(
     {
         *("endpoint", "job", "infrastructure_alert", "schedule", "data_arrived", "telemetry_absent", "endpoint_idle"),
-        *("compute_idle",),
+        *("compute_idle", "endpoint_throttled"),
         *("data_drift", "prediction_drift", "data_quality", "model_performance", "fairness"),
     }
 )

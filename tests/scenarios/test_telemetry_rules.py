@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.silences import Silence
-from shared.domain.telemetry_signals import PREDICTION, FeatureScore, GroupMeasured
+from shared.domain.telemetry_signals import PREDICTION, FeatureScore, GroupMeasured, TrafficMeasured
 from tests.scenarios.timeline import Timeline
 from tests.unit.domain.builders import (
     after,
@@ -64,6 +64,26 @@ def test_a_column_that_arrives_empty_is_told_with_its_share():
     story = watching(NULLS).push(with_nulls(3, 0.31)).expect(incidents=["open"])
     (told,) = story.commands("Notify")
     assert "carrier 31.0% nulls" in told.facts["window"]
+
+
+@pytest.mark.rule("throttling")
+def test_an_endpoint_that_refuses_requests_is_told_once_and_closed_when_it_has_room_again():
+    def busy(month, refused):
+        return window(month, traffic=TrafficMeasured(requests=1000, throttled=refused))
+
+    crowded = {"when": "endpoint_throttled", "window": "1mo", "above": 0.01, "for": "2 of 3"}
+    story = watching(crowded).push(busy(3, 200)).expect(incidents=[])
+    story.push(busy(4, 300)).expect(incidents=["open"]).expect_ordered("Notify")
+    story.push(busy(5, 250)).expect_ordered("Notify", 0).expect_reason("incident_open")
+    story.push(busy(6, 0), window(7)).expect(incidents=["open"])
+    story.push(busy(8, 0)).expect(incidents=["recovered"])
+    told = story.commands("Notify")
+    assert [each.title for each in told] == [
+        "flight-delay: its endpoint refuses requests (429)",
+        "flight-delay: its endpoint refuses requests (429): recovered",
+    ]
+    assert "300 of 1000 requests were refused (429)" in told[0].facts["window"]
+    assert story.commands("StartTraining") == []
 
 
 @pytest.mark.rule("persistence")

@@ -1,7 +1,7 @@
 """What telemetry says about a version: each rule that watches it judges, remembers, and acts on trouble that persists.
 
 Owns the way from a window to a ruling, the same for every rule: a verdict (``drift``, ``quality``, ``performance``,
-``fairness``), the windows before (``persistence``), and the answer (``reaction``). Only the champion's trouble is acted on.
+``fairness``, ``throttling``), the windows before (``persistence``), and the answer (``reaction``). Only the champion's trouble is acted on.
 """
 
 import dataclasses
@@ -13,8 +13,9 @@ from shared.domain.decisions import Verdict
 from shared.domain.facts import Facts, Version
 from shared.domain.policy_drift import DataDrift, DataQuality, PredictionDrift
 from shared.domain.policy_performance import Fairness, LabelledRule, ModelPerformance
+from shared.domain.policy_throttling import EndpointThrottled
 from shared.domain.policy_windows import WindowRule
-from shared.domain.rules import drift, fairness, performance, persistence, quality, quiet, reaction, remedy
+from shared.domain.rules import drift, fairness, performance, persistence, quality, quiet, reaction, remedy, throttling
 from shared.domain.rules.verdicts import Found, Window, faulty
 from shared.domain.situation import Ruling, Situation, because, ignore
 from shared.domain.telemetry_signals import PerformanceMeasured, WindowClosed
@@ -22,7 +23,7 @@ from shared.domain.telemetry_signals import PerformanceMeasured, WindowClosed
 RULE = "data_drift"
 PRECEDENCE: tuple[Verdict, ...] = ("act", "hold", "suppress")
 HELD_FIRST: tuple[Verdict, ...] = ("hold", "act", "suppress")  # where nothing but messages is ordered
-RowRule = DataDrift | PredictionDrift | DataQuality
+RowRule = DataDrift | PredictionDrift | DataQuality | EndpointThrottled
 Judged = tuple[tuple[WindowRule, Found], ...]
 
 
@@ -40,7 +41,7 @@ def on_measured(situation: Situation, signal: PerformanceMeasured) -> Ruling:
 
 def judge_rows(rule: RowRule, signal: WindowClosed) -> Found:
     """What one rule finds in a window of rows."""
-    if signal.fault:
+    if signal.fault and not isinstance(rule, EndpointThrottled):  # whose requests are counted all the same
         return faulty(rule, signal)
     match rule:
         case DataDrift():
@@ -49,6 +50,8 @@ def judge_rows(rule: RowRule, signal: WindowClosed) -> Found:
             return drift.judge_predictions(rule, signal)
         case DataQuality():
             return quality.judge_values(rule, signal)
+        case EndpointThrottled():
+            return throttling.judge_requests(rule, signal)
         case _:
             assert_never(rule)
 

@@ -25,6 +25,7 @@ KINDS: dict[str, IncidentKind] = {
     "data_quality": "data_quality",
     "model_performance": "model_performance",
     "fairness": "fairness",
+    "endpoint_throttled": "endpoint_throttled",
 }
 TITLES = {
     "data_drift": "data drift",
@@ -32,6 +33,7 @@ TITLES = {
     "data_quality": "the quality of the data",
     "model_performance": "the model's performance",
     "fairness": "unequal treatment of groups",
+    "endpoint_throttled": "its endpoint refuses requests (429)",
 }
 
 
