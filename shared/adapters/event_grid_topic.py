@@ -32,7 +32,8 @@ class EventGridTopic:
 
     async def publish(self, announcements: Sequence[Announcement]) -> Outcome:
         """Send them as one batch, which the topic takes whole or not at all. Raises nothing; no reason holds the key."""
-        from azure.core.exceptions import (  # noqa: PLC0415  # slow to import, and not needed to decide
+        import aiohttp  # noqa: PLC0415  # slow to import, and not needed to decide
+        from azure.core.exceptions import (  # noqa: PLC0415  # as above
             ClientAuthenticationError,
             HttpResponseError,
             ServiceRequestError,
@@ -48,6 +49,8 @@ class EventGridTopic:
                 return Failed(retryable=True, reason=f"no token for the topic: {_first_line(error)}")
             return _refused(error)
         except ServiceRequestError as error:
+            if isinstance(error.inner_exception, aiohttp.ServerDisconnectedError):  # after it was sent
+                return Unknown(reason=f"no answer from the topic: {_first_line(error)}")
             return Failed(retryable=True, reason=f"the topic was not reached: {_first_line(error)}")
         except ServiceResponseError as error:
             return Unknown(reason=f"no answer from the topic: {_first_line(error)}")

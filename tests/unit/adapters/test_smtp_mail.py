@@ -23,6 +23,10 @@ class Mailbox:
     def __init__(self) -> None:
         self.messages = []
         self.refusal = None
+        self.goodbye = "221 Bye"
+
+    async def handle_QUIT(self, _server, _session, _envelope):  # noqa: N802 - aiosmtpd's hook
+        return self.goodbye
 
     async def handle_DATA(self, _server, _session, envelope):  # noqa: N802 - aiosmtpd's hook
         if self.refusal and not self.refusal.startswith("rcpt "):
@@ -87,6 +91,12 @@ async def test_a_refusal_is_for_now_or_for_good(mailbox, port, refusal, retryabl
     outcome = await mailer(port).send("mlops@contoso.com", MAIL, "command-1")
     assert isinstance(outcome, Failed)
     assert outcome.retryable is retryable
+
+
+async def test_a_mail_that_was_taken_is_sent_however_the_server_says_goodbye(mailbox, port):
+    mailbox.goodbye = "421 too many connections"
+    assert await mailer(port).send("mlops@contoso.com", MAIL, "command-1") == Succeeded()
+    assert len(mailbox.messages) == 1
 
 
 async def test_credentials_are_not_sent_in_the_clear(mailbox, port):

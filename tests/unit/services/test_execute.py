@@ -228,6 +228,14 @@ async def test_a_read_that_azure_throttles_is_made_again_when_azure_says_so(worl
     assert world.queue.sent[-1].delay_seconds == 40
 
 
+async def test_a_message_that_is_throttled_is_sent_again_when_its_channel_says_so(world):
+    command = notify()
+    world.messenger.answers("Notify", Failed(retryable=True, reason="throttled", data={ASKED_SECONDS: 40.0}))
+    await world.order(command)
+    await world.run(command)
+    assert world.queue.sent[-1].delay_seconds == 40
+
+
 async def test_a_rollback_that_failed_is_escalated_with_what_to_do_by_hand(world):
     world.workspace.answers("RollBackTraffic", Failed(retryable=False, reason="forbidden"))
     await world.order(roll_back(), facts=rolling_out(pending=""))
