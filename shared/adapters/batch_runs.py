@@ -7,6 +7,7 @@ Wire format: azureml-examples cli/batch-score-rest.sh, and what azure-ai-ml 1.35
 """
 
 import re
+from datetime import datetime
 
 from azure.core.exceptions import HttpResponseError
 
@@ -31,8 +32,9 @@ _ASSET_VERSION = re.compile(r"/data/(?P<name>[^/]+)/versions/(?P<version>[^/]+)/
 
 def begin_scoring(command: ScoreBatch, attempt: Attempt) -> Outcome:
     """Invoke the deployment; the run is there already: look at that one instead."""
+    until = attempt.now + command.deadline
     if attempt.arm.find(job_id(command.workspace, command.id)) is not None:
-        return look_scoring(command, command.id, attempt)
+        return look_scoring(command, _operation(command.id, until, ""), attempt)
     found = bound(command.workspace, command.data, attempt)
     if isinstance(found, Failed):
         return found
@@ -48,12 +50,18 @@ def begin_scoring(command: ScoreBatch, attempt: Attempt) -> Outcome:
     calls = attempt.clients.data_plane_calls()
     answer = calls.post(endpoint["properties"]["scoringUri"], body, None, **{DEPLOYMENT_HEADER: command.deployment})
     # Should Azure give the run another name after all, then it is followed by that one.
-    return attempt.started(f"{answer.get('name') or command.id} {given}")
+    return attempt.started(_operation(str(answer.get("name") or command.id), until, given))
+
+
+def _operation(job: str, until: datetime, given: str) -> str:
+    """What a look needs: the run, when it is overdue, and what it was given (empty when it was found again)."""
+    return f"{job} {until.isoformat()} {given}"
 
 
 def look_scoring(command: ScoreBatch, operation: str, attempt: Attempt) -> Outcome:
     """Completed with what it wrote and how long it took, failed with its error, still under way, or cancelled as overdue."""
-    job, _, given = operation.partition(" ")
+    job, due, given = operation.split(" ", 2)
+    until = datetime.fromisoformat(due)
     document = attempt.arm.get(job_id(command.workspace, job))
     match document["properties"]["status"]:
         case "Completed":
@@ -61,15 +69,15 @@ def look_scoring(command: ScoreBatch, operation: str, attempt: Attempt) -> Outco
         case "Failed" | "Canceled" as status:
             reason = f"job {job} is {status}: {why(command.workspace, job, document, attempt)}"
             return Failed(retryable=False, reason=reason, data={"job": job, "status": status})
-        case status if attempt.now >= command.until:
-            return _overdue(command, job, status, attempt)
+        case status if attempt.now >= until:
+            return _overdue(command, job, status, until, attempt)
         case _:
             return attempt.started(operation)
 
 
-def _overdue(command: ScoreBatch, job: str, status: str, attempt: Attempt) -> Failed:
+def _overdue(command: ScoreBatch, job: str, status: str, until: datetime, attempt: Attempt) -> Failed:
     """Nobody waits for the run any more, and it must not go on costing money. To cancel it again does no harm."""
-    late = f"job {job} was not over by its deadline, {command.until:%Y-%m-%d %H:%M} UTC"
+    late = f"job {job} was not over by its deadline, {until:%Y-%m-%d %H:%M} UTC"
     data: dict[str, str | float] = {"job": job, "status": OVERDUE}
     try:
         if status != "CancelRequested":

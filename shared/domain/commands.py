@@ -5,7 +5,7 @@ is unknown (``on_unknown``).
 Resource ids are full ARM ids; endpoint and deployment are names inside a workspace.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from shared.domain.ci_runs import CiRun, SynapseRun, TrainingRun
@@ -165,13 +165,13 @@ OVERDUE = "Overdue"  # what ``ScoreBatch`` says in ``status`` of a run that it c
 class ScoreBatch(EndpointCommand, frozen=True, kw_only=True):
     """Invoke one deployment of a batch endpoint on an input. The run has the command's id as its name and in its output folder.
 
-    The invocation takes no token of ours: a second attempt looks for that name first. A run that is not over at ``until`` is
-    cancelled.
+    The invocation takes no token of ours: a second attempt looks for that name first. A run that is not over ``deadline`` after
+    it began is cancelled; the order may wait before it begins, as in a pause.
     """
 
     deployment: str
     data: str
-    until: datetime
+    deadline: timedelta
 
 
 class CompareScores(Command, frozen=True, kw_only=True):

@@ -240,8 +240,8 @@ def _given_up(row: CommandRow, now: datetime) -> bool:
     if isinstance(row.command, RollBackTraffic):
         return now >= row.command.until
     since = attempts.under_way_since(row)
-    if isinstance(row.command, ScoreBatch) and (since or now >= row.command.until):
-        return now >= row.command.until + (CANCEL_FOR if since else timedelta())
+    if since and isinstance(row.command, ScoreBatch):
+        return now >= since + row.command.deadline + CANCEL_FOR
     if since:
         return now >= since + AGE_MAX
     return row.attempts >= TRIES_MAX and now >= row.created_at + TRY_FOR

@@ -169,7 +169,7 @@ CASES: dict[type[Command], Case] = {
             endpoint_kind="batch",
             deployment="first",
             data=DATA,
-            until=NOW + timedelta(hours=6),
+            deadline=timedelta(hours=6),
         ),
         write=Request("POST", "/batchEndpoints/nightly/jobs"),
         effect="job_started",

@@ -194,7 +194,7 @@ def deploy(number, version, **changes):
 
 
 def score(number, version, data="azureml:night@latest"):
-    return at_endpoint(ScoreBatch, number, deployment=f"version-{version}", data=data, until=NOW + timedelta(hours=6))
+    return at_endpoint(ScoreBatch, number, deployment=f"version-{version}", data=data, deadline=timedelta(hours=6))
 
 
 def default(number, version):
@@ -285,11 +285,11 @@ async def test_a_run_past_its_deadline_is_cancelled_and_a_second_look_cancels_no
     run = score(24, "6")
     begun = await workspace.begin(run, NOW)
     assert isinstance(await workspace.look(run, begun.operation, NOW), Started)
-    outcome = await workspace.look(run, begun.operation, run.until)
+    outcome = await workspace.look(run, begun.operation, NOW + run.deadline)
     assert (outcome.data, "and was cancelled" in outcome.reason) == ({"job": run.id, "status": OVERDUE}, True)
     (ended,) = await finished(local_azure, run.id)
     assert ended["detail"]["status"] == "Canceled"
-    assert "is Canceled" in (await workspace.look(run, begun.operation, run.until)).reason
+    assert "is Canceled" in (await workspace.look(run, begun.operation, NOW + run.deadline)).reason
 
 
 @pytest.mark.parametrize("data", ["azureml:nowhere@latest", "azureml:night:99"])

@@ -101,7 +101,7 @@ def _score(
         endpoint_kind="batch",
         deployment=version.deployment,
         data=compared.data or rules.scores,
-        until=situation.now + rules.deadline,
+        deadline=rules.deadline,
     )
 
 

@@ -33,7 +33,7 @@ def order(situation: Situation, version: Version, rule: BatchRunCheck, ordinal: 
         endpoint_kind="batch",
         deployment=deployment_name(version.version),
         data=rule.scores,
-        until=situation.now + rule.deadline,
+        deadline=rule.deadline,
     )
 
 

@@ -64,6 +64,9 @@ def judge_comparison(outcome: Final, compared: Comparison, rules: ComparisonRun)
     if missing:
         text = f"{rules.component} measured no {', '.join(missing)}, of which the policy has a limit"
         return Compared("inconclusive", (because("not_measured", text),))
+    untold = _untold(compared, rules)
+    if untold:
+        return Compared("inconclusive", (because("not_measured", untold),))
     judged = judge_metrics(metrics, rules.metrics, has_champion=bool(compared.champion))
     text = judged.detail or "there is no champion to compare with"
     measured, slow = because("comparison", text), _duration(compared, rules)
@@ -86,10 +89,23 @@ def _nothing_scored(metrics: Mapping[str, float], compared: Comparison) -> Compa
     return None
 
 
+def _untold(compared: Comparison, rules: ComparisonRun) -> str:
+    """Whose run's record has no start or no end, where the policy compares durations; silence is no pass."""
+    runs = {"champion": compared.champion_run, "candidate": compared.candidate_run}
+    if rules.duration_vs_champion_max is None or not all(runs.values()):
+        return ""
+    untold = [who for who, run in runs.items() if run and run.seconds <= 0]
+    return (
+        f"nobody tells how long the run of the {' and of the '.join(untold)} took, of which the policy has a limit"
+        if untold
+        else ""
+    )
+
+
 def _duration(compared: Comparison, rules: ComparisonRun) -> tuple[bool, Reason] | None:
     """Whether the candidate was quick enough, where both were measured and the policy asks."""
     limit, old, new = rules.duration_vs_champion_max, compared.champion_run, compared.candidate_run
-    if limit is None or old is None or new is None or old.seconds <= 0:
+    if limit is None or old is None or new is None:
         return None
     ratio = new.seconds / old.seconds
     text = (

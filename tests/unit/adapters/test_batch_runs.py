@@ -12,12 +12,13 @@ from tests.unit.adapters.scripted_azure import Answer, refusal
 NAME = "c" * 24
 ENDPOINT, JOB, INVOKE = "/batchEndpoints/flight", f"/jobs/{NAME}", "/invoke/jobs"
 NIGHT = f"{WORKSPACE}/data/night/versions/7"
+DEADLINE = timedelta(hours=6)
+UNDER_WAY = f"{NAME} {(NOW + DEADLINE).isoformat()} azureml:night:7"
 OUTPUT = f"azureml://datastores/workspaceblobstore/paths/outerloop/{NAME}/"
 
 
 def score(data="azureml:night@latest"):
-    until = NOW + timedelta(hours=6)
-    return ScoreBatch(**AT_ENDPOINT, endpoint_kind="batch", deployment="green", data=data, until=until)
+    return ScoreBatch(**AT_ENDPOINT, endpoint_kind="batch", deployment="green", data=data, deadline=DEADLINE)
 
 
 def job(status, **properties):
@@ -43,7 +44,7 @@ def ready(azure):
 
 async def test_the_deployment_is_named_and_so_are_the_run_its_input_and_its_folder(ready, workspace):
     outcome = await workspace.begin(score(), NOW)
-    assert outcome == Started(operation=f"{NAME} azureml:night:7", look_again_at=NOW + timedelta(seconds=5))
+    assert outcome == Started(operation=UNDER_WAY, look_again_at=NOW + timedelta(seconds=5))
     (invocation,) = ready.writes()
     assert invocation.headers["azureml-model-deployment"] == "green"
     assert invocation.body == {
@@ -75,7 +76,7 @@ async def test_after_a_lost_answer_the_run_is_found_by_its_name(ready, workspace
 
 async def test_a_run_that_ended_says_what_it_scored_where_it_wrote_and_how_long_it_took(ready, workspace):
     ready.on("GET", JOB, job("Completed"))
-    outcome = await workspace.look(score(), f"{NAME} azureml:night:7", NOW)
+    outcome = await workspace.look(score(), UNDER_WAY, NOW)
     assert outcome == Succeeded(data={"output": OUTPUT, "data": "azureml:night:7", "seconds": 60.5, "job": NAME})
 
 
@@ -94,7 +95,7 @@ async def test_what_was_named_without_a_label_was_scored_whatever_the_run_says(r
 
 async def test_a_run_that_failed_says_so_in_its_own_words(ready, workspace):
     ready.on("GET", JOB, job("Failed", error={"message": "a column is missing"}))
-    outcome = await workspace.look(score(), f"{NAME} azureml:night:7", NOW)
+    outcome = await workspace.look(score(), UNDER_WAY, NOW)
     assert outcome == Failed(
         retryable=False, reason=f"job {NAME} is Failed: a column is missing", data={"job": NAME, "status": "Failed"}
     )
@@ -140,20 +141,20 @@ async def test_a_refused_invocation_is_classified(ready, workspace, status, retr
 
 async def test_a_look_that_azure_does_not_answer_says_nothing_of_the_run(ready, workspace):
     ready.on("GET", JOB, refusal(503, "Busy", "later"))
-    operation = f"{NAME} azureml:night:7"
+    operation = UNDER_WAY
     outcome = await workspace.look(score(), operation, NOW)
     assert isinstance(outcome, Started)
     assert outcome.operation == operation
 
 
 CANCEL = f"{JOB}/cancel"
-LATE = NOW + timedelta(hours=6)
+LATE = NOW + DEADLINE
 
 
 async def test_a_run_that_is_not_over_by_its_deadline_is_cancelled(ready, workspace):
     ready.on("GET", JOB, job("Running"))
     ready.on("POST", CANCEL, Answer(202))
-    outcome = await workspace.look(score(), f"{NAME} azureml:night:7", LATE)
+    outcome = await workspace.look(score(), UNDER_WAY, LATE)
     reason = f"job {NAME} was not over by its deadline, 2026-03-01 18:00 UTC, and was cancelled"
     assert outcome == Failed(retryable=False, reason=reason, data={"job": NAME, "status": OVERDUE})
     assert [asked.path.endswith(CANCEL) for asked in ready.writes()] == [True]
@@ -161,19 +162,19 @@ async def test_a_run_that_is_not_over_by_its_deadline_is_cancelled(ready, worksp
 
 async def test_a_run_is_left_alone_until_its_deadline(ready, workspace):
     ready.on("GET", JOB, job("Running"))
-    assert isinstance(await workspace.look(score(), NAME, LATE - timedelta(seconds=1)), Started)
+    assert isinstance(await workspace.look(score(), UNDER_WAY, LATE - timedelta(seconds=1)), Started)
     assert ready.writes() == []
 
 
 async def test_a_run_that_ended_late_counts_as_it_ended(ready, workspace):
     ready.on("GET", JOB, job("Completed"))
-    assert isinstance(await workspace.look(score(), f"{NAME} azureml:night:7", LATE), Succeeded)
+    assert isinstance(await workspace.look(score(), UNDER_WAY, LATE), Succeeded)
     assert ready.writes() == []
 
 
 async def test_a_run_that_is_being_cancelled_is_not_cancelled_again(ready, workspace):
     ready.on("GET", JOB, job("CancelRequested"))
-    assert (await workspace.look(score(), NAME, LATE)).data["status"] == OVERDUE
+    assert (await workspace.look(score(), UNDER_WAY, LATE)).data["status"] == OVERDUE
     assert ready.writes() == []
 
 
@@ -181,12 +182,12 @@ async def test_a_run_that_is_being_cancelled_is_not_cancelled_again(ready, works
 async def test_a_run_that_cannot_be_cancelled_just_now_is_asked_about_again(ready, workspace, status):
     ready.on("GET", JOB, job("Running"))
     ready.on("POST", CANCEL, refusal(status, "Nope", "not now"))
-    assert isinstance(await workspace.look(score(), NAME, LATE), Started)
+    assert isinstance(await workspace.look(score(), UNDER_WAY, LATE), Started)
 
 
 async def test_a_run_that_may_not_be_cancelled_is_said_to_go_on(ready, workspace):
     ready.on("GET", JOB, job("Running"))
     ready.on("POST", CANCEL, refusal(403, "AuthorizationFailed", "no"))
-    outcome = await workspace.look(score(), NAME, LATE)
+    outcome = await workspace.look(score(), UNDER_WAY, LATE)
     assert (outcome.retryable, outcome.data["status"]) == (False, OVERDUE)
     assert "could not be cancelled, so that it goes on: not permitted" in outcome.reason

@@ -15,7 +15,9 @@ FIELDS_IN_ALL = float(FORMS * FIELDS)
 
 
 def run(number, version, data):
-    return ScoreBatch(**ORDER, id=f"run-{number}", deployment=f"version-{version}", data=data, until=NOON)
+    return ScoreBatch(
+        **ORDER, id=f"run-{number}", deployment=f"version-{version}", data=data, deadline=timedelta(hours=1)
+    )
 
 
 RUNS = (

@@ -24,7 +24,7 @@ async def world():
 
 
 def score():
-    fields = {"deployment": "version-2", "data": "azureml:night:7", "until": NOON + DEADLINE, "endpoint_kind": "batch"}
+    fields = {"deployment": "version-2", "data": "azureml:night:7", "deadline": DEADLINE, "endpoint_kind": "batch"}
     return ScoreBatch(**AT_ENDPOINT, id="score-1", **fields)
 
 
@@ -57,7 +57,7 @@ async def test_a_run_that_cannot_be_cancelled_either_is_given_up(world):
 
 
 async def test_a_run_may_take_longer_than_a_day_when_its_deadline_says_so(world):
-    long = replace(score(), until=NOON + timedelta(days=2))
+    long = replace(score(), deadline=timedelta(days=2))
     await world.order(long)
     world.workspace.answers("ScoreBatch", *[Started(operation="run-1", look_again_at=NOON)] * 3)
     for hours in (1, 24, 1):
@@ -89,3 +89,15 @@ async def test_a_run_changes_no_endpoint_and_waits_for_no_lease(world):
     await world.order(deploy(), score())
     await world.run(deploy())
     assert await world.run(score()) == Succeeded()
+
+
+async def test_an_order_that_waited_longer_than_its_deadline_still_begins_and_has_all_of_it(world):
+    await world.order(score())
+    world.clock.pass_seconds(3600)  # as in a pause, in which nothing is begun
+    world.workspace.answers("ScoreBatch", Failed(retryable=True, reason="throttled"), under_way(world))
+    await world.run(score())
+    world.clock.pass_seconds(60)
+    await world.run(score())
+    world.clock.pass_seconds(DEADLINE.seconds)
+    world.workspace.answers("ScoreBatch", Succeeded(data={"output": "azureml://there"}))
+    assert await world.run(score()) == Succeeded(data={"output": "azureml://there"})

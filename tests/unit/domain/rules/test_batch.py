@@ -1,5 +1,7 @@
 """Single rulings of a batch workload; whole stories stand in ``tests/scenarios/test_batch.py``."""
 
+from datetime import timedelta
+
 import pytest
 
 from shared.domain.comparison_facts import Comparison, ScoredRun
@@ -50,7 +52,7 @@ def switching():
 def test_a_deployment_that_exists_is_not_the_default_before_it_was_compared():
     done = decided(finished("deploy", "DeployModel"), deploying())
     run = ordered(done, "ScoreBatch")
-    assert (run.deployment, run.until, run.endpoint_kind) == ("version-1", after("6h"), "batch")
+    assert (run.deployment, run.deadline, run.endpoint_kind) == ("version-1", timedelta(hours=6), "batch")
     assert codes(done) == ["deployed"]
 
 

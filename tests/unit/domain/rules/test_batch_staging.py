@@ -1,12 +1,14 @@
 """A staging check of a batch workload: what is ordered, and what the run and the job behind it are worth."""
 
+from datetime import timedelta
+
 import pytest
 
 from shared.domain.facts import CheckResult
 from shared.domain.outcomes import Failed, Succeeded
 from shared.domain.rules import staging
 from tests.unit.domain.batch_builders import WORKLOAD
-from tests.unit.domain.builders import after, finished, known, policy_with, situation, version
+from tests.unit.domain.builders import finished, known, policy_with, situation, version
 
 LOOKED = {"component": "azureml:compare_scores@latest", "metrics": {"rows_min": 100, "failed_share_max": 0.0}}
 RUN = Succeeded(data={"output": "azureml://there/", "data": "azureml:small:3", "seconds": 42.0, "job": "j"})
@@ -44,7 +46,7 @@ def test_the_candidate_scores_the_small_input_on_the_staging_endpoint():
     (order,) = ruling.commands
     assert (order.endpoint_kind, order.endpoint, order.deployment) == ("batch", "flight-delay-stg", "version-2")
     assert order.workspace.endswith("flights-stg")
-    assert (order.data, order.until) == ("azureml:small@latest", after("30m"))
+    assert (order.data, order.deadline) == ("azureml:small@latest", timedelta(minutes=30))
     assert ruling.facts.versions["2"].awaiting == (order.id,)
 
 

@@ -67,8 +67,14 @@ def test_the_candidate_may_take_so_many_times_as_long(took, verdict):
 
 def test_durations_are_compared_only_where_the_policy_asks_and_both_are_known():
     assert judge(measured(), compared(took=9000), duration_vs_champion_max=None) == ("pass", ["comparison"])
-    assert judge(measured(), compared(champion_took=0.0)) == ("pass", ["comparison"])
     assert judge(measured(), compared(champion="")) == ("pass", ["comparison"])
+
+
+@pytest.mark.parametrize(("took", "champion_took"), [(0.0, 60.0), (60.0, 0.0), (0.0, 0.0)])
+def test_a_duration_that_nobody_tells_is_no_verdict_where_the_policy_compares_durations(took, champion_took):
+    untold = compared(took=took, champion_took=champion_took)
+    assert judge(measured(), untold) == ("inconclusive", ["not_measured"])
+    assert judge(measured(), untold, duration_vs_champion_max=None) == ("pass", ["comparison"])
 
 
 @pytest.mark.parametrize("name", ["failed_share", "rows_vs_champion"])
