@@ -12,7 +12,8 @@ from shared.domain.policy_promotion import Rollout
 from shared.domain.policy_section import FaultAtError
 
 WHOLE_MINUTES = timedelta(minutes=2)  # lost when a stretch begins and ends within a minute
-STEP_MAX = timedelta(days=3)  # minute by minute, for each deployment and status: more is no answer to wait for
+# Minute by minute, for each deployment and status: more is no answer to wait for. A step that is paused may last longer.
+STEP_MAX = timedelta(days=3)
 PLACES = {
     "metrics": ("region", "write the region of the workspace, such as westeurope: Azure Monitor answers by region"),
     "logs": (

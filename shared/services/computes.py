@@ -44,7 +44,12 @@ class ComputeWatch:
         if turn is None:
             return 0
         policy = (await self._policies.current()).policy
-        watched = sorted((known.name, known) for known in policy.workloads if compute_rules(known.monitoring))
+        left_over = await self._store.documents(SINCE)  # of a rule that is gone: what it opened is ended, once
+        watched = sorted(
+            (known.name, known)
+            for known in policy.workloads
+            if compute_rules(known.monitoring) or f"{SINCE}{known.name}" in left_over
+        )
         told, left = 0, [known for name, known in watched if name > turn.at.after]
         last = turn.at.after
         for workload in left[:WORKLOADS_MAX]:
@@ -88,8 +93,17 @@ class ComputeWatch:
                 told += (await self._ingest.tell(change)).accepted if change else 0
         for change in _gone(workload, facts, chosen, unseen, now):
             told += (await self._ingest.tell(change)).accepted
-        await self._remember(name, after, stored.etag)
+        if compute_rules(workload.monitoring):
+            await self._remember(name, after, stored.etag)
+        else:
+            await self._forget(name, stored.etag)
         return told
+
+    async def _forget(self, name: str, etag: str) -> None:
+        try:
+            await self._store.delete_document(name, etag)
+        except ConflictError:
+            log.info("another instance looks at computes too: it is forgotten there")
 
     async def _remember(self, name: str, after: Since, etag: str) -> None:
         try:

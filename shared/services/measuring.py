@@ -1,7 +1,7 @@
 """Reading what both versions of a rollout served, from the source that the policy names.
 
 Owns which minutes are looked at: of our own windows those that are there, of others only whole minutes that ended long enough
-ago to be complete. Judges nothing (``rules.analysis``); what could not be read is told as that, and never as no traffic.
+ago to be complete, and of a step that a pause made long the newest days only. Judges nothing (``rules.analysis``); what could not be read is told as that, and never as no traffic.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from shared.domain.durations import format_duration
 from shared.domain.observations import DeploymentRef, TrafficSample
 from shared.domain.outcomes import Failed
+from shared.domain.policy_measured import STEP_MAX
 from shared.domain.references import deployment_name
 from shared.domain.situation import Situation
 from shared.ports import StoreUnavailableError
@@ -58,7 +59,8 @@ class Measuring:
             return dataclasses.replace(situation, traffic_unknown=text)
         names = tuple(deployment_name(version) for version in versions)
         first, last = complete_minutes(since, situation.now, rule.analysis.late_by)
-        return await _elsewhere(situation, meter, Stretch(production, names, first, last, rule.chance))
+        stretch = Stretch(production, names, max(first, last - STEP_MAX), last, rule.chance)
+        return await _elsewhere(situation, meter, stretch)
 
 
 async def _elsewhere(situation: Situation, meter: TrafficMeter, stretch: Stretch) -> Situation:
@@ -71,9 +73,7 @@ async def _elsewhere(situation: Situation, meter: TrafficMeter, stretch: Stretch
     if isinstance(found, Failed):
         log.warning("%s does not say what was served for %s: %s", meter.name, situation.subject, found.reason)
         return dataclasses.replace(situation, traffic_unknown=f"{meter.name}: {found.reason}")
-    text = (
-        f"by {meter.name}, from {stretch.since:%H:%M} to {stretch.until:%H:%M} UTC (minutes that ended {late_by} ago)"
-    )
+    text = f"by {meter.name}, from {stretch.since:%Y-%m-%d %H:%M} to {stretch.until:%H:%M} UTC (minutes that ended {late_by} ago)"
     return dataclasses.replace(situation, traffic=found, traffic_from=text)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain.compute_seen import ComputeSeen
 from shared.domain.outcomes import Failed
-from shared.services.computes import ComputeWatch
+from shared.services.computes import SINCE, ComputeWatch
 from shared.services.rounds import Rounds
 
 EVERY = timedelta(minutes=15)
@@ -110,6 +110,17 @@ async def test_an_incident_ends_when_its_compute_is_deleted_or_no_rule_watches_i
         ("ci-anna", False),
         ("ci-anna", True),
     ]
+
+
+async def test_the_last_rule_that_goes_ends_what_it_opened_and_then_nobody_is_asked_any_more(watch):
+    await watch.later(8 * HOUR)
+    watch.world.policies.monitor("{when: endpoint_idle, for: 14d}")
+    assert [await watch.later() for _ in range(2)] == [1, 0]
+    assert [one.idle_since is None for one in await watch.told()] == [False, True]
+    asked = len(watch.asked)
+    await watch.later()
+    assert len(watch.asked) == asked
+    assert await watch.world.store.documents(SINCE) == {}
 
 
 async def test_a_look_that_fails_forgets_nothing_and_says_nothing(watch):

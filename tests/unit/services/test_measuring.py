@@ -6,6 +6,7 @@ import pytest
 
 from shared.domain.observations import TrafficSample
 from shared.domain.outcomes import Failed
+from shared.domain.policy_measured import STEP_MAX
 from shared.domain.values import replace
 from shared.services.measuring import Measuring, complete_minutes
 from tests.unit.domain.builders import HEALTHY, NOW, elapsed, situation
@@ -66,7 +67,7 @@ async def test_both_versions_are_asked_for_over_the_same_minutes(source, last):
     assert (stretch.since, stretch.until) == (NOW, NOW + timedelta(minutes=last))
     assert stretch.chance == found.workload.promotion.rollout.chance
     assert found.traffic == meter.answer
-    assert found.traffic_from.startswith("by a meter, from 12:00 to 12:")
+    assert found.traffic_from.startswith(f"by a meter, from {NOW:%Y-%m-%d} 12:00 to 12:")
 
 
 async def test_before_any_minute_is_complete_nobody_is_asked_and_nothing_was_served():
@@ -96,3 +97,11 @@ async def test_without_a_step_nobody_is_asked():
     begun = situation(elapsed("bake", "2/0/0"), rolling_out(pending="traffic-1"), policy=measured_by("metrics"))
     assert (await Measuring(Windows(), {"metrics": meter}).with_traffic(begun)).traffic == {}
     assert meter.asked == []
+
+
+async def test_of_a_step_that_a_pause_made_long_the_newest_days_are_asked_for():
+    meter = Meter({})
+    found = await Measuring(Windows(), {"metrics": meter}).with_traffic(look(timedelta(days=30)))
+    (asked,) = meter.asked
+    assert asked.until - asked.since == STEP_MAX
+    assert f"from {asked.since:%Y-%m-%d %H:%M}" in found.traffic_from
