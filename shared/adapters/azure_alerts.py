@@ -9,7 +9,7 @@ from datetime import datetime
 
 from shared.adapters.arm_session import ArmCalls
 from shared.adapters.azure_ml_client import AzureMlClients
-from shared.adapters.azure_ml_inventory import failed_read, listed
+from shared.adapters.azure_ml_inventory import failed_look, listed
 from shared.domain.outcomes import Failed
 from shared.domain.platform_signals import AlertFired, AlertResolved
 from shared.parsing.alerts_listed import listed_alerts, modified_at
@@ -44,7 +44,7 @@ class AzureAlerts:
         try:
             return _read(self._clients.calls(), scope, after, until)
         except Exception as problem:  # noqa: BLE001 - the port promises an answer for whatever went wrong
-            failed = failed_read(problem)
+            failed = failed_look(problem)
             reason = failed.reason.replace("the role 'AzureML Data Scientist' on the workspace", f"the role {ROLE}")
             return Failed(retryable=failed.retryable, reason=reason, data=failed.data)
 

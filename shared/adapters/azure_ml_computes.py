@@ -10,7 +10,7 @@ from datetime import datetime
 from shared.adapters.arm_names import compute_id
 from shared.adapters.arm_session import Json
 from shared.adapters.azure_ml_client import Attempt, AzureMlClients
-from shared.adapters.azure_ml_inventory import failed_read, listed
+from shared.adapters.azure_ml_inventory import failed_look, listed
 from shared.domain.commands import StopCompute
 from shared.domain.compute_seen import ComputeSeen
 from shared.domain.outcomes import Failed, Outcome, Skipped, Succeeded
@@ -34,7 +34,7 @@ class AzureMlComputes:
         try:
             return tuple(_seen(one) for one in listed(self._clients.calls(), f"{workspace}/computes"))
         except Exception as problem:  # noqa: BLE001 - the port promises an answer for whatever went wrong
-            return failed_read(problem)
+            return failed_look(problem)
 
 
 def begin_stop(command: StopCompute, attempt: Attempt) -> Outcome:

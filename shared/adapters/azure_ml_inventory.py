@@ -47,7 +47,7 @@ class AzureMlInventory:
         try:
             return _seen(self._clients.calls(), workspace, endpoint)
         except Exception as problem:  # noqa: BLE001 - the port promises an answer for whatever went wrong
-            return failed_read(problem)
+            return failed_look(problem)
 
 
 def _seen(arm: ArmCalls, workspace: str, endpoint: str) -> EndpointSeen:
@@ -79,7 +79,7 @@ def _name(document: Json) -> str:
     return str(document.get("name") or str(document["id"]).rpartition("/")[2]).lower()
 
 
-def failed_read(problem: Exception) -> Failed:
+def failed_look(problem: Exception) -> Failed:
     """What it means that a read went wrong, with the time that Azure asks to wait."""
     if isinstance(problem, IncompleteListError):
         return Failed(retryable=False, reason=str(problem))

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from shared.adapters.arm_session import ArmCalls, Json
 from shared.adapters.azure_ml_client import AzureMlClients
-from shared.adapters.azure_ml_inventory import failed_read, listed
+from shared.adapters.azure_ml_inventory import failed_look, listed
 from shared.domain.ids import derive
 from shared.domain.outcomes import Failed
 from shared.domain.signals import ModelRegistered
@@ -43,7 +43,7 @@ class AzureMlModels:
                 return Failed(retryable=False, reason=f"more than {NAMES_MAX} models of {workspace} fit {models}")
             found = [signal for name in names for signal in _versions(arm, workspace, name, after, until)]
         except Exception as problem:  # noqa: BLE001 - the port promises an answer for whatever went wrong
-            return failed_read(problem)
+            return failed_look(problem)
         return tuple(sorted(found, key=lambda signal: signal.occurred_at))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from shared.adapters.arm_session import CONNECT_TIMEOUT_SECONDS
-from shared.adapters.azure_ml_inventory import failed_read
+from shared.adapters.azure_ml_inventory import failed_look
 from shared.domain.outcomes import Failed
 
 T = TypeVar("T")
@@ -49,6 +49,6 @@ def _tried(read: Callable[[], T], role: str) -> T | Failed:
         text = f"Azure's answer has another form than the documented one ({type(problem).__name__}: {problem})"
         return Failed(retryable=True, reason=text)
     except Exception as problem:  # noqa: BLE001 - the port promises an answer for whatever went wrong
-        failed = failed_read(problem)
+        failed = failed_look(problem)
         reason = failed.reason.replace(USUAL_ROLE, f"the role {role}")
         return Failed(retryable=failed.retryable, reason=reason, data=failed.data)

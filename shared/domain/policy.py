@@ -22,7 +22,7 @@ from shared.domain.policy_idle import EndpointIdle
 from shared.domain.policy_images import Images
 from shared.domain.policy_index import Address, PolicyIndex
 from shared.domain.policy_infrastructure import InfrastructureAlert, Security, unfit_reliefs
-from shared.domain.policy_kinds import unfit_kinds
+from shared.domain.policy_kinds import unfit_kinds, unheard
 from shared.domain.policy_measured import unfit_source
 from shared.domain.policy_monitoring import Monitored, rules_in_the_way, unfit_rules
 from shared.domain.policy_performance import Fairness, LabelledRule
@@ -33,7 +33,7 @@ from shared.domain.policy_section import FaultAtError, Section, refuse
 from shared.domain.policy_staging import prices_of, unfit_staging_training
 from shared.domain.policy_telemetry import TelemetrySettings
 from shared.domain.policy_texts import LimitText, Name
-from shared.domain.policy_throttling import EndpointThrottled, unheard
+from shared.domain.policy_throttling import EndpointThrottled
 from shared.domain.policy_triggers import NewData, Schedule
 from shared.domain.policy_upstream import UPSTREAM_MAX, Upstream, unfit_upstream
 

@@ -4,12 +4,14 @@ Owns the refusals that span sections of a workload. Knows the grammar of none of
 ``policy_promotion``, ``policy_batch``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from shared.domain.policy_batch import ONLINE_ROLLOUT, BatchRunCheck
-from shared.domain.policy_environments import Deployment, Environments
+from shared.domain.policy_environments import Deployment, Environment, Environments
+from shared.domain.policy_idle import EndpointIdle
 from shared.domain.policy_promotion import EndpointCheck, Promotion
 from shared.domain.policy_section import FaultAtError
+from shared.domain.policy_throttling import EndpointThrottled
 
 
 def unfit_kinds(environments: Environments, deployment: Deployment, promotion: Promotion) -> Iterator[FaultAtError]:
@@ -20,6 +22,17 @@ def unfit_kinds(environments: Environments, deployment: Deployment, promotion: P
         yield from _only_for_batch(environments, deployment, promotion)
     if environments.production.on_kubernetes:
         yield from _unfit_for_kubernetes(environments, deployment, promotion)
+
+
+def unheard(production: Environment, monitoring: Sequence[object]) -> Iterator[FaultAtError]:
+    """Rules that wait for requests which nobody tells of where this is served."""
+    batch = "a batch endpoint answers no requests, and nobody tells of its runs: leave the rule out"
+    script = "on Kubernetes only those requests are told of that reach the scoring script, and none that is refused: leave the rule out"
+    for number, rule in enumerate(monitoring):
+        if production.kind == "batch" and isinstance(rule, EndpointIdle | EndpointThrottled):
+            yield FaultAtError(batch, "monitoring", number, "when")
+        if production.on_kubernetes and isinstance(rule, EndpointThrottled):
+            yield FaultAtError(script, "monitoring", number, "when")
 
 
 def _unfit_for_kubernetes(

@@ -3,12 +3,10 @@
 Owns that grammar. Throttling by Resource Manager needs no rule (``services.throttling``), and requests are counted by ``telemetry``.
 """
 
-from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from shared.domain.policy_environments import Environment
 from shared.domain.policy_section import FaultAtError
 from shared.domain.policy_texts import WindowLength
 from shared.domain.policy_windows import WindowRule, in_order
@@ -35,14 +33,3 @@ class EndpointThrottled(WindowRule):
             )
             raise FaultAtError(text, "then")
         return self
-
-
-def unheard(production: Environment, monitoring: Sequence[object]) -> Iterator[FaultAtError]:
-    """Rules of this kind where no refused request is ever heard of."""
-    if production.kind != "batch" and not production.on_kubernetes:
-        return
-    what = "answers no requests" if production.kind == "batch" else "tells of those requests only that reach its script"
-    for number, rule in enumerate(monitoring):
-        if isinstance(rule, EndpointThrottled):
-            text = f"an endpoint of kind {production.kind} {what}, so none is refused that this app hears of: leave the rule out"
-            yield FaultAtError(text, "monitoring", number, "when")

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from shared.domain.policy_kinds import unfit_kinds
+from shared.domain.policy_kinds import unfit_kinds, unheard
 from tests.unit.domain.batch_builders import COMPARISON, WORKLOAD, batch_policy
 from tests.unit.domain.builders import POLICY, policy_with
 
@@ -161,3 +161,24 @@ def test_people_read_what_a_deployment_runs_on_where_it_runs():
     assert workload.deployment.runs_on(places.staging) == workload.deployment.instance_type
     unnamed = on_cluster().workloads[0]
     assert unnamed.deployment.runs_on(unnamed.environments.production) == "the cluster's default instance type"
+
+
+@pytest.mark.parametrize(
+    ("place", "rules", "says"),
+    [
+        ({"kind": "batch"}, ["endpoint_throttled"], "answers no requests"),
+        ({"kind": "batch"}, ["endpoint_idle"], "answers no requests"),
+        ({"kind": "kubernetes_online", "compute": "edge"}, ["endpoint_throttled"], "that reach the scoring script"),
+        ({"kind": "kubernetes_online", "compute": "edge"}, ["endpoint_idle"], ""),
+        ({"kind": "managed_online"}, ["endpoint_throttled", "endpoint_idle"], ""),
+    ],
+)
+def test_rules_on_requests_that_nobody_tells_of_are_refused(place, rules, says):
+    wanted = {
+        "endpoint_throttled": {"when": "endpoint_throttled"},
+        "endpoint_idle": {"when": "endpoint_idle", "for": "14d"},
+    }
+    (workload,) = policy_with(monitoring=[wanted[name] for name in rules]).workloads
+    faults = list(unheard(workload.environments.production.model_copy(update=place), workload.monitoring))
+    assert [fault.path for fault in faults] == ([("monitoring", 0, "when")] if says else [])
+    assert all(says in str(fault) for fault in faults)

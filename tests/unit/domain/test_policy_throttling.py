@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.domain.policy_section import FaultAtError
-from shared.domain.policy_throttling import EndpointThrottled, unheard
+from shared.domain.policy_throttling import EndpointThrottled
 from tests.unit.domain.builders import policy_with
 
 THROTTLED = {"when": "endpoint_throttled", "above": 0.02}
@@ -31,20 +31,3 @@ def test_it_asks_for_no_rows_but_for_their_windows():
     (workload,) = policy_with(monitoring=[THROTTLED]).workloads
     assert [rule.window for rule in workload.row_rules] == ["1h"]
     assert not workload.needs_rows
-
-
-@pytest.mark.parametrize(
-    ("production", "says"),
-    [
-        ({"kind": "batch"}, "answers no requests"),
-        ({"kind": "kubernetes_online", "compute": "edge"}, "that reach its script"),
-    ],
-)
-def test_where_no_refusal_is_heard_of_the_rule_is_refused(production, says):
-    (workload,) = policy_with(monitoring=[THROTTLED]).workloads
-    where = workload.environments.production.model_copy(update=production)
-    (fault,) = unheard(where, workload.monitoring)
-    assert says in str(fault)
-    assert fault.path == ("monitoring", 0, "when")
-    assert list(unheard(workload.environments.production, workload.monitoring)) == []
-    assert list(unheard(where, ())) == []
