@@ -61,7 +61,7 @@ def candidate_in_pieces():
     return story.push(registered("2"))
 
 
-SHARED = Succeeded(data={"created_by": "ada@contoso.com"})
+SHARED = Succeeded()
 CHECKED = {
     "CheckEndpoint": Succeeded(data={"latency_p95_ms": 40.0, "error_rate": 0.0}),
     "RunEvaluation": Succeeded(data={"auc": 0.7, "auc_vs_champion": 0.0}),

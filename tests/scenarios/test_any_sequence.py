@@ -103,7 +103,7 @@ BEGINNINGS = (
 METRICS = {"latency_p95_ms": 40.0, "error_rate": 0.0, "auc": 0.7, "auc_vs_champion": 0.0, "auc_champion": 0.66}
 OUTCOMES = (
     Succeeded(data=METRICS),
-    Succeeded(data={**METRICS, "model_version": "3", "created_by": "ada@contoso.com"}),
+    Succeeded(data={**METRICS, "model_version": "3"}),
     Succeeded(),
     Succeeded(data={"auc": float("nan"), "latency_p95_ms": "slow"}),
     failure(),

@@ -174,8 +174,6 @@ def on_finished(situation: Situation, signal: CommandFinished, version: Version)
     waiting = replace(version, awaiting=tuple(known for known in version.awaiting if known != signal.command_id))
     if version.state == "testing":
         return staging.on_check(situation, signal, waiting)
-    if isinstance(signal.outcome, Succeeded) and not waiting.author:
-        waiting = replace(waiting, author=str(signal.outcome.data.get("created_by", "")))
     if isinstance(signal.outcome, Succeeded) and signal.command_kind == "ShareEnvironment":
         waiting = replace(waiting, environment=str(signal.outcome.data.get("environment_ref", "")))
     if waiting.awaiting:

@@ -162,13 +162,6 @@ def test_whatever_fails_in_staging_ends_the_candidate_and_tells_its_people(kind,
     assert ordered(done, "Notify").title == "flight-delay: version 2 was not promoted (staging failed)"
 
 
-def test_the_registrys_creator_is_the_author_when_no_tag_named_one():
-    done = decide(finished("share", "ShareModel", created_by="alan@contoso.com"), staged("share", "x", author=""))
-    assert done.facts.versions["2"].author == "alan@contoso.com"
-    done = decide(finished("share", "ShareModel", created_by="alan@contoso.com"), staged("share", "x"))
-    assert done.facts.versions["2"].author == "ada@contoso.com"
-
-
 def test_in_staging_every_check_of_the_policy_starts_at_once():
     done = decide(finished("deploy", "DeployModel"), staged("deploy"))
     assert kinds(done) == ["CheckEndpoint", "RunEvaluation"]
