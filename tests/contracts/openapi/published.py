@@ -35,6 +35,27 @@ def lines(name: str) -> Mapping[str, Mapping[str, Any]]:
 
 
 @functools.cache
+def operations(name: str) -> Mapping[str, Mapping[str, Any]]:
+    """What was read of a published file's operations: query, body, answers by status (``[T]`` a page), headers of those."""
+    text = (HERE / f"{name}-operations.jsonl").read_text(encoding="utf-8")
+    return {each["id"]: each for each in map(json.loads, text.splitlines())}
+
+
+def told_of(operation: Mapping[str, Any]) -> dict[str, Any]:
+    """An operation of a closure in the words of the published ones; a client tells no headers."""
+    return {
+        "id": operation["id"],
+        "query": operation["query"],
+        "body": shape_of(operation["body"]) if operation["body"] else "",
+        "answers": {status: _answer(schema) for status, schema in operation["answers"].items()},
+    }
+
+
+def _answer(schema: Mapping[str, Any] | None) -> str:
+    return shape_of(schema.get("properties", {}).get("value", schema)) if schema else ""
+
+
+@functools.cache
 def definition(file: str, name: str) -> Published:
     """A definition and, first, what it extends. KeyError: the published file was not read that far."""
     own = lines(file)[name]

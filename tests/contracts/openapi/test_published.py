@@ -106,6 +106,25 @@ def test_what_keeps_within_the_limits_is_good(path, sent):
     assert closure.problems([exchange("PUT", f"{WORKSPACE}{path}", sent, 200, sent)]) == []
 
 
+@pytest.mark.parametrize("name", sorted(published.operations(FILE)))
+def test_an_operation_is_the_published_one(name):
+    ours = next(each.document for each in closure.calls() if each.id == name)
+    theirs = {key: value for key, value in published.operations(FILE)[name].items() if key != "headers"}
+    assert published.told_of(ours) == theirs
+
+
+def test_what_was_accepted_says_in_location_where_to_ask_which_is_what_an_exchange_is_held_to():
+    accepted = [each for each in published.operations(FILE).values() if "202" in each["answers"]]
+    assert accepted
+    assert all("Location" in each["headers"]["202"] for each in accepted)
+
+
+def test_every_operation_on_traffic_deployments_jobs_and_batch_was_read():
+    groups = ("OnlineEndpoints", "OnlineDeployments", "BatchEndpoints", "BatchDeployments", "Jobs")
+    wanted = {each.id for each in closure.calls() if each.id.partition(".")[0] in groups}
+    assert wanted - published.operations(FILE).keys() == {"BatchEndpoints.list_keys"}
+
+
 def test_a_type_is_said_the_same_on_both_sides():
     assert published.shape(FILE, "{JobInput?}?") == "{JobInput}"
     assert published.shape(FILE, "[ComputeWeekDay]").startswith("[enum(Friday|Monday|")
