@@ -99,8 +99,13 @@ class AzureMlClients:
             retry_total=0,  # repeats belong to the queue, where they are counted
             connection_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=self.call_timeout_seconds,
+            raw_response_hook=self._noted,  # of azure-core: called for every answer
             **self._cloud_arguments(),
         )
+
+    def _noted(self, answered: Any) -> None:
+        """Count what Azure throttles of the calls that azure-ai-ml makes by itself."""
+        self.throttling.note(answered.http_request.url, answered.http_response.status_code)
 
     def _cloud_arguments(self) -> dict[str, Any]:
         if self._cloud is None:

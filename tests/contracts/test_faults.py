@@ -14,7 +14,7 @@ import pytest
 from shared.adapters.arm_session import PUBLIC_ARM
 from shared.adapters.azure_ml import AzureMachineLearning
 from shared.adapters.azure_ml_client import PUBLIC_DATA_PLANE
-from shared.domain.commands import DeployModel, SetTraffic, kind_of
+from shared.domain.commands import DeployModel, Retrain, RunEvaluation, SetTraffic, kind_of
 from shared.domain.effects import WorkspaceCommand
 from shared.domain.outcomes import Failed, Started, Succeeded, Unknown
 from tests.contracts import test_azure_ml_adapter as adapter
@@ -157,6 +157,16 @@ async def test_whatever_is_throttled_on_the_way_to_the_write_is_tried_again(
     wire.play()
     assert isinstance(await done(workspace, command), Succeeded)
     assert effects(local_azure, kind) == before + 1
+
+
+@pytest.mark.parametrize("kind", [Retrain, RunEvaluation])
+async def test_what_azure_ai_ml_sends_by_itself_is_counted_when_it_is_throttled(kind, workspace, wire, ordered):
+    command = await ordered(kind)
+    workspace.clients.throttling.take()
+    wire.play(Fault(CASES[kind].write, status=429))
+    await workspace.begin(command, NOW)
+    assert wire.is_played()
+    assert list(workspace.clients.throttling.take().values()) == [1]
 
 
 @pytest.mark.parametrize("kind", KINDS)
