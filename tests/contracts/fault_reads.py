@@ -78,11 +78,11 @@ ELSEWHERE = {
     ),
     "AzureMonitorLogs": (
         "contracts/test_azure_monitor.py",
-        "test_whatever_the_wire_does_is_no_measurement_and_is_asked_once",
+        "test_no_fault_of_the_wire_is_a_measurement",
     ),
     "AzureMonitorMetrics": (
         "contracts/test_azure_monitor.py",
-        "test_whatever_the_wire_does_is_no_measurement_and_is_asked_once",
+        "test_no_fault_of_the_wire_is_a_measurement",
     ),
     "AzureQueue": ("contracts/test_azure_queue.py", LOST),
     "AzureTablesStore": (STORE, "test_a_commit_whose_answer_was_lost_is_ours_and_not_a_conflict"),
